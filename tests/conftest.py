@@ -1,0 +1,23 @@
+"""Fixtures shared by the whole suite."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """A function from a file name to its path in the shared data folder; the test skips, visibly, where it is absent."""
+
+    def find(name: str) -> Path:
+        path = SHARED_DATA / name
+        if not path.exists():
+            pytest.skip(f"{name} is not in {SHARED_DATA}")
+        return path
+
+    return find
