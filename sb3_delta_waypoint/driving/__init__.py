@@ -1,0 +1,1 @@
+"""Driving in numbers: routes, vehicle, tracker, expert, reward and metrics, as functions about one car."""

@@ -1,0 +1,26 @@
+"""The reward: a weighted sum of terms, each of them reported per episode."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RewardWeights:
+    """
+    Weights of the reward's terms. Penalties carry their sign in the formula, so every weight is positive or zero.
+
+    :param progress: reward for each metre gained along the route
+    :param goal: bonus at the goal
+    :param time: penalty for each step
+    :param lateral_deviation: penalty for each step and metre beside the route
+    :param imitation: penalty for each step and metre of ADE between the plan and the expert's plan from the same state
+    :param comfort: penalty for each step and m/s³ of longitudinal jerk
+    :param off_route: penalty for leaving the route, which ends the episode
+    """
+
+    progress: float = 0.1
+    goal: float = 5.0
+    time: float = 0.05
+    lateral_deviation: float = 0.05
+    imitation: float = 0.05
+    comfort: float = 0.0
+    off_route: float = 5.0

@@ -1,0 +1,210 @@
+"""Routes: drawn by seed from random curvature or from a road network, and where a car is on its route.
+
+A route in memory is an array of :data:`~.car.ROUTE_POINT` records exactly 1 m of arc length apart, so that the whole part of
+an arc length is the index of the point behind it.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from sb3_delta_waypoint.driving.car import ROUTE_POINT
+from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.scenarios import hash64, uniform
+
+OBSERVED_POINTS = 10
+"""Route points in an observation."""
+OBSERVED_SPACING = 3
+"""Arc length between them, in whole metres."""
+KNOT_SPACING = 10.0
+"""A random route's curvature runs smoothly from one random value to the next over this arc length [m]."""
+MAX_CURVATURE = 0.11
+"""Random curvatures lie between plus and minus this [1/m]."""
+MIN_ROUTE_SPEED = 1.0
+"""The speed profile never asks for less [m/s]: stops in recordings are not replayed."""
+
+
+@njit(cache=True)
+def draw_random_route(seed: int, route: np.ndarray, n_points: int) -> None:
+    """
+    A route of smooth random curvature from the origin along x: knots of uniform curvature, blended by smoothstep.
+
+    :param seed: the scenario's seed
+    :param route: records of :data:`~.car.ROUTE_POINT`; positions and speeds (no limit) are written
+    :param n_points: how many points to write
+    """
+    x, y, heading = 0.0, 0.0, 0.0
+    knot = -1
+    before, after = 0.0, 0.0
+    for j in range(n_points):
+        route[j].x, route[j].y, route[j].speed = x, y, np.inf
+        part = (j + 0.5) / KNOT_SPACING
+        if int(part) != knot:
+            knot = int(part)
+            before = uniform(seed, 16 + knot, -MAX_CURVATURE, MAX_CURVATURE)
+            after = uniform(seed, 17 + knot, -MAX_CURVATURE, MAX_CURVATURE)
+        u = part - knot
+        curvature = before + (after - before) * u * u * (3.0 - 2.0 * u)
+        x += math.cos(heading + 0.5 * curvature)
+        y += math.sin(heading + 0.5 * curvature)
+        heading += curvature
+
+
+@njit(cache=True)
+def draw_network_route(
+    seed: int, network: RoadNetwork, starts: np.ndarray, reach: np.ndarray, whole: bool, route: np.ndarray, n_points: int
+) -> int:
+    """
+    A drive through a road network, turning at random where the lane forks and never into a dead end.
+
+    :param seed: the scenario's seed
+    :param network: where to drive
+    :param starts: int64 ``(K, 2)``: segment and point from which a route may start
+    :param reach: float64 ``(S,)``: driving length available from the start of each segment [m]
+    :param whole: drive to the end of the segment that the route starts in (recorded paths) and no further
+    :param route: records of :data:`~.car.ROUTE_POINT`; positions and speed limits are written
+    :param n_points: how many points to write at most
+    :return: how many points were written
+    """
+    pick = int(hash64(seed, np.uint64(8)) % np.uint64(starts.shape[0]))
+    segment, point = starts[pick, 0], starts[pick, 1]
+    x, y = network.points[point, 0], network.points[point, 1]
+    route[0].x, route[0].y, route[0].speed = x, y, network.speeds[point]
+    written, remaining, fork = 1, 1.0, 0
+    while written < n_points:
+        point += 1
+        if point == network.offsets[segment + 1]:
+            if whole:
+                break
+            wanted = n_points - written + 1.0
+            first, beyond = network.successor_offsets[segment], network.successor_offsets[segment + 1]
+            choices = 0
+            for edge in range(first, beyond):
+                choices += reach[network.successors[edge]] >= wanted
+            if choices == 0:  # rounding at the very end of the longest way: take what reaches furthest
+                break
+            choice = int(hash64(seed, np.uint64(1024 + fork)) % np.uint64(choices))
+            fork += 1
+            for edge in range(first, beyond):
+                if reach[network.successors[edge]] >= wanted:
+                    if choice == 0:
+                        segment = network.successors[edge]
+                        break
+                    choice -= 1
+            point = network.offsets[segment]
+        step_x, step_y = network.points[point, 0] - x, network.points[point, 1] - y
+        length = math.hypot(step_x, step_y)
+        gone = 0.0
+        while length - gone >= remaining and written < n_points:
+            gone += remaining
+            route[written].x = x + step_x * gone / length
+            route[written].y = y + step_y * gone / length
+            route[written].speed = network.speeds[point]
+            written += 1
+            remaining = 1.0
+        remaining -= length - gone
+        x, y = network.points[point, 0], network.points[point, 1]
+    return written
+
+
+@njit(cache=True)
+def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: ExpertParameters) -> float:
+    """
+    Tangents and the expert's speed profile, from positions and speed limits.
+
+    The profile is the lowest of cruise speed, speed limit and ``sqrt(a_lat / |curvature|)``, then run backwards so that the
+    braking limit suffices everywhere. Recorded speeds are taken as they are.
+
+    :param route: records of :data:`~.car.ROUTE_POINT`, completed in place
+    :param n_points: points in use
+    :param recorded: whether the speeds are recorded ones
+    :param expert: how the expert drives
+    :return: how long the expert needs for the route at its profile [s]
+    """
+    for j in range(n_points):
+        before, after = route[max(j - 1, 0)], route[min(j + 1, n_points - 1)]
+        step_x, step_y = after.x - before.x, after.y - before.y
+        length = max(math.hypot(step_x, step_y), 1e-9)
+        route[j].cos, route[j].sin = step_x / length, step_y / length
+    for j in range(n_points):
+        low, high = max(j - 2, 0), min(j + 2, n_points - 1)
+        before, after = route[low], route[high]
+        turn = math.atan2(before.cos * after.sin - before.sin * after.cos, before.cos * after.cos + before.sin * after.sin)
+        curvature = abs(turn) / (high - low)
+        limit = route[j].speed
+        if not recorded:
+            limit = min(limit, expert.cruise_speed, math.sqrt(expert.lateral_acceleration / max(curvature, 1e-6)))
+        route[j].speed = max(limit, MIN_ROUTE_SPEED)
+    seconds = 0.0
+    for j in range(n_points - 2, -1, -1):
+        next_speed = route[j + 1].speed
+        if not recorded:
+            route[j].speed = min(route[j].speed, math.sqrt(next_speed * next_speed + 2.0 * expert.braking))
+        seconds += 2.0 / (route[j].speed + next_speed)
+    return seconds
+
+
+@njit(cache=True)
+def project(car: np.void, route: np.ndarray) -> None:
+    """
+    Find where the car is on its route, starting from where it was: writes ``index``, ``progress`` and ``lateral``.
+
+    :param car: record of :data:`~.car.CAR`
+    :param route: records of :data:`~.car.ROUTE_POINT`
+    """
+    j = car.index
+    while j < car.n_points - 1:
+        after = route[j + 1]
+        if (car.x - after.x) * after.cos + (car.y - after.y) * after.sin < 0.0:
+            break
+        j += 1
+    while j > 0:
+        here = route[j]
+        if (car.x - here.x) * here.cos + (car.y - here.y) * here.sin >= 0.0:
+            break
+        j -= 1
+    # between two points, along the chord: continuous from one chord to the next up to the sagitta of 1 m
+    j = min(j, car.n_points - 2)
+    here, after = route[j], route[j + 1]
+    step_x, step_y = after.x - here.x, after.y - here.y
+    along = (car.x - here.x) * step_x + (car.y - here.y) * step_y
+    length_squared = max(step_x * step_x + step_y * step_y, 1e-9)
+    car.index = j
+    car.progress = j + along / length_squared
+    car.lateral = (step_x * (car.y - here.y) - step_y * (car.x - here.x)) / math.sqrt(length_squared)
+
+
+@njit(cache=True)
+def observe(car: np.void, route: np.ndarray, state: np.ndarray, points: np.ndarray) -> None:
+    """
+    Write the observation of one car.
+
+    :param car: record of :data:`~.car.CAR`, projected on its route
+    :param route: records of :data:`~.car.ROUTE_POINT`
+    :param state: float32 ``(4,)``: speed [m/s], steering angle [rad], yaw rate [rad/s], acceleration [m/s²]
+    :param points: float32 ``(10, 2)``: the next route points, 3 m apart, metres, ego frame
+    """
+    state[0], state[1], state[2], state[3] = car.speed, car.steer, car.yaw_rate, car.acceleration
+    cos_yaw, sin_yaw = math.cos(car.yaw), math.sin(car.yaw)
+    last = car.n_points - 1
+    s = max(car.progress, 0.0)
+    j = int(s)
+    part = s - j  # the same for every point, since they are whole metres apart
+    for k in range(OBSERVED_POINTS):
+        j += OBSERVED_SPACING
+        here, after = route[min(j, last)], route[min(j + 1, last)]
+        x = here.x + part * (after.x - here.x) - car.x
+        y = here.y + part * (after.y - here.y) - car.y
+        points[k, 0] = cos_yaw * x + sin_yaw * y
+        points[k, 1] = cos_yaw * y - sin_yaw * x
+
+
+def new_routes(n_cars: int, max_points: int) -> np.ndarray:
+    """
+    Memory for the routes of some cars.
+
+    :return: records of :data:`~.car.ROUTE_POINT`, ``(n_cars, max_points)``
+    """
+    return np.zeros((n_cars, max_points), ROUTE_POINT)

@@ -1,0 +1,50 @@
+"""Scenario numbers and seeds: everything random in an episode is a function of one 64-bit seed."""
+
+import numpy as np
+from numba import njit
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
+
+
+@njit(cache=True)
+def hash64(seed: int, counter: int) -> int:
+    """
+    The ``counter``-th output of the SplitMix64 generator that starts at ``seed`` (Steele, Lea and Flood, 2014).
+
+    :param seed: uint64
+    :param counter: uint64
+    :return: uint64
+    """
+    z = np.uint64(seed) + (np.uint64(counter) + np.uint64(1)) * _GOLDEN
+    z = (z ^ (z >> _S30)) * _MIX_1
+    z = (z ^ (z >> _S27)) * _MIX_2
+    return z ^ (z >> _S31)
+
+
+@njit(cache=True)
+def scenario_seed(base_seed: int, scenario: int) -> int:
+    """
+    The seed of a scenario. Hashed twice, so that neighbouring base seeds do not share scenarios.
+
+    :param base_seed: the seed of the run
+    :param scenario: the number of the scenario, from 0
+    :return: uint64
+    """
+    return hash64(hash64(np.uint64(base_seed), np.uint64(0)), np.uint64(scenario))
+
+
+@njit(cache=True)
+def uniform(seed: int, counter: int, low: float, high: float) -> float:
+    """
+    A number in ``[low, high)`` that depends on seed and counter alone.
+
+    :param seed: uint64, the scenario's seed
+    :param counter: which of the scenario's numbers, from 0
+    :param low: lower end
+    :param high: upper end
+    :return: float64 with 53 random bits
+    """
+    return low + (high - low) * (np.float64(hash64(seed, np.uint64(counter)) >> _S11) * 2.0**-53)

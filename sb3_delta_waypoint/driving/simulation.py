@@ -1,0 +1,399 @@
+"""Any number of cars, each on its own route: the loop over the functions about one car."""
+
+from dataclasses import astuple, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from sb3_delta_waypoint.driving.car import CAR, TOTALS
+from sb3_delta_waypoint.driving.episode import (
+    EPISODE_METRICS,
+    GOAL,
+    RUNNING,
+    TIMEOUT,
+    EpisodeRules,
+    score_plan,
+    score_step,
+    write_metrics,
+)
+from sb3_delta_waypoint.driving.expert import ExpertParameters, expert_plan
+from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
+from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.routes import (
+    OBSERVED_POINTS,
+    draw_network_route,
+    draw_random_route,
+    finish_route,
+    new_routes,
+    observe,
+    project,
+)
+from sb3_delta_waypoint.driving.scenarios import scenario_seed, uniform
+from sb3_delta_waypoint.driving.tracker import track
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance, clip
+
+CONTROL_DT = 0.1
+"""Length of a control step [s]: a plan is tracked for this long, then made anew."""
+
+
+class StartParameters(NamedTuple):
+    """How far from its route an episode begins: uniform between plus and minus these."""
+
+    lateral: float = 0.5
+    """[m]"""
+    heading: float = 0.1
+    """[rad]"""
+    min_speed: float = 0.5
+    """The speed is uniform between this share of the profile's speed and all of it."""
+
+
+class World(NamedTuple):
+    """Everything that the kernels need and that no step changes."""
+
+    base_seed: int
+    group_size: int
+    plan_dt: float
+    vehicle: VehicleParameters
+    expert: ExpertParameters
+    rules: EpisodeRules
+    start: StartParameters
+    weights: tuple[float, ...]
+    # routes: a network where `drawn` is true, else random curvature; `whole`: recorded paths, driven from end to end
+    drawn: bool
+    whole: bool
+    network: RoadNetwork
+    starts: np.ndarray
+    reach: np.ndarray
+
+
+@dataclass(frozen=True)
+class DrivingConfig:
+    """
+    What the cars drive on and how they are judged.
+
+    :param network: where routes are drawn from; None for routes of random curvature
+    :param recorded: whether the network's segments are recorded drives, each driven from its start to its end
+    :param route_length: length of the routes, in whole metres; recorded drives keep their own
+    :param horizon_steps: rows ``H`` of a plan
+    :param plan_dt: seconds between the rows
+    :param reward: weights of the reward's terms
+    :param rules: when an episode ends
+    :param vehicle: what the car can do
+    :param expert: how the expert drives
+    :param start: how far from the route an episode begins
+    """
+
+    network: RoadNetwork | None = None
+    recorded: bool = False
+    route_length: float = 100.0
+    horizon_steps: int = 20
+    plan_dt: float = 0.1
+    reward: RewardWeights = field(default_factory=RewardWeights)
+    rules: EpisodeRules = EpisodeRules()
+    vehicle: VehicleParameters = VehicleParameters()
+    expert: ExpertParameters = ExpertParameters()
+    start: StartParameters = StartParameters()
+
+    def __post_init__(self) -> None:
+        if not 10.0 <= self.route_length <= 10_000.0:
+            raise ValueError(f"route_length={self.route_length} m: routes are between 10 and 10000 m long")
+        if not 0.0 < self.rules.waypoint_spacing <= self.route_length:
+            raise ValueError(
+                f"waypoint_spacing={self.rules.waypoint_spacing} m must be positive and at most "
+                f"route_length={self.route_length} m"
+            )
+        if self.rules.off_route_distance <= 0.0:
+            raise ValueError(f"off_route_distance={self.rules.off_route_distance} m must be positive")
+        if self.horizon_steps < 2 or self.plan_dt <= 0.0:
+            raise ValueError(
+                f"horizon_steps={self.horizon_steps} and plan_dt={self.plan_dt} s: a plan has at least 2 rows, "
+                "a positive time apart"
+            )
+
+
+class Observation(NamedTuple):
+    """Observations of ``n`` cars: ``state`` float32 ``(n, 4)`` and ``route`` float32 ``(n, 10, 2)``."""
+
+    state: np.ndarray
+    route: np.ndarray
+
+    @classmethod
+    def empty(cls, n_cars: int) -> "Observation":
+        """Memory for the observations of some cars."""
+        return cls(np.empty((n_cars, 4), np.float32), np.empty((n_cars, OBSERVED_POINTS, 2), np.float32))
+
+
+class StepResult(NamedTuple):
+    """
+    What a step gives, for each of ``n`` cars. A finished car has begun its next episode already.
+
+    ``observation``: after the step (of the new episode where one began); ``reward`` float64 ``(n,)``; ``outcome`` int8
+    ``(n,)``, one of the constants of :mod:`~.episode`.
+    """
+
+    observation: Observation
+    reward: np.ndarray
+    outcome: np.ndarray
+
+
+@njit(cache=True)
+def _begin(car: np.void, route: np.ndarray, totals: np.void, displacements: np.ndarray, world: World, scenario: int) -> None:
+    """Put a car at the start of a scenario."""
+    seed = scenario_seed(world.base_seed, scenario)
+    n_points = route.shape[0]
+    if world.drawn:
+        n_points = draw_network_route(seed, world.network, world.starts, world.reach, world.whole, route, n_points)
+    else:
+        draw_random_route(seed, route, n_points)
+    seconds = finish_route(route, n_points, world.whole, world.expert)
+    begin = route[0]
+    lateral = uniform(seed, 0, -world.start.lateral, world.start.lateral)
+    car.x, car.y = begin.x - lateral * begin.sin, begin.y + lateral * begin.cos
+    car.yaw = np.arctan2(begin.sin, begin.cos) + uniform(seed, 1, -world.start.heading, world.start.heading)
+    car.speed = begin.speed * uniform(seed, 2, world.start.min_speed, 1.0)
+    car.steer, car.yaw_rate, car.acceleration = 0.0, 0.0, 0.0
+    car.n_points, car.route_length = n_points, n_points - 1.0
+    # twice the time that the expert needs, and some seconds to get going
+    car.max_steps = int((2.0 * seconds + 5.0) / CONTROL_DT)
+    car.scenario = scenario
+    car.index = 0
+    project(car, route)
+    totals.steps, totals.waypoints_hit, totals.waypoints_passed = 0, 0, 0
+    totals.progress, totals.goal, totals.time, totals.lateral_deviation = 0.0, 0.0, 0.0, 0.0
+    totals.imitation, totals.comfort, totals.off_route, totals.reward = 0.0, 0.0, 0.0, 0.0
+    totals.ade, totals.fde, totals.lateral_sum, totals.lateral_max = 0.0, 0.0, 0.0, 0.0
+    totals.jerk_sum, totals.lateral_acceleration_max, totals.speed_sum, totals.furthest = 0.0, 0.0, 0.0, 0.0
+    displacements[:] = 0.0
+
+
+@njit(cache=True)
+def _next_scenario(car: np.void, i: int, n: int, group_size: int) -> int:
+    """The number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
+    number = (car.episodes * n + i) // group_size
+    car.episodes += 1
+    return number
+
+
+@njit(cache=True)
+def _reset(
+    cars: np.ndarray, routes: np.ndarray, totals: np.ndarray, displacements: np.ndarray, world: World, only: int,
+    scenario: int, state: np.ndarray, points: np.ndarray,
+) -> None:  # fmt: skip
+    n = cars.shape[0]
+    for i in range(n):
+        if only < 0 or only == i:
+            number = scenario if scenario >= 0 else _next_scenario(cars[i], i, n, world.group_size)
+            _begin(cars[i], routes[i], totals[i], displacements[i], world, number)
+        observe(cars[i], routes[i], state[i], points[i])
+
+
+@njit(cache=True)
+def _expert_plans(cars: np.ndarray, routes: np.ndarray, world: World, plans: np.ndarray) -> None:
+    for i in range(cars.shape[0]):
+        expert_plan(cars[i], routes[i], world.expert, world.plan_dt, plans[i])
+
+
+@njit(cache=True)
+def _step(
+    cars: np.ndarray, routes: np.ndarray, totals: np.ndarray, displacements: np.ndarray, world: World, plans: np.ndarray,
+    expert: np.ndarray, autoreset: bool, state: np.ndarray, points: np.ndarray, rewards: np.ndarray, outcomes: np.ndarray,
+    final_state: np.ndarray, final_points: np.ndarray, final_metrics: np.ndarray, final_scenario: np.ndarray,
+) -> int:  # fmt: skip
+    n = cars.shape[0]
+    n_finished = 0
+    for i in range(n):
+        car = cars[i]
+        expert_plan(car, routes[i], world.expert, world.plan_dt, expert)
+        ade = score_plan(totals[i], plans[i], expert, displacements[i])
+        before = (car.progress, car.acceleration)
+        steer, acceleration = track(car, plans[i], world.plan_dt, world.vehicle)
+        advance(car, world.vehicle, steer, acceleration, CONTROL_DT)
+        project(car, routes[i])
+        rewards[i], outcome = score_step(car, totals[i], before, ade, world.weights, world.rules, CONTROL_DT)
+        outcomes[i] = outcome
+        if outcome != RUNNING:
+            n_finished += 1
+            write_metrics(
+                car, totals[i], displacements[i], outcome, world.rules.waypoint_spacing, final_metrics[i]
+            )
+            final_scenario[i] = car.scenario
+            if autoreset:
+                observe(car, routes[i], final_state[i], final_points[i])
+                number = _next_scenario(car, i, n, world.group_size)
+                _begin(car, routes[i], totals[i], displacements[i], world, number)
+        observe(car, routes[i], state[i], points[i])
+    return n_finished
+
+
+class Simulation:
+    """
+    Cars that play scenarios, one after another.
+
+    The k-th episode of car ``i`` plays scenario ``(k * n_cars + i) // group_size`` of the base seed.
+
+    :param n_cars: number of cars ``n``
+    :param config: what they drive on and how they are judged
+    :param group_size: so many consecutive episodes share a scenario
+    :param autoreset: whether a finished car begins its next episode within the step
+    """
+
+    def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
+        if n_cars < 1 or group_size < 1:
+            raise ValueError(f"n_cars={n_cars} and group_size={group_size} must be at least 1")
+        self.n_cars = n_cars
+        self.config = config
+        self.autoreset = autoreset
+        network, starts, reach = _drawable(config)
+        self._world = World(
+            base_seed=0,
+            group_size=group_size,
+            plan_dt=float(config.plan_dt),
+            vehicle=_floats(config.vehicle),
+            expert=_floats(config.expert),
+            rules=_floats(config.rules),
+            start=_floats(config.start),
+            weights=tuple(float(weight) for weight in astuple(config.reward)),
+            drawn=config.network is not None,
+            whole=config.recorded,
+            network=network,
+            starts=starts,
+            reach=reach,
+        )
+        if config.recorded:
+            max_points = int(reach.max()) + 1
+        else:
+            max_points = int(config.route_length) + 1
+        self.cars = np.zeros(n_cars, CAR)
+        self.routes = new_routes(n_cars, max_points)
+        self.totals = np.zeros(n_cars, TOTALS)
+        self.metric_names = EPISODE_METRICS + tuple(f"displacement_{h + 1}" for h in range(config.horizon_steps))
+        self._displacements = np.zeros((n_cars, config.horizon_steps))
+        self._expert = np.zeros((config.horizon_steps, 2), np.float32)
+        self.final = Observation.empty(n_cars)
+        """Last observations of the cars that finished in the last step (where ``autoreset``)."""
+        self.final_metrics = np.zeros((n_cars, len(self.metric_names)))
+        """Metrics of the episodes that finished in the last step, ``(n, len(metric_names))``."""
+        self.final_scenario = np.zeros(n_cars, np.int64)
+        """Their scenario numbers, ``(n,)``."""
+
+    @property
+    def group_size(self) -> int:
+        """So many consecutive episodes share a scenario."""
+        return self._world.group_size
+
+    @property
+    def base_seed(self) -> int:
+        """The seed that the scenarios are made from."""
+        return self._world.base_seed
+
+    def seed(self, seed: int) -> None:
+        """Start again from scenario 0 of a base seed at the next reset."""
+        self._world = self._world._replace(base_seed=int(seed) % 2**63)
+        self.cars["episodes"] = 0
+
+    def reset(self, scenario: int | None = None) -> Observation:
+        """
+        Begin an episode with every car.
+
+        :param scenario: play this one; None for the next in order
+        :return: the first observations
+        """
+        observation = Observation.empty(self.n_cars)
+        number = -1 if scenario is None else scenario
+        _reset(
+            self.cars, self.routes, self.totals, self._displacements, self._world, -1, number, observation.state,
+            observation.route,
+        )  # fmt: skip
+        return observation
+
+    def step(self, plans: np.ndarray) -> StepResult:
+        """
+        Drive every car along its plan for one control step.
+
+        :param plans: float32 ``(n, H, 2)``, metres, ego frame
+        :return: observations, rewards, outcomes
+        :raises ValueError: if the shape is another or a value is not finite (nothing has moved then)
+        """
+        plans = self._checked(plans)
+        observation = Observation.empty(self.n_cars)
+        rewards = np.empty(self.n_cars)
+        outcomes = np.empty(self.n_cars, np.int8)
+        _step(
+            self.cars, self.routes, self.totals, self._displacements, self._world, plans, self._expert, self.autoreset,
+            observation.state, observation.route, rewards, outcomes, self.final.state, self.final.route,
+            self.final_metrics, self.final_scenario,
+        )  # fmt: skip
+        return StepResult(observation, rewards, outcomes)
+
+    def expert_plans(self) -> np.ndarray:
+        """
+        What the expert would plan for every car from where it is.
+
+        :return: float32 ``(n, H, 2)``, metres, ego frame
+        """
+        plans = np.empty((self.n_cars, self.config.horizon_steps, 2), np.float32)
+        _expert_plans(self.cars, self.routes, self._world, plans)
+        return plans
+
+    def _checked(self, plans: np.ndarray) -> np.ndarray:
+        plans = np.ascontiguousarray(plans, np.float32)
+        shape = (self.n_cars, self.config.horizon_steps, 2)
+        if plans.shape != shape:
+            raise ValueError(f"plans have the shape {plans.shape}; accepted is (cars, horizon steps, x and y) = {shape}")
+        if not np.isfinite(plans).all():
+            i, h, axis = np.argwhere(~np.isfinite(plans))[0]
+            raise ValueError(
+                f"the plan of env {i} has {plans[i, h, axis]} at waypoint {h}, {'xy'[axis]}; accepted are finite metres"
+            )
+        return plans
+
+
+def succeeded(outcome: np.ndarray) -> np.ndarray:
+    """Whether an episode ended at the goal, from its outcome."""
+    return outcome == GOAL
+
+
+def terminated(outcome: np.ndarray) -> np.ndarray:
+    """Whether an episode ended by itself, from its outcome."""
+    return (outcome != RUNNING) & (outcome != TIMEOUT)
+
+
+def truncated(outcome: np.ndarray) -> np.ndarray:
+    """Whether an episode was cut off by its time limit, from its outcome."""
+    return outcome == TIMEOUT
+
+
+def _floats(parameters: Any) -> Any:
+    # numba compiles anew for an int where a float was
+    return type(parameters)(*(float(value) for value in parameters))
+
+
+def _drawable(config: DrivingConfig) -> tuple[RoadNetwork, np.ndarray, np.ndarray]:
+    """The network with the points from which a route of the wanted length can start, and the reach of its segments."""
+    network = config.network
+    if network is None:
+        empty = np.zeros(0, np.int64)
+        return RoadNetwork(np.zeros((0, 2)), np.zeros(0), empty, empty, empty), np.zeros((0, 2), np.int64), np.zeros(0)
+    n_segments = len(network.offsets) - 1
+    steps = np.hypot(*np.diff(network.points, axis=0).T)
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    segment_of = np.repeat(np.arange(n_segments), np.diff(network.offsets))
+    if config.recorded:
+        reach = travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]
+        starts = np.stack([np.arange(n_segments), network.offsets[:-1]], axis=1)[reach >= 10.0]
+        if len(starts) == 0:
+            raise ValueError(f"none of the {n_segments} recorded drives is at least 10 m long")
+        return network, np.ascontiguousarray(starts), reach
+    wanted = config.route_length + 2.0
+    longest = float((travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]).max())
+    reach = reachable_length(network, wanted + longest)
+    available = reach[segment_of] - (travelled - travelled[network.offsets[:-1]][segment_of])
+    points = np.flatnonzero(available >= wanted)
+    # the last point of a segment is the first of the next
+    points = points[~np.isin(points, network.offsets[1:] - 1)]
+    if len(points) == 0:
+        raise ValueError(
+            f"route_length={config.route_length} m: the longest drive in this road network is {reach.max():.0f} m"
+        )
+    return network, np.ascontiguousarray(np.stack([segment_of[points], points], axis=1)), reach

@@ -1,0 +1,68 @@
+"""The vehicle: a kinematic bicycle with a steering-rate limit, understeer and a lateral-grip limit."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+class VehicleParameters(NamedTuple):
+    """What the car can do. Metres, seconds, radians."""
+
+    wheelbase: float = 2.8
+    """Distance between the axles [m]."""
+    max_steer: float = 0.6
+    """Largest steering angle of the front wheel [rad]."""
+    max_steer_rate: float = 0.8
+    """Fastest change of the steering angle [rad/s]."""
+    characteristic_speed: float = 20.0
+    """Speed at which understeer halves the yaw response [m/s]."""
+    max_lateral_acceleration: float = 6.0
+    """Grip: the car slides straight on beyond this [m/s²]."""
+    max_acceleration: float = 3.0
+    """[m/s²]"""
+    max_braking: float = 6.0
+    """[m/s²]"""
+    max_speed: float = 20.0
+    """[m/s]"""
+
+
+@njit(cache=True)
+def clip(value: float, low: float, high: float) -> float:
+    """``value`` held within ``[low, high]``."""
+    return min(max(value, low), high)
+
+
+@njit(cache=True)
+def advance(car: np.void, vehicle: VehicleParameters, steer: float, acceleration: float, dt: float) -> None:
+    """
+    Move a car on by one control step, in place.
+
+    Kinematic bicycle about the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2) with the steady-state yaw response
+    of an understeering car, ``v tan(steer) / (L (1 + (v / v_ch)²))`` (Gillespie, Fundamentals of Vehicle Dynamics, 6),
+    integrated with the values at the middle of the step.
+
+    :param car: record of :data:`~.car.CAR`
+    :param vehicle: what the car can do
+    :param steer: commanded steering angle [rad], left positive
+    :param acceleration: commanded acceleration [m/s²]
+    :param dt: length of the step [s]
+    """
+    reach = vehicle.max_steer_rate * dt
+    new_steer = clip(clip(steer, car.steer - reach, car.steer + reach), -vehicle.max_steer, vehicle.max_steer)
+    new_speed = car.speed + clip(acceleration, -vehicle.max_braking, vehicle.max_acceleration) * dt
+    new_speed = clip(new_speed, 0.0, vehicle.max_speed)
+    middle_speed = 0.5 * (car.speed + new_speed)
+    response = 1.0 + (middle_speed / vehicle.characteristic_speed) ** 2
+    yaw_rate = middle_speed * math.tan(0.5 * (car.steer + new_steer)) / (vehicle.wheelbase * response)
+    grip = vehicle.max_lateral_acceleration / max(middle_speed, 0.1)
+    yaw_rate = clip(yaw_rate, -grip, grip)
+    middle_yaw = car.yaw + 0.5 * yaw_rate * dt
+    car.x += middle_speed * math.cos(middle_yaw) * dt
+    car.y += middle_speed * math.sin(middle_yaw) * dt
+    car.yaw += yaw_rate * dt
+    car.acceleration = (new_speed - car.speed) / dt
+    car.speed = new_speed
+    car.steer = new_steer
+    car.yaw_rate = yaw_rate
