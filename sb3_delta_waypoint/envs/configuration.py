@@ -1,0 +1,98 @@
+"""From the keyword arguments of ``gym.make`` to the driving configuration."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from glob import glob
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sb3_delta_waypoint.driving.episode import EpisodeRules
+from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths
+from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.simulation import DrivingConfig, StartParameters
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+
+Parameters = TypeVar("Parameters", RewardWeights, VehicleParameters, ExpertParameters, StartParameters)
+
+
+def driving_config(
+    routes: str | Path | RoadNetwork | None = None,
+    route_length: float = 100.0,
+    waypoint_spacing: float = 5.0,
+    horizon_steps: int = 20,
+    plan_dt: float = 0.1,
+    off_route_distance: float = 2.0,
+    reward: Mapping[str, float] | RewardWeights | None = None,
+    vehicle: Mapping[str, float] | VehicleParameters | None = None,
+    expert: Mapping[str, float] | ExpertParameters | None = None,
+    start: Mapping[str, float] | StartParameters | None = None,
+) -> DrivingConfig:
+    """
+    The arguments that the envs of this package share.
+
+    :param routes: None for random smooth curvature; an OpenDRIVE map (``Town01.xodr``) to draw drives from; a glob of
+        recorded episodes (``out/episodes/**/*.json``) to replay the driven path and speed of; or a road network
+    :param route_length: arc length of a route [m], in whole metres (recorded episodes keep their own)
+    :param waypoint_spacing: arc length between the waypoints that ``waypoint_hit_rate`` counts [m]
+    :param horizon_steps: rows ``H`` of a plan
+    :param plan_dt: seconds between the rows of a plan
+    :param off_route_distance: farther beside the route than this ends the episode [m]
+    :param reward: weights of the reward's terms, by name, that differ from :class:`~.reward.RewardWeights`
+    :param vehicle: parameters that differ from :class:`~.vehicle.VehicleParameters`
+    :param expert: parameters that differ from :class:`~.expert.ExpertParameters`
+    :param start: parameters that differ from :class:`~.simulation.StartParameters`
+    :return: what the simulation needs
+    :raises FileNotFoundError: if there is no such map, or no episode matches
+    :raises ValueError: for a map without a drivable route, an impossible length, an unknown parameter
+    """
+    if routes is None or isinstance(routes, RoadNetwork):
+        network, recorded = routes, False
+    elif str(routes).endswith(".json"):
+        network, recorded = _recorded_drives(tuple(sorted(glob(str(routes), recursive=True))), str(routes)), True
+    else:
+        network, recorded = _road_map(str(Path(routes).resolve()), _modified(Path(routes))), False
+    return DrivingConfig(
+        network=network,
+        recorded=recorded,
+        route_length=float(route_length),
+        horizon_steps=horizon_steps,
+        plan_dt=float(plan_dt),
+        reward=_parameters("reward", RewardWeights, reward),
+        rules=EpisodeRules(off_route_distance=off_route_distance, waypoint_spacing=waypoint_spacing),
+        vehicle=_parameters("vehicle", VehicleParameters, vehicle),
+        expert=_parameters("expert", ExpertParameters, expert),
+        start=_parameters("start", StartParameters, start),
+    )
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+@lru_cache(maxsize=8)
+def _road_map(path: str, modified: float) -> RoadNetwork:
+    """Maps are read once per process: training and evaluation envs share them, and so do 64 scalar envs."""
+    from sb3_delta_waypoint.maps.opendrive import load_opendrive
+
+    return load_opendrive(path)
+
+
+@lru_cache(maxsize=8)
+def _recorded_drives(paths: tuple[str, ...], pattern: str) -> RoadNetwork:
+    from sb3_delta_waypoint.episodes.paths import driven_paths
+    from sb3_delta_waypoint.episodes.reader import read_episodes
+
+    return from_paths(driven_paths(read_episodes(pattern)[0]))
+
+
+def _parameters(name: str, kind: type[Parameters], given: Mapping[str, float] | Parameters | None) -> Parameters:
+    if given is None:
+        return kind()
+    if isinstance(given, kind):
+        return given
+    known = kind.__annotations__
+    unknown: list[Any] = [key for key in given if key not in known] if isinstance(given, Mapping) else [given]
+    if unknown:
+        raise ValueError(f"{name}={given!r}: {unknown[0]!r} is unknown; accepted are {', '.join(known)}")
+    return kind(**given)

@@ -1,0 +1,48 @@
+"""What a picture of a car in the simulation shows."""
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.episode import GOAL, OFF_ROUTE, TIMEOUT
+from sb3_delta_waypoint.driving.simulation import Simulation
+from sb3_delta_waypoint.envs.rendering import Scene
+
+_OUTCOMES = {GOAL: "goal reached", OFF_ROUTE: "off route", TIMEOUT: "out of time"}
+
+
+def scene(simulation: Simulation, i: int, plans: dict[str, np.ndarray], trail: np.ndarray, outcome: int) -> Scene:
+    """
+    The scene around one car.
+
+    :param simulation: where it drives
+    :param i: which car
+    :param plans: plans to draw, float32 ``(H, 2)``, metres, ego frame
+    :param trail: where the car has been, float64 ``(T, 2)``, metres, world frame
+    :param outcome: how the episode ended, 0 while it runs
+    :return: the scene
+    """
+    car, totals, config = simulation.cars[i], simulation.totals[i], simulation.config
+    route = simulation.routes[i, : car["n_points"]]
+    return Scene(
+        route=np.stack([route["x"], route["y"]], axis=1),
+        off_route_distance=config.rules.off_route_distance,
+        pose=(float(car["x"]), float(car["y"]), float(car["yaw"])),
+        steer=float(car["steer"]),
+        wheelbase=config.vehicle.wheelbase,
+        trail=trail,
+        plans=plans,
+        roads=_road_lines(simulation),
+        text=(
+            f"scenario {car['scenario']}   step {totals['steps']}   {car['speed']:.1f} m/s",
+            f"{max(car['progress'], 0.0):.0f} of {car['route_length']:.0f} m   {abs(car['lateral']):.2f} m beside the route",
+            f"reward {totals['reward']:.2f}   {_OUTCOMES.get(outcome, '')}",
+        ),
+    )
+
+
+def _road_lines(simulation: Simulation) -> np.ndarray | None:
+    """The pieces of the network's lanes, float64 ``(M, 2, 2)``."""
+    network = simulation.config.network
+    if network is None:
+        return None
+    pieces = np.stack([network.points[:-1], network.points[1:]], axis=1)
+    return np.delete(pieces, network.offsets[1:-1] - 1, axis=0)

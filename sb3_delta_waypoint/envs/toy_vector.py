@@ -1,0 +1,136 @@
+"""``ToyWaypoint-v0`` for many cars at once: what ``gym.make_vec`` makes."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from sb3_delta_waypoint.driving.simulation import Observation, Simulation, succeeded, terminated, truncated
+from sb3_delta_waypoint.envs.configuration import driving_config
+from sb3_delta_waypoint.envs.rendering import Renderer
+from sb3_delta_waypoint.envs.scenes import scene
+from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
+
+
+class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
+    """
+    Many :class:`~.toy.ToyWaypointEnv` in one loop. A finished env begins its next episode within the step (SAME_STEP).
+
+    The k-th episode of env ``i`` plays scenario ``(k * num_envs + i) // group_size`` of the base seed.
+
+    :param num_envs: number of envs ``n``
+    :param group_size: so many consecutive episodes share a scenario
+    :param render_mode: ``"rgb_array"`` or None
+    :param kwargs: see :func:`~.configuration.driving_config`
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "render_modes": ["rgb_array"],
+        "render_fps": ToyWaypointEnv.metadata["render_fps"],
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+
+    def __init__(self, num_envs: int = 1, group_size: int = 1, render_mode: str | None = None, **kwargs: Any):
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode={render_mode!r}; a vector env accepts 'rgb_array' and None")
+        self.num_envs = num_envs
+        self.render_mode = render_mode
+        self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size)
+        self.single_observation_space = observation_space()
+        self.single_action_space = action_space(self.simulation.config.horizon_steps)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._seeded = False
+        self._renderer: Renderer | None = None
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """
+        Begin an episode in every env.
+
+        :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
+        :param options: not used
+        :return: observations, ``state (n, 4)`` and ``route (n, 10, 2)``, and an empty info
+        :raises ValueError: for a list of seeds: one base seed numbers the scenarios of all envs
+        """
+        if isinstance(seed, list | tuple | np.ndarray):
+            raise ValueError(f"seed={seed!r}: give one base seed; it numbers the scenarios of all {self.num_envs} envs")
+        super().reset(seed=seed)
+        if seed is not None or not self._seeded:
+            self.simulation.seed(int(self.np_random.integers(2**62)) if seed is None else seed)
+            self._seeded = True
+        return self.simulation.reset()._asdict(), {}
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """
+        Track a plan in every env for one control step of 0.1 s.
+
+        :param actions: float32 ``(n, H, 2)``, metres, ego frame
+        :return: observations, rewards, terminations, truncations, and infos: empty unless an episode ended, then with
+            ``final_obs`` and ``final_info`` as gymnasium's own vector envs have them
+        :raises ValueError: for another shape or a value that is not finite, naming the env; no env has moved then
+        """
+        observation, rewards, outcome = self.simulation.step(actions)
+        infos: dict[str, Any] = {}
+        finished = outcome != 0
+        if finished.any():
+            infos = {
+                "final_obs": self._final_observations(finished),
+                "_final_obs": finished,
+                "final_info": self._final_info(finished, succeeded(outcome)),
+                "_final_info": finished,
+            }
+        return observation._asdict(), rewards, terminated(outcome), truncated(outcome), infos
+
+    def _final_observations(self, finished: np.ndarray) -> np.ndarray:
+        final = np.full(self.num_envs, None, object)
+        for i in np.flatnonzero(finished):
+            final[i] = Observation(self.simulation.final.state[i].copy(), self.simulation.final.route[i].copy())._asdict()
+        return final
+
+    def _final_info(self, finished: np.ndarray, success: np.ndarray) -> dict[str, Any]:
+        metrics: dict[str, np.ndarray] = {}
+        for name, column in zip(self.simulation.metric_names, self.simulation.final_metrics.T.copy(), strict=True):
+            metrics[name] = column
+            metrics[f"_{name}"] = finished
+        return {
+            "is_success": success,
+            "_is_success": finished,
+            "scenario": self.simulation.final_scenario.copy(),
+            "_scenario": finished,
+            "episode_metrics": metrics,
+            "_episode_metrics": finished,
+        }
+
+    def expert_plans(self) -> np.ndarray:
+        """
+        What the expert would plan in every env.
+
+        :return: float32 ``(n, H, 2)``, metres, ego frame
+        """
+        return self.simulation.expert_plans()
+
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """
+        A picture of every env, without trails and plans but the expert's.
+
+        :return: ``n`` pictures, uint8 ``(height, width, 3)``; None without a render mode
+        """
+        if self.render_mode is None:
+            return None
+        if self._renderer is None:
+            self._renderer = Renderer("rgb_array", self.metadata["render_fps"])
+        plans = self.expert_plans()
+        nowhere = np.zeros((0, 2))
+        scenes = (scene(self.simulation, i, {"expert": plans[i]}, nowhere, 0) for i in range(self.num_envs))
+        return tuple(self._renderer.draw(picture) for picture in scenes)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Free the renderer."""
+        if self._renderer is not None:
+            self._renderer.close()

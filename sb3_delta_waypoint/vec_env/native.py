@@ -1,0 +1,116 @@
+"""A Gymnasium vector env as a Stable-Baselines3 ``VecEnv``, without a Python loop over the envs."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
+
+
+class NativeVecEnv(VecEnv):
+    """
+    Adapts a vector env that resets finished envs within the step (SAME_STEP) and reports ``episode_metrics`` at their end.
+
+    The info of an env is empty unless its episode has just ended; then it holds ``terminal_observation``,
+    ``TimeLimit.truncated``, ``episode`` as SB3's ``Monitor`` writes it, ``is_success``, ``scenario`` and
+    ``episode_metrics``. ``seed(s)`` makes the next ``reset()`` start again from scenario 0 of base seed ``s``.
+
+    :param env: the vector env
+    :raises ValueError: if it resets in another way
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]):
+        mode = env.metadata.get("autoreset_mode")
+        if mode != AutoresetMode.SAME_STEP:
+            raise ValueError(f"{env} has the autoreset mode {mode}; SB3 needs AutoresetMode.SAME_STEP")
+        self.env = env
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        self._actions = np.empty(0)
+        self._started = time.time()
+
+    def reset(self) -> VecEnvObs:
+        """Begin an episode in every env."""
+        observations, _ = self.env.reset(seed=self._seeds[0])
+        self._reset_seeds()
+        self._reset_options()
+        return observations
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """:param actions: float32 ``(n, H, 2)``, metres, ego frame"""
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """:return: observations, float32 rewards in a fresh array, dones, infos"""
+        observations, rewards, terminated, truncated, final = self.env.step(self._actions)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if final:
+            info, metrics = final["final_info"], final["final_info"]["episode_metrics"]
+            names = [name for name in metrics if not name.startswith("_")]
+            finished = np.flatnonzero(final["_final_info"])
+            rows = np.stack([metrics[name][finished] for name in names], axis=1).tolist()
+            seconds = round(time.time() - self._started, 6)
+            for i, row in zip(finished, rows, strict=True):
+                episode = dict(zip(names, row, strict=True))
+                infos[i] = {
+                    "terminal_observation": final["final_obs"][i],
+                    "TimeLimit.truncated": bool(truncated[i] and not terminated[i]),
+                    "episode": {"r": episode["episode_reward"], "l": int(episode["episode_length"]), "t": seconds},
+                    "is_success": bool(info["is_success"][i]),
+                    "scenario": int(info["scenario"][i]),
+                    "episode_metrics": episode,
+                }
+        return observations, rewards.astype(np.float32), terminated | truncated, infos
+
+    def close(self) -> None:
+        """Close the vector env."""
+        self.env.close()
+
+    def get_images(self) -> Sequence[np.ndarray | None]:
+        """:return: a picture of each env"""
+        return self.env.render() or [None] * self.num_envs
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """An attribute of the vector env, the same for each of the envs asked for."""
+        return [getattr(self.env, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Set an attribute of the vector env; it has one for all its envs."""
+        if indices is not None:
+            raise ValueError(f"{attr_name} is one attribute for all envs: set it without indices")
+        setattr(self.env, attr_name, value)
+
+    def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any) -> list[Any]:
+        """
+        Call the plural of a method of the scalar env, once for all envs: ``env_method("expert_plan")`` calls
+        ``expert_plans()`` of the vector env.
+
+        :return: a result for each of the envs asked for
+        """
+        results = getattr(self.env, f"{method_name}s")(*method_args, **method_kwargs)
+        return [results[i] for i in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
+        """Whether the envs do what a wrapper does: they report their episodes as ``Monitor`` does, and nothing else."""
+        return [issubclass(wrapper_class, Monitor)] * len(list(self._get_indices(indices)))
+
+
+def make_waypoint_vec_env(
+    env_id: str = "ToyWaypoint-v0", n_envs: int = 1, seed: int | None = None, group_size: int = 1, **env_kwargs: Any
+) -> NativeVecEnv:
+    """
+    The native vector env as an SB3 ``VecEnv``.
+
+    :param env_id: id of a registered env with a vector entry point
+    :param n_envs: number of envs
+    :param seed: base seed of the scenarios; None for a random one
+    :param group_size: so many consecutive episodes share a scenario
+    :param env_kwargs: passed to the env
+    :return: the vec env
+    """
+    venv = NativeVecEnv(gym.make_vec(env_id, num_envs=n_envs, group_size=group_size, **env_kwargs))
+    venv.seed(seed)
+    return venv
