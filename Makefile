@@ -38,7 +38,7 @@ clean: ## remove .venv and everything built, not out/ and logs/
 
 # The stamp is written last: an install that was interrupted is taken up again.
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' 2>/dev/null || { \
 		echo "This package needs Python 3.11 or 3.12, and PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Name one that is: make PYTHON=python3.12 test" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
