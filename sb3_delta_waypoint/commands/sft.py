@@ -1,0 +1,89 @@
+"""``sb3-delta-waypoint sft``: clone the expert."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Widths(click.ParamType):
+    """Comma-separated positive integers."""
+
+    name = "N,N,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            widths = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            widths = ()
+        if not widths or min(widths) < 1:
+            self.fail(f"'{value}' is not a list of layer widths such as 128,128", param, ctx)
+        return widths
+
+
+@click.command()
+@click.option(
+    "--episodes-glob",
+    required=True,
+    metavar="GLOB",
+    help="Episode files, quoted: 'out/episodes/**/*.json'; ** goes through all folders below.",
+)
+@click.option("--num-steps", default=2000, show_default=True, type=click.IntRange(min=1), help="Gradient steps.")
+@click.option("--batch-size", default=256, show_default=True, type=click.IntRange(min=1), help="Frames per step.")
+@click.option(
+    "--learning-rate",
+    default=1e-3,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Adam's, at the first step; it falls to zero along a cosine.",
+)
+@click.option("--hidden-dims", default="128,128", show_default=True, type=Widths(), help="Widths of the hidden layers.")
+@click.option("--seed", default=0, show_default=True, help="Of initial weights, split and batches.")
+@click.option(
+    "--validation-fraction",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of the episodes that is held out; with fewer than 5 episodes, share of the frames.",
+)
+@click.option("--skip-invalid", is_flag=True, help="Go on after a broken episode file, and list those skipped.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, …; auto takes cuda where there is one.")
+@click.option(
+    "--out",
+    default="out/sft",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for model.pt, config.json, metrics.json and loss.png.",
+)
+def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settings: Any) -> None:
+    """
+    Train a planner on demonstrations by behaviour cloning.
+
+    Keeps the weights with the lowest displacement error (ADE) on held-out data. Ctrl-C ends the training early and keeps the
+    best so far.
+    """
+    import torch
+    from stable_baselines3.common.utils import get_device
+
+    from sb3_delta_waypoint.episodes.reader import read_episodes
+    from sb3_delta_waypoint.sft.training import save_run, train_sft
+
+    episodes, skipped = read_episodes(episodes_glob, skip_invalid=skip_invalid, progress=True)
+    for error in skipped:
+        click.echo(f"skipped: {error}", err=True)
+    if not episodes:
+        raise click.ClickException(f"none of the {len(skipped)} files that match '{episodes_glob}' is a valid episode")
+    # a network this small gains nothing from a second thread
+    torch.set_num_threads(1)
+    result = train_sft(episodes, device=get_device(device), progress=True, **settings)
+    model_path = save_run(result, out)
+    metrics, data = result.metrics, result.config["data"]
+    if result.interrupted:
+        click.echo(f"interrupted: kept the best weights so far, of step {metrics['step']}", err=True)
+    click.echo(
+        f"{data['episodes']} episodes, {data['frames']} frames, {data['held_out_frames']} held out: "
+        f"ADE {metrics['validation_ade']:.3f} m, FDE {metrics['validation_fde']:.3f} m at step {metrics['step']}"
+    )
+    click.echo(f"{model_path} (and config.json, metrics.json, loss.png beside it)")

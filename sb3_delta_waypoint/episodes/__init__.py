@@ -1,0 +1,1 @@
+"""The demonstration contract: what an episode file holds, reading, writing and recording it."""

@@ -1,0 +1,158 @@
+"""Reading demonstration episodes."""
+
+import glob
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from sb3_delta_waypoint.episodes.schema import ROUTE_SHAPE, STATE_SHAPE, EpisodeError, check_structure, stack_numbers
+
+
+@dataclass
+class Episode:
+    """
+    One demonstration drive. Camera images stay where the file names them; they are not read.
+
+    :param episode_id: its name
+    :param domain: the world it was driven in, such as ``"toy"``
+    :param source: where it comes from: ``dataset``, ``split``, ``scene_id``
+    :param path: its file
+    :param t: float64 (T,), time of each frame, seconds
+    :param state: float32 (T, 4): speed [m/s], steering angle [rad], yaw rate [rad/s], longitudinal acceleration [m/s^2]
+    :param route: float32 (T, 10, 2), the next route points, ego frame, metres
+    :param waypoints: float32 (T, H, 2), the expert's plan, ego frame, metres
+    :param dt: seconds from one waypoint of the plan to the next
+    """
+
+    episode_id: str
+    domain: str
+    source: dict[str, str]
+    path: Path
+    t: np.ndarray
+    state: np.ndarray
+    route: np.ndarray
+    waypoints: np.ndarray
+    dt: float
+
+    @property
+    def horizon_steps(self) -> int:
+        """H, waypoints in a plan."""
+        return self.waypoints.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+
+def read_episode(path: str | Path, horizon_steps: int | None = None) -> Episode:
+    """
+    Read and check one episode file.
+
+    :param path: the file
+    :param horizon_steps: the number of waypoints its plans must have; None accepts any
+    :return: the episode
+    :raises FileNotFoundError: if there is no such file
+    :raises EpisodeError: if it breaks the contract, naming file, frame and field
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no episode file {path}") from None
+    except OSError as error:
+        raise EpisodeError(path, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise EpisodeError(path, "is not text in UTF-8, as JSON must be") from error
+    except json.JSONDecodeError as error:
+        problem = f"is not valid JSON ({error.msg}); the file may have been cut off"
+        raise EpisodeError(path, f"line {error.lineno}, column {error.colno}: {problem}") from error
+    check_structure(data, path)
+
+    spec, frames = data["waypoint_spec"], data["frames"]
+    horizon, dt = int(spec["horizon_steps"]), float(spec["dt"])
+    if horizon_steps is not None and horizon != horizon_steps:
+        raise EpisodeError(path, f"is {horizon}, expected {horizon_steps}", field="waypoint_spec.horizon_steps")
+    if not math.isfinite(dt):
+        raise EpisodeError(path, f"is {dt}, expected a finite number of seconds", field="waypoint_spec.dt")
+    return Episode(
+        episode_id=data["episode_id"],
+        domain=data["domain"],
+        source=data["source"],
+        path=path,
+        t=check_times(path, stack_numbers(path, "t", [frame["t"] for frame in frames], ())),
+        state=_observed(path, frames, "state", STATE_SHAPE),
+        route=_observed(path, frames, "route", ROUTE_SHAPE),
+        waypoints=stack_numbers(
+            path, "expert.waypoints", [frame["expert"]["waypoints"] for frame in frames], (horizon, 2)
+        ).astype(np.float32),
+        dt=dt,
+    )
+
+
+def read_episodes(
+    pattern: str, horizon_steps: int | None = None, skip_invalid: bool = False, progress: bool = False
+) -> tuple[list[Episode], list[EpisodeError]]:
+    """
+    Read every episode that a glob pattern matches, in the order of their paths. All of them must have plans of one horizon and
+    one step; where they differ, the commonest is taken to be meant.
+
+    :param pattern: such as ``"out/episodes/**/*.json"``; ``**`` goes through all folders below
+    :param horizon_steps: the number of waypoints that plans must have; None accepts any, as long as all have the same
+    :param skip_invalid: go on after a file that breaks the contract
+    :param progress: show a progress bar
+    :return: the episodes, and the errors of the files that were skipped
+    :raises FileNotFoundError: if nothing matches
+    :raises EpisodeError: for the first file that breaks the contract, unless they are skipped
+    """
+    paths = sorted(path for path in glob.glob(str(Path(pattern).expanduser()), recursive=True) if Path(path).is_file())
+    if not paths:
+        remedy = f"; it is a folder: try '{pattern}/**/*.json'" if Path(pattern).is_dir() else ""
+        raise FileNotFoundError(f"no episode file matches '{pattern}'{remedy}")
+    episodes: list[Episode] = []
+    errors: list[EpisodeError] = []
+
+    def broken(error: EpisodeError) -> None:
+        if not skip_invalid:
+            raise error
+        errors.append(error)
+
+    for path in track(paths, description="Reading episodes", disable=not progress):
+        try:
+            episodes.append(read_episode(path, horizon_steps))
+        except EpisodeError as error:
+            broken(error)
+
+    specs = Counter((episode.horizon_steps, episode.dt) for episode in episodes)
+    if len(specs) > 1:
+        (horizon, dt), count = specs.most_common(1)[0]
+        for episode in episodes:
+            if (episode.horizon_steps, episode.dt) != (horizon, dt):
+                problem = f"has horizon_steps {episode.horizon_steps}, dt {episode.dt}; {count} others have {horizon}, {dt}"
+                broken(EpisodeError(episode.path, problem, field="waypoint_spec"))
+        episodes = [episode for episode in episodes if (episode.horizon_steps, episode.dt) == (horizon, dt)]
+    return episodes, errors
+
+
+def check_times(path: str | Path, t: np.ndarray) -> np.ndarray:
+    """
+    Check that time goes forward.
+
+    :param path: the episode file, for the message
+    :param t: (T,) seconds
+    :return: t
+    :raises EpisodeError: naming the first frame that does not come after the one before
+    """
+    backward = np.flatnonzero(np.diff(t) <= 0)
+    if len(backward):
+        frame = int(backward[0]) + 1
+        raise EpisodeError(path, f"is {t[frame]} after {t[frame - 1]}; times must increase from frame to frame", frame, "t")
+    return t
+
+
+def _observed(path: Path, frames: list[dict], key: str, shape: tuple[int, ...]) -> np.ndarray:
+    rows = [frame["observations"][key] for frame in frames]
+    return stack_numbers(path, f"observations.{key}", rows, shape).astype(np.float32)

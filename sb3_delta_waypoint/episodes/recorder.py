@@ -1,0 +1,116 @@
+"""Recording demonstrations: the expert of an env drives."""
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sb3_delta_waypoint.driving.simulation import CONTROL_DT
+from sb3_delta_waypoint.episodes.reader import Episode
+from sb3_delta_waypoint.episodes.writer import write_episode
+
+DOMAIN = "toy"
+RECORDED_NAME = re.compile(rf"{DOMAIN}-\d+-\d+\.json")
+FAILURES_ALLOWED = 20
+"""The expert may fail so often, or as often as it succeeds, before recording gives up."""
+
+
+def record_episodes(
+    env: gym.Env,
+    n_episodes: int,
+    out_dir: str | Path,
+    seed: int = 0,
+    progress: bool = False,
+    overwrite: bool = False,
+) -> list[Path]:
+    """
+    Let the expert drive and write what it saw and planned, one file per episode: ``toy-<seed>-<scenario>.json``.
+
+    Scenarios are played in order. One in which the expert does not reach the goal is not written but replaced by the next, and
+    a warning says which. Breaking off (Ctrl-C) leaves the episodes that are complete.
+
+    :param env: a scalar waypoint env; ``env.unwrapped.expert_plan()`` gives the expert's plan, float32 (H, 2)
+    :param n_episodes: how many files to write
+    :param out_dir: their folder, created where it is missing
+    :param seed: base seed of the scenarios, not negative
+    :param progress: show a progress bar
+    :param overwrite: replace what an earlier recording left in the folder
+    :return: the files, in the order of the scenarios
+    :raises ValueError: if ``n_episodes`` or ``seed`` is out of range, or the expert keeps failing
+    :raises FileExistsError: if the folder holds JSON files already (with ``overwrite``: others than recorded episodes)
+    """
+    if n_episodes < 1:
+        raise ValueError(f"n_episodes is {n_episodes}; expected at least 1")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; expected 0 or more")
+    replaced = _check_folder(Path(out_dir), overwrite)
+    paths: list[Path] = []
+    failures: list[int] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, disable=not progress) as bar:
+        task = bar.add_task("Recording episodes", total=n_episodes)
+        while len(paths) < n_episodes:
+            scenario = len(paths) + len(failures)
+            path = Path(out_dir) / f"{DOMAIN}-{seed}-{scenario}.json"
+            episode, reached_goal = _drive(env, seed, scenario, path)
+            if not reached_goal:
+                failures.append(scenario)
+                if len(failures) > max(FAILURES_ALLOWED, len(paths)):
+                    played = f"{len(paths)} of {scenario + 1} scenarios of seed {seed}"
+                    raise ValueError(f"the expert reached the goal in only {played}: these routes cannot be driven")
+                continue
+            if not paths:
+                for old in replaced:
+                    old.unlink()
+            paths.append(write_episode(path, episode))
+            bar.advance(task)
+    if failures:
+        listed = ", ".join(map(str, failures))
+        warnings.warn(f"not written: the expert did not reach the goal in scenario {listed} of seed {seed}", stacklevel=2)
+    return paths
+
+
+def _drive(env: gym.Env, seed: int, scenario: int, path: Path) -> tuple[Episode, bool]:
+    """One episode of the expert, and whether it reached the goal."""
+    unwrapped: Any = env.unwrapped
+    observation, info = env.reset(seed=seed, options={"scenario": scenario})
+    states, routes, plans = [], [], []
+    done = False
+    while not done:
+        plan = unwrapped.expert_plan()
+        states.append(observation["state"])
+        routes.append(observation["route"])
+        plans.append(plan)
+        observation, _, terminated, truncated, info = env.step(plan)
+        done = terminated or truncated
+    dataset = env.spec.id if env.spec else type(unwrapped).__name__
+    episode = Episode(
+        episode_id=path.stem,
+        domain=DOMAIN,
+        source={"dataset": dataset, "split": "train", "scene_id": f"{seed}/{scenario}"},
+        path=path,
+        t=np.arange(len(plans)) * CONTROL_DT,
+        state=np.stack(states),
+        route=np.stack(routes),
+        waypoints=np.stack(plans),
+        dt=unwrapped.simulation.config.plan_dt,
+    )
+    return episode, bool(info["is_success"])
+
+
+def _check_folder(out_dir: Path, overwrite: bool) -> list[Path]:
+    """The recorded episodes in the folder that are to be replaced."""
+    if out_dir.exists() and not out_dir.is_dir():
+        raise NotADirectoryError(f"{out_dir} is a file; expected a folder to write episodes to")
+    present = sorted(out_dir.glob("*.json"))
+    kept = [path for path in present if not (overwrite and RECORDED_NAME.fullmatch(path.name))]
+    if kept:
+        remedy = "those are not recorded episodes" if overwrite else "overwrite=True (--overwrite) replaces recorded episodes"
+        raise FileExistsError(
+            f"{out_dir} holds {len(kept)} JSON file(s) already, such as {kept[0].name}; choose another folder ({remedy})"
+        )
+    return present

@@ -1,0 +1,117 @@
+"""What an episode file must hold: structure by JSON schema, array shapes and finite numbers by NumPy."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+
+from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS
+
+STATE_SHAPE = (4,)
+"""speed [m/s], steering angle [rad], yaw rate [rad/s], longitudinal acceleration [m/s^2]"""
+ROUTE_SHAPE = (OBSERVED_POINTS, 2)
+"""the next route points [x, y], ego frame, metres"""
+
+
+class EpisodeError(ValueError):
+    """
+    An episode file that breaks the contract.
+
+    :param path: the file
+    :param problem: what is wrong with it and what is accepted
+    :param frame: index of the frame it was found in, None where it concerns the file as a whole
+    :param field: dotted name of the field, relative to the frame where there is one
+    """
+
+    def __init__(self, path: str | Path, problem: str, frame: int | None = None, field: str | None = None) -> None:
+        self.path, self.problem, self.frame, self.field = Path(path), problem, frame, field
+        where = ", ".join(part for part in (f"frame {frame}" if frame is not None else None, field) if part)
+        super().__init__(f"{path}: {where}: {problem}" if where else f"{path}: {problem}")
+
+
+@lru_cache(maxsize=1)
+def episode_validator() -> jsonschema.Draft202012Validator:
+    """
+    :return: the validator of the schema that ships with the package (``episodes/episode.schema.json``)
+    """
+    text = resources.files(__package__).joinpath("episode.schema.json").read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def check_structure(data: Any, path: str | Path) -> None:
+    """
+    Check that parsed JSON has the structure of an episode. Arrays of numbers are only seen to be arrays:
+    :func:`stack_numbers` looks into them.
+
+    :param data: the parsed file
+    :param path: its name, for the message
+    :raises EpisodeError: naming the frame and the field
+    """
+    error = next(episode_validator().iter_errors(data), None)
+    if error is None:
+        return
+    location = list(error.absolute_path)
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        frame, field = _frame_and_field([*location, missing])
+        raise EpisodeError(path, f"the field is missing{_hint(error.schema['properties'][missing])}", frame, field)
+    frame, field = _frame_and_field(location)
+    message = f"is {error.instance!r}, but {error.message}" if error.validator == "const" else error.message
+    raise EpisodeError(path, f"{_shortened(message)}{_hint(error.schema)}", frame, field)
+
+
+def stack_numbers(path: str | Path, field: str, rows: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """
+    Put one array per frame on top of each other, after checking each.
+
+    :param path: the episode file, for the message
+    :param field: the field that the rows come from, for the message
+    :param rows: T entries, one per frame: numbers, nested lists or arrays
+    :param shape: the shape that every row must have
+    :return: float64 (T, \\*shape), finite, each number within the range of float32
+    :raises EpisodeError: naming the first frame whose row is of another shape, or holds anything but finite numbers
+    """
+    try:
+        stacked = np.array(rows)
+    except ValueError:  # rows of different lengths
+        stacked = np.empty(0)
+    if stacked.shape == (len(rows), *shape) and _finite(stacked):
+        return stacked.astype(np.float64)
+    checked = []
+    for frame, row in enumerate(rows):
+        try:
+            values = np.array(row)
+        except ValueError as error:
+            raise EpisodeError(path, f"rows of different lengths, expected numbers of shape {shape}", frame, field) from error
+        if values.dtype.kind in "iuf" and values.shape != shape:
+            raise EpisodeError(path, f"has shape {values.shape}, expected {shape}", frame, field)
+        if values.shape != shape or not _finite(values):
+            value = next((item for item in np.array(row, object).ravel() if not _finite(np.array(item))), row)
+            problem = f"holds {_shortened(repr(value))}, expected finite numbers of shape {shape}"
+            raise EpisodeError(path, problem, frame, field)
+        checked.append(values.astype(np.float64))
+    return np.array(checked).reshape(-1, *shape)
+
+
+def _finite(values: np.ndarray) -> bool:
+    return values.dtype.kind in "iuf" and bool((np.abs(values) <= np.finfo(np.float32).max).all())
+
+
+def _frame_and_field(location: Sequence[str | int]) -> tuple[int | None, str | None]:
+    frame = None
+    if len(location) > 1 and location[0] == "frames":
+        frame, location = int(location[1]), location[2:]
+    return frame, ".".join(str(part) for part in location) or None
+
+
+def _hint(schema: Any) -> str:
+    return f" ({schema['description']})" if "description" in schema else ""
+
+
+def _shortened(text: str, length: int = 200) -> str:
+    return text if len(text) <= length else f"{text[: length // 2]} … {text[-length // 2 :]}"

@@ -1,0 +1,51 @@
+"""Writing demonstration episodes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from sb3_delta_waypoint.episodes.reader import Episode, check_times
+from sb3_delta_waypoint.episodes.schema import ROUTE_SHAPE, STATE_SHAPE, check_structure, stack_numbers
+from sb3_delta_waypoint.files import write_atomically
+
+DECIMALS = 5
+"""Digits after the point: 0.01 mm, finer than any of the quantities is known, and half the size of the full float."""
+
+
+def write_episode(path: str | Path, episode: Episode) -> Path:
+    """
+    Write an episode file, one line per frame, after the checks that a reader would make. The path holds the whole file or
+    what it held before.
+
+    :param path: the file; its folder is created where it is missing
+    :param episode: what to write; its own ``path`` is not looked at
+    :return: the path
+    :raises EpisodeError: if the episode breaks the contract, naming frame and field
+    """
+    header = {
+        "episode_id": episode.episode_id,
+        "domain": episode.domain,
+        "source": dict(episode.source),
+        "waypoint_spec": {"horizon_steps": episode.horizon_steps, "dt": episode.dt, "frame": "ego", "units": "m"},
+    }
+    n_frames = len(episode)
+    t = check_times(path, _rounded(path, "t", episode.t, n_frames, ()))
+    state = _rounded(path, "observations.state", episode.state, n_frames, STATE_SHAPE)
+    route = _rounded(path, "observations.route", episode.route, n_frames, ROUTE_SHAPE)
+    waypoints = _rounded(path, "expert.waypoints", episode.waypoints, n_frames, (episode.horizon_steps, 2))
+    frames = [
+        {"t": time, "observations": {"state": speeds, "route": points}, "expert": {"waypoints": plan}}
+        for time, speeds, points, plan in zip(t.tolist(), state.tolist(), route.tolist(), waypoints.tolist(), strict=True)
+    ]
+    check_structure({**header, "frames": frames}, path)
+
+    head = json.dumps(header)
+    body = ",\n".join(json.dumps(frame, separators=(",", ":")) for frame in frames)
+    return write_atomically(path, f'{head[:-1]}, "frames": [\n{body}\n]}}\n')
+
+
+def _rounded(path: str | Path, field: str, values: np.ndarray, n_frames: int, shape: tuple[int, ...]) -> np.ndarray:
+    if len(values) != n_frames:
+        raise ValueError(f"{path}: {field} has {len(values)} frames, t has {n_frames}")
+    return np.round(stack_numbers(path, field, list(values), shape), DECIMALS) + 0.0  # no "-0.0" in the file

@@ -1,0 +1,1 @@
+"""The planner that is refined: its network, its training by behaviour cloning, its file."""

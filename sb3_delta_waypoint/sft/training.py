@@ -1,0 +1,262 @@
+"""Training the planner by behaviour cloning."""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.nn import functional as F
+
+from sb3_delta_waypoint.episodes.reader import Episode
+from sb3_delta_waypoint.files import write_json
+from sb3_delta_waypoint.sft.checkpoint import save_planner
+from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.plot import plot_history
+
+MIN_EPISODES_TO_SPLIT = 5
+"""With fewer episodes single frames are held out: a whole one would be too much of the data."""
+N_EVALUATIONS = 40
+"""Evaluations on the held-out data over a training run."""
+PREDICTED_AT_ONCE = 8192
+"""Held-out frames in one forward pass."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The arguments of :func:`train_sft` that a run is remembered by."""
+
+    num_steps: int
+    batch_size: int
+    learning_rate: float
+    hidden_dims: tuple[int, ...]
+    seed: int
+    validation_fraction: float
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ValueError(f"learning_rate is {self.learning_rate}; expected a positive number")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction is {self.validation_fraction}; expected more than 0 and less than 1")
+
+
+@dataclass
+class SFTResult:
+    """
+    What training gives.
+
+    :param model: the planner with the weights of the best evaluation, in evaluation mode
+    :param history: one row per evaluation: ``step``, ``train_loss`` and ``validation_loss`` in m^2, ``validation_ade`` and
+        ``validation_fde`` in m, ``learning_rate``
+    :param metrics: of the model on the held-out frames: ``step`` it was reached at, ``validation_ade``, ``validation_fde`` and
+        ``displacement`` (H,) by horizon step, m
+    :param config: ``model``, ``training`` and ``data``: its architecture, the settings, how much data and what was held out
+    :param interrupted: whether Ctrl-C cut the training short
+    """
+
+    model: SFTWaypointModel
+    history: list[dict[str, float]]
+    metrics: dict[str, Any]
+    config: dict[str, Any]
+    interrupted: bool = False
+
+
+@dataclass
+class Frames:
+    """Frames of any number of episodes: state (N, 4), route (N, R, 2), waypoints (N, H, 2)."""
+
+    state: torch.Tensor
+    route: torch.Tensor
+    waypoints: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    def __getitem__(self, index: torch.Tensor) -> "Frames":
+        return Frames(self.state[index], self.route[index], self.waypoints[index])
+
+    @property
+    def observation(self) -> dict[str, torch.Tensor]:
+        """What the planner sees."""
+        return {"state": self.state, "route": self.route}
+
+
+def train_sft(
+    episodes: Sequence[Episode],
+    *,
+    num_steps: int = 2000,
+    batch_size: int = 256,
+    learning_rate: float = 1e-3,
+    hidden_dims: Sequence[int] = (128, 128),
+    seed: int = 0,
+    validation_fraction: float = 0.2,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+) -> SFTResult:
+    """
+    Clone the expert: Adam on the mean squared error of the waypoints, in metres.
+
+    Part of the episodes is held out (of fewer than five, part of the frames); the weights with the lowest ADE on it are kept,
+    and its errors give ``residual_std``. Ctrl-C ends the training early and keeps the best weights so far: see
+    ``SFTResult.interrupted``. The same seed gives the same planner.
+
+    :param episodes: demonstrations with plans of one horizon
+    :param num_steps: gradient steps
+    :param batch_size: frames per step, drawn with replacement
+    :param learning_rate: at the first step; it falls to zero along a cosine
+    :param hidden_dims: widths of the planner's hidden layers
+    :param seed: of initial weights, split and batches
+    :param validation_fraction: share that is held out, between 0 and 1
+    :param device: where to train
+    :param progress: show a progress bar
+    :return: the planner, its history and its metrics
+    :raises ValueError: if an argument is out of range, there is too little data, or the loss is not finite
+    """
+    settings = TrainingSettings(num_steps, batch_size, learning_rate, tuple(hidden_dims), seed, validation_fraction)
+    train, held_out, data = _split(episodes, validation_fraction, seed, torch.device(device))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = SFTWaypointModel(episodes[0].horizon_steps, episodes[0].dt, hidden_dims, train.route.shape[1]).to(device)
+    model.fit_normalisation(train.state, train.route, train.waypoints)
+
+    history: list[dict[str, float]] = []
+    interrupted = False
+    with _progress_bar(disable=not progress) as bar:
+        task = bar.add_task("Training the planner", total=num_steps, note="")
+        best_weights = model.state_dict()
+        try:
+            for row in _fit(model, train, held_out, settings):
+                history.append(row)
+                best = min(history, key=lambda row: row["validation_ade"])
+                if best is row:
+                    best_weights = copy.deepcopy(model.state_dict())
+                bar.update(task, completed=row["step"], note=f"held-out ADE {best['validation_ade']:.3f} m")
+        except KeyboardInterrupt:
+            interrupted = True
+    model.load_state_dict(best_weights)
+    model.eval()
+
+    errors = _errors(model, held_out)
+    model.residual_std.copy_(errors.std(dim=0, correction=0))
+    metrics = {
+        "step": min(history, key=lambda row: row["validation_ade"])["step"] if history else 0,
+        **_summary(errors),
+        "displacement": errors.norm(dim=-1).mean(dim=0).tolist(),
+    }
+    config = {"model": model.config(), "training": asdict(settings), "data": data}
+    return SFTResult(model, history, metrics, config, interrupted)
+
+
+def save_run(result: SFTResult, out_dir: str | Path) -> Path:
+    """
+    Write a run: ``model.pt``, ``config.json``, ``metrics.json`` and ``loss.png``, each atomically.
+
+    :param result: of :func:`train_sft`
+    :param out_dir: the folder, created where it is missing
+    :return: the path of ``model.pt``
+    """
+    out_dir = Path(out_dir)
+    model_path = save_planner(result.model, out_dir / "model.pt")
+    write_json(out_dir / "config.json", result.config)
+    metrics = {"best": result.metrics, "history": result.history, "interrupted": result.interrupted}
+    write_json(out_dir / "metrics.json", metrics)
+    plot_history(result.history, result.metrics, out_dir / "loss.png")
+    return model_path
+
+
+def _split(
+    episodes: Sequence[Episode], fraction: float, seed: int, device: torch.device
+) -> tuple[Frames, Frames, dict[str, Any]]:
+    """Frames to train on, frames held out, and what was held out."""
+    specs = {(episode.horizon_steps, episode.dt) for episode in episodes}
+    if len(specs) > 1:
+        raise ValueError(f"the episodes' plans differ in (horizon_steps, dt): {sorted(specs)}; train on one kind at a time")
+    n_frames = sum(map(len, episodes))
+    if n_frames < 2:
+        raise ValueError(f"{len(episodes)} episodes with {n_frames} frames are too few: expected at least 2 frames")
+    frames = Frames(
+        *(
+            torch.from_numpy(np.concatenate([getattr(episode, name) for episode in episodes])).to(device)
+            for name in ("state", "route", "waypoints")
+        )
+    )
+    by_episode = len(episodes) >= MIN_EPISODES_TO_SPLIT
+    owner = np.repeat(np.arange(len(episodes)), [len(episode) for episode in episodes]) if by_episode else np.arange(n_frames)
+    n_owners = int(owner[-1]) + 1
+    n_held_out = min(max(round(fraction * n_owners), 1), n_owners - 1)
+    chosen = np.sort(np.random.default_rng(seed).permutation(n_owners)[:n_held_out])
+    held_out = torch.from_numpy(np.isin(owner, chosen)).to(device)
+    data = {
+        "episodes": len(episodes),
+        "frames": n_frames,
+        "held_out_frames": int(held_out.sum()),
+        "held_out_episodes": [episodes[index].episode_id for index in chosen] if by_episode else [],
+    }
+    return frames[~held_out], frames[held_out], data
+
+
+def _fit(
+    model: SFTWaypointModel, train: Frames, held_out: Frames, settings: TrainingSettings
+) -> Iterator[dict[str, float]]:
+    """Take the gradient steps; yield a row of the history at each evaluation."""
+    device = train.state.device
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.num_steps)
+    evaluate_every = max(settings.num_steps // N_EVALUATIONS, 1)
+    losses: list[torch.Tensor] = []
+    for step in range(1, settings.num_steps + 1):
+        learning_rate = float(schedule.get_last_lr()[0])
+        batch = train[torch.randint(len(train), (settings.batch_size,), generator=generator, device=device)]
+        loss = F.mse_loss(model(batch.observation)[1], batch.waypoints)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.detach())
+        if step % evaluate_every == 0 or step == settings.num_steps:
+            train_loss = torch.stack(losses).mean().item()
+            losses.clear()
+            if not math.isfinite(train_loss):
+                remedy = f"try a learning_rate below {settings.learning_rate}"
+                raise ValueError(f"the training loss is {train_loss} at step {step}; {remedy}")
+            yield {
+                "step": step,
+                "train_loss": train_loss,
+                **_summary(_errors(model, held_out)),
+                "learning_rate": learning_rate,
+            }
+
+
+@torch.no_grad()
+def _errors(model: SFTWaypointModel, frames: Frames) -> torch.Tensor:
+    """Predicted minus expert waypoints, (N, H, 2)."""
+    parts = torch.arange(len(frames), device=frames.state.device).split(PREDICTED_AT_ONCE)
+    return torch.cat([model(frames[part].observation)[1] - frames[part].waypoints for part in parts])
+
+
+def _summary(errors: torch.Tensor) -> dict[str, float]:
+    displacement = errors.norm(dim=-1)
+    return {
+        "validation_loss": errors.square().mean().item(),
+        "validation_ade": displacement.mean().item(),
+        "validation_fde": displacement[:, -1].mean().item(),
+    }
+
+
+def _progress_bar(disable: bool) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    return Progress(*columns, disable=disable)
