@@ -1,0 +1,179 @@
+"""Evaluating while training, on a fixed set of scenarios, and keeping the best model by a metric under constraints."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
+from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization, unwrap_vec_normalize
+
+from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
+from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios, refuse_normalized_observations
+from sb3_delta_waypoint.evaluation.selection import Where, check_criterion, describe_where, is_better, satisfies
+from sb3_delta_waypoint.evaluation.statistics import means
+from sb3_delta_waypoint.files import write_atomically
+
+
+class WaypointEvalCallback(EvalCallback):
+    """
+    ``EvalCallback`` for waypoint envs. Every evaluation drives the same scenarios, each exactly once; every metric goes to the
+    logger (``eval/ade``, …) and to ``evaluations.npz``, beside what ``EvalCallback`` writes; ``best_model.zip`` is the best by
+    any metric, among the evaluations that meet the constraints.
+
+    The scenarios that select the model flatter it: report results on others (another seed).
+
+    :param eval_env: env(s) for evaluation, apart from those trained on; with the native vector env the scenarios do not depend
+        on its number of envs
+    :param callback_on_new_best: called when there is a new best model
+    :param callback_after_eval: called after every evaluation
+    :param n_eval_episodes: number of scenarios
+    :param eval_freq: evaluate every so many calls of the callback; never if not positive
+    :param log_path: folder for ``evaluations.npz``
+    :param best_model_save_path: folder for ``best_model.zip``
+    :param deterministic: whether the policy acts without noise
+    :param render: whether to render the env at every step
+    :param verbose: 0: silent, 1: a line for each evaluation
+    :param warn: kept for the signature of ``EvalCallback``; the metrics come from the env itself, so no Monitor is needed
+    :param metric: the metric by which the best model is chosen; its direction is known
+    :param where: constraints that the best model must meet, such as ``{"success_rate": (">=", 0.9)}``
+    :param seed: base seed of the scenarios
+    :param evaluate_at_start: evaluate before training too, so that the curve starts at the planner
+    :raises ValueError: if the metric is unknown or a constraint is malformed
+    """
+
+    def __init__(
+        self,
+        eval_env: gym.Env | VecEnv,
+        callback_on_new_best: BaseCallback | None = None,
+        callback_after_eval: BaseCallback | None = None,
+        n_eval_episodes: int = 100,
+        eval_freq: int = 10000,
+        log_path: str | None = None,
+        best_model_save_path: str | None = None,
+        deterministic: bool = True,
+        render: bool = False,
+        verbose: int = 1,
+        warn: bool = True,
+        metric: str = "success_rate",
+        where: Where | None = None,
+        seed: int = SELECTION_SEED,
+        evaluate_at_start: bool = True,
+    ) -> None:
+        super().__init__(
+            eval_env,
+            callback_on_new_best,
+            callback_after_eval,
+            n_eval_episodes,
+            eval_freq,
+            log_path,
+            best_model_save_path,
+            deterministic,
+            render,
+            verbose,
+            warn,
+        )
+        self.metric = metric
+        self.where = dict(where or {})
+        check_criterion(self.metric, self.where)
+        self.seed = seed
+        self.evaluate_at_start = evaluate_at_start
+        self.evaluations: list[dict[str, float]] = []
+        """Of each evaluation ``timesteps`` and the mean of every metric."""
+        self.best: dict[str, float] | None = None
+        """The one among :attr:`evaluations` whose model is the best, None until one meets the constraints."""
+        self._per_episode: list[dict[str, np.ndarray]] = []
+        self._continue_training = True
+
+    def _init_callback(self) -> None:
+        refuse_normalized_observations(self.training_env)
+        refuse_normalized_observations(self.eval_env)
+        super()._init_callback()
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        self._continue_training = True
+        # a run that goes on begins where the last evaluation was made
+        evaluated = self.evaluations and self.evaluations[-1]["timesteps"] == self.num_timesteps
+        if self.evaluate_at_start and self.eval_freq > 0 and not evaluated:
+            self._continue_training = self._evaluate()
+
+    def _on_step(self) -> bool:
+        if self.eval_freq > 0 and self.n_calls % self.eval_freq == 0:
+            self._continue_training = self._evaluate() and self._continue_training
+        return self._continue_training
+
+    def _on_training_end(self) -> None:
+        if self.evaluations and self.best is None:
+            warnings.warn(
+                f"none of the {len(self.evaluations)} evaluations met {describe_where(self.where)}: there is no best model",
+                stacklevel=2,
+            )
+
+    def _evaluate(self) -> bool:
+        """Evaluate, log, keep the model if it is the best; False to stop training."""
+        if self.model.get_vec_normalize_env() is not None and unwrap_vec_normalize(self.eval_env) is not None:
+            sync_envs_normalization(self.training_env, self.eval_env)
+        metrics = evaluate_scenarios(self._act, self.eval_env, self.n_eval_episodes, self.seed)
+        check_criterion(self.metric, self.where, metrics)
+        mean = means(metrics)
+        self.last_mean_reward = mean["episode_reward"]
+        self.evaluations.append({"timesteps": self.num_timesteps, **mean})
+        if self.log_path is not None:
+            self._write_evaluations(metrics)
+        self._log(mean)
+
+        # the highest reward, whatever the best model is chosen by: what SB3's and rl_zoo3's callbacks read it for
+        self.best_mean_reward = max(self.best_mean_reward, self.last_mean_reward)
+        continue_training = True
+        best_value = None if self.best is None else self.best[self.metric]
+        if satisfies(mean, self.where) and is_better(self.metric, mean[self.metric], best_value):
+            self.best = self.evaluations[-1]
+            if self.best_model_save_path is not None:
+                # through memory, so that an interrupt leaves the previous best model whole
+                buffer = io.BytesIO()
+                self.model.save(buffer)
+                write_atomically(Path(self.best_model_save_path) / "best_model.zip", buffer.getvalue())
+            if self.verbose >= 1:
+                print(f"New best model: {self.metric} {mean[self.metric]:.4g}")
+            if self.callback_on_new_best is not None:
+                continue_training = self.callback_on_new_best.on_step()
+        return continue_training and self._on_event()
+
+    def _act(self, observations: dict[str, np.ndarray]) -> np.ndarray:
+        if self.render:
+            self.eval_env.render()
+        return self.model.predict(observations, deterministic=self.deterministic)[0]
+
+    def _write_evaluations(self, metrics: dict[str, np.ndarray]) -> None:
+        self._per_episode.append(metrics)
+        self.evaluations_timesteps.append(self.num_timesteps)
+        self.evaluations_results.append(metrics["episode_reward"].tolist())
+        self.evaluations_length.append(metrics["episode_length"].astype(int).tolist())
+        self.evaluations_successes.append(metrics["success_rate"].astype(bool).tolist())
+        columns: dict[str, Any] = {
+            "timesteps": self.evaluations_timesteps,
+            "results": self.evaluations_results,
+            "ep_lengths": self.evaluations_length,
+            "successes": self.evaluations_successes,
+            **{name: np.array([evaluation[name] for evaluation in self._per_episode]) for name in metrics},
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, **columns)
+        write_atomically(f"{self.log_path}.npz", buffer.getvalue())
+
+    def _log(self, mean: dict[str, float]) -> None:
+        if self.verbose >= 1:
+            values = ", ".join(f"{metric_info(name).label} {mean[name]:.3g}" for name in HEADLINE if name in mean)
+            print(f"Eval num_timesteps={self.num_timesteps}, {self.n_eval_episodes} scenarios: {values}")
+        self.logger.record("eval/mean_reward", mean["episode_reward"])
+        self.logger.record("eval/mean_ep_length", mean["episode_length"])
+        detail = {*displacement_names(mean), *(name for name in mean if name.startswith("reward_"))}
+        for name, value in mean.items():
+            # thirty more rows would drown the table in the terminal
+            self.logger.record(f"eval/{name}", value, exclude=("stdout", "log") if name in detail else None)
+        # with the evaluation's own timestep
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(self.num_timesteps)

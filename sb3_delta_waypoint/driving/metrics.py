@@ -1,0 +1,161 @@
+"""What is measured about a plan and about an episode: displacement errors, and each metric's name, unit and direction."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def displacement(predicted: np.ndarray, expert: np.ndarray) -> np.ndarray:
+    """
+    Distance between two plans, waypoint by waypoint (the L2 error of motion forecasting, as in Argoverse and nuScenes).
+
+    :param predicted: plans, (..., H, 2) metres
+    :param expert: the expert's plans in the same frame, of the same shape
+    :return: distances, (..., H) metres
+    :raises ValueError: if the shapes differ or are not (..., H, 2)
+    """
+    predicted, expert = np.asarray(predicted, dtype=np.float64), np.asarray(expert, dtype=np.float64)
+    if predicted.shape != expert.shape or predicted.ndim < 2 or predicted.shape[-1] != 2 or predicted.shape[-2] == 0:
+        raise ValueError(f"plans must both have the shape (..., H, 2), got {predicted.shape} and {expert.shape}")
+    difference = predicted - expert
+    return np.hypot(difference[..., 0], difference[..., 1])
+
+
+def ade(predicted: np.ndarray, expert: np.ndarray) -> np.ndarray:
+    """
+    Average displacement error: the mean distance over the horizon.
+
+    :param predicted: plans, (..., H, 2) metres
+    :param expert: the expert's plans, of the same shape
+    :return: (...) metres
+    :raises ValueError: if the shapes differ or are not (..., H, 2)
+    """
+    return displacement(predicted, expert).mean(axis=-1)
+
+
+def fde(predicted: np.ndarray, expert: np.ndarray) -> np.ndarray:
+    """
+    Final displacement error: the distance at the last waypoint.
+
+    :param predicted: plans, (..., H, 2) metres
+    :param expert: the expert's plans, of the same shape
+    :return: (...) metres
+    :raises ValueError: if the shapes differ or are not (..., H, 2)
+    """
+    return displacement(predicted, expert)[..., -1]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """
+    How a metric is called and read.
+
+    :param name: the key in files and logs
+    :param label: the words in tables and plots
+    :param unit: SI unit, empty for shares, rates and counts
+    :param higher_is_better: None where neither direction is better in itself
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+
+    @property
+    def arrow(self) -> str:
+        """``↑`` where higher is better, ``↓`` where lower is, else empty."""
+        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("success_rate", "success rate", "", True),
+        Metric("ade", "ADE", "m", False),
+        Metric("fde", "FDE", "m", False),
+        Metric("open_loop_ade", "open-loop ADE", "m", False),
+        Metric("open_loop_fde", "open-loop FDE", "m", False),
+        Metric("route_completion", "route completion", "", True),
+        Metric("waypoint_hit_rate", "waypoint hit rate", "", True),
+        Metric("lateral_deviation_mean", "lateral deviation", "m", False),
+        Metric("episode_reward", "reward", "", True),
+        Metric("lateral_deviation_max", "max lateral deviation", "m", False),
+        Metric("off_route", "off route", "", False),
+        Metric("timeout", "out of time", "", False),
+        Metric("jerk_mean", "mean jerk", "m/s³", False),
+        Metric("lateral_acceleration_max", "max lateral acc.", "m/s²", False),
+        Metric("speed_mean", "mean speed", "m/s"),
+        Metric("episode_length", "episode length", "steps"),
+    )
+}
+"""The metrics known by name, the most telling first; see :func:`metric_info` for the families beside them."""
+
+HEADLINE = (
+    "success_rate",
+    "ade",
+    "fde",
+    "open_loop_ade",
+    "open_loop_fde",
+    "route_completion",
+    "waypoint_hit_rate",
+    "lateral_deviation_mean",
+    "episode_reward",
+)
+"""The metrics that a comparison speaks of; the others are in its files."""
+
+_DISPLACEMENT = re.compile(r"(open_loop_)?displacement_(\d+)")
+
+
+def metric_info(name: str) -> Metric:
+    """
+    What is known of a metric, also of the families ``displacement_<step>``, ``open_loop_displacement_<step>`` and
+    ``reward_<term>`` (signed contributions to the reward, so that higher is better). A metric of unknown name has no unit and
+    no direction.
+
+    :param name: the metric's key
+    :return: its label, unit and direction
+    """
+    if name in METRICS:
+        return METRICS[name]
+    if match := _DISPLACEMENT.fullmatch(name):
+        prefix = "open-loop " if match[1] else ""
+        return Metric(name, f"{prefix}displacement at step {match[2]}", "m", False)
+    if name.startswith("reward_"):
+        return Metric(name, f"reward: {name.removeprefix('reward_').replace('_', ' ')}", "", True)
+    return Metric(name, name.replace("_", " "))
+
+
+def displacement_names(names: Iterable[str]) -> list[str]:
+    """
+    The displacement metrics among some names, by horizon step.
+
+    :param names: metric names
+    :return: those called ``displacement_<step>`` or ``open_loop_displacement_<step>``, in the order of the steps
+    """
+    matches = [match for name in names if (match := _DISPLACEMENT.fullmatch(name))]
+    return [match[0] for match in sorted(matches, key=lambda match: int(match[2]))]
+
+
+def in_reading_order(names: Iterable[str]) -> list[str]:
+    """
+    Sort metric names as a reader wants them: the known ones as listed in :data:`METRICS`, others, displacements by step.
+
+    :param names: metric names
+    :return: the same names, sorted
+    """
+    names = list(names)
+    by_step = displacement_names(names)
+    known = [name for name in METRICS if name in names]
+    return known + [name for name in names if name not in METRICS and name not in by_step] + by_step
+
+
+def as_rates(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """
+    The metrics of many episodes under the names that summaries use: the mean of ``success`` is a rate, ``success_rate``.
+
+    :param metrics: one value per episode under each name
+    :return: the same values, ``success`` renamed
+    """
+    return {"success_rate" if name == "success" else name: values for name, values in metrics.items()}

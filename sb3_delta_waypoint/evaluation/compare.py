@@ -1,0 +1,142 @@
+"""Comparing a refined policy with the planner that it started from, on the same scenarios."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.metrics import HEADLINE, as_rates, in_reading_order, metric_info
+from sb3_delta_waypoint.evaluation.statistics import Summary, bootstrap_ci95, summarise
+
+MIN_SCENARIOS = 20
+"""With fewer pairs than this a bootstrap interval is too short to be trusted, and no verdict is given."""
+
+Verdict = Literal["better", "worse", "different", "cannot tell"]
+
+
+class Difference(TypedDict):
+    """The paired difference of means, RL - SFT."""
+
+    mean: float
+    ci95: list[float]
+
+
+class MetricComparison(TypedDict):
+    """One metric on both sides."""
+
+    sft: Summary
+    rl: Summary
+    difference: Difference
+    verdict: Verdict
+
+
+class Comparison(TypedDict):
+    """What ``comparison.json`` holds."""
+
+    n_scenarios: int
+    metrics: dict[str, MetricComparison]
+    verdict: str
+
+
+def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comparison:
+    """
+    Compare two policies that met the same scenarios. The interval of the difference resamples scenarios, both policies
+    together, so that what makes a scenario hard cancels out.
+
+    :param sft: one value per scenario under each metric's name, (n_scenarios,) each, from the planner
+    :param rl: the same from the refined policy, scenario by scenario in the same order; metrics of one side only are left out
+    :return: statistics of each side, of the paired difference (RL - SFT), a verdict for each metric and one in words
+    :raises ValueError: if the sides differ in length or have no metric in common
+    """
+    sft, rl = as_rates(sft), as_rates(rl)
+    names = in_reading_order(name for name in sft if name in rl)
+    if not names:
+        raise ValueError(f"the two sides have no metric in common: {', '.join(sft)} against {', '.join(rl)}")
+    lengths = {len(side[name]) for side in (sft, rl) for name in names}
+    if len(lengths) != 1:
+        raise ValueError(f"both sides must hold one value per scenario in every metric, got lengths {sorted(lengths)}")
+    n_scenarios = lengths.pop()
+    before = np.column_stack([sft[name] for name in names]).astype(np.float64)
+    after = np.column_stack([rl[name] for name in names]).astype(np.float64)
+    difference = after - before
+    intervals = bootstrap_ci95(np.stack([before, after, difference], axis=1))
+    metrics: dict[str, MetricComparison] = {}
+    for column, name in enumerate(names):
+        low, high = intervals[2, column].tolist()
+        metrics[name] = {
+            "sft": summarise(before[:, column], intervals[0, column]),
+            "rl": summarise(after[:, column], intervals[1, column]),
+            "difference": {"mean": float(difference[:, column].mean()), "ci95": [low, high]},
+            "verdict": _verdict(name, low, high, n_scenarios),
+        }
+    return {"n_scenarios": n_scenarios, "metrics": metrics, "verdict": verdict_in_words(n_scenarios, metrics)}
+
+
+def verdict_in_words(n_scenarios: int, metrics: Mapping[str, MetricComparison]) -> str:
+    """
+    What the headline metrics say, in a few sentences.
+
+    :param n_scenarios: the number of paired scenarios
+    :param metrics: the comparison of each metric
+    :return: which are better, worse, and which the data cannot tell apart
+    """
+    headline = [name for name in HEADLINE if name in metrics] or list(metrics)
+    found = {verdict: [name for name in headline if metrics[name]["verdict"] == verdict] for verdict in _PHRASES}
+    undecided = [metric_info(name).label for name in headline if metrics[name]["verdict"] == "cannot tell"]
+    on = f"On {n_scenarios} paired scenario{'s' if n_scenarios != 1 else ''}"
+    if n_scenarios < MIN_SCENARIOS:
+        return f"{on} the comparison cannot tell the two apart: verdicts need at least {MIN_SCENARIOS}."
+    if not any(found.values()):
+        return (
+            f"{on} the comparison cannot tell the two apart: the 95% interval of the difference contains zero in "
+            f"{_listed(undecided)}."
+        )
+    clauses = [
+        f"{phrase} {_listed([_change(name, metrics[name]) for name in found[verdict]])}"
+        for verdict, phrase in _PHRASES.items()
+        if found[verdict]
+    ]
+    sentence = f"{on} the refined policy is {', and '.join(clauses)}."
+    return f"{sentence} It cannot be told apart from the planner in {_listed(undecided)}." if undecided else sentence
+
+
+_PHRASES: dict[Any, str] = {"better": "better in", "worse": "worse in", "different": "different in"}
+
+
+def most_different(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray], n: int) -> list[int]:
+    """
+    The scenarios where two policies differ most in route completion (or, where that is equal, in lateral deviation): half of
+    them those where the refined policy gained most, half those where it lost most, so that its failures are seen too.
+
+    :param sft: one value per scenario under each metric's name, from the planner
+    :param rl: the same from the refined policy
+    :param n: how many scenarios, at most
+    :return: scenario numbers, the greatest gain first, the greatest loss last
+    """
+    keys = [rl[name] - sft[name] for name in ("lateral_deviation_mean", "route_completion")]
+    order = np.lexsort((keys[0], -keys[1])).tolist()
+    if len(order) <= n:
+        return order
+    return order[: n - n // 2] + order[len(order) - n // 2 :]
+
+
+def _verdict(name: str, low: float, high: float, n_scenarios: int) -> Verdict:
+    """What an interval of the difference says; NaN bounds contain everything."""
+    if n_scenarios < MIN_SCENARIOS or not (low > 0 or high < 0):
+        return "cannot tell"
+    higher_is_better = metric_info(name).higher_is_better
+    if higher_is_better is None:
+        return "different"
+    return "better" if (low > 0) == higher_is_better else "worse"
+
+
+def _change(name: str, metric: MetricComparison) -> str:
+    return f"{metric_info(name).label} ({_short(metric['sft']['mean'])} → {_short(metric['rl']['mean'])})"
+
+
+def _short(value: float) -> str:
+    return f"{value:#.3g}".rstrip(".")
+
+
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

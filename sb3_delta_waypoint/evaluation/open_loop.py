@@ -1,0 +1,47 @@
+"""Open-loop errors: plans against an expert's on recorded frames, where the policy's plans change nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.metrics import displacement
+from sb3_delta_waypoint.episodes.reader import Episode
+from sb3_delta_waypoint.evaluation.rollout import BatchPolicy
+
+
+def evaluate_open_loop(policy: BatchPolicy, episodes: Sequence[Episode]) -> dict[str, np.ndarray]:
+    """
+    Errors of a policy on recorded episodes, one value per episode: the mean over its frames. Frames of one drive resemble each
+    other, so the episode, not the frame, is what intervals are taken over.
+
+    :param policy: from a batch of observations to plans, (n, H, 2) metres
+    :param episodes: recorded episodes
+    :return: ``open_loop_ade``, ``open_loop_fde`` and ``open_loop_displacement_<step>``, (n_episodes,) metres each
+    :raises ValueError: if there are no episodes or the horizons differ
+    """
+    if not episodes:
+        raise ValueError("open-loop evaluation needs at least one episode, got none")
+    rows = []
+    for episode in episodes:
+        plans = np.asarray(policy({"state": episode.state, "route": episode.route}))
+        if plans.shape != episode.waypoints.shape:
+            raise ValueError(
+                f"{episode.path}: the policy plans {plans.shape[1]} steps, the episode holds {episode.waypoints.shape[1]}: "
+                "evaluate on episodes recorded with the policy's horizon_steps"
+            )
+        rows.append(displacement(plans, episode.waypoints).mean(axis=0))
+    return open_loop_metrics(np.array(rows))
+
+
+def open_loop_metrics(displacements: np.ndarray) -> dict[str, np.ndarray]:
+    """
+    Name the errors of episodes.
+
+    :param displacements: mean displacement by horizon step, (n_episodes, H) metres
+    :return: ``open_loop_ade``, ``open_loop_fde`` and ``open_loop_displacement_<step>``, (n_episodes,) metres each
+    """
+    return {
+        "open_loop_ade": displacements.mean(axis=1),
+        "open_loop_fde": displacements[:, -1],
+        **{f"open_loop_displacement_{step}": column for step, column in enumerate(displacements.T, start=1)},
+    }

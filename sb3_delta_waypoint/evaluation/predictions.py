@@ -1,0 +1,145 @@
+"""Stored waypoint predictions: reading them, measuring them, pairing those of two planners."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.metrics import displacement
+from sb3_delta_waypoint.evaluation.open_loop import open_loop_metrics
+
+Key = tuple[str, float]
+"""Which frame a sample belongs to: episode id and time [s], rounded to a microsecond."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """
+    What a planner predicted on recorded frames, and what the expert did.
+
+    :param path: the file
+    :param dt: seconds between the waypoints of a plan
+    :param keys: (episode id, time) of each of the N samples
+    :param predicted: (N, H, 2) metres
+    :param expert: (N, H, 2) metres
+    """
+
+    path: Path
+    dt: float
+    keys: list[Key]
+    predicted: np.ndarray
+    expert: np.ndarray
+
+    def metrics(self) -> dict[str, np.ndarray]:
+        """
+        Errors by episode, as :func:`~sb3_delta_waypoint.evaluation.open_loop.evaluate_open_loop` gives them.
+
+        :return: one array per metric, (n_episodes,), in the order of the episodes' first samples
+        """
+        episodes: dict[str, list[int]] = {}
+        for index, (episode_id, _) in enumerate(self.keys):
+            episodes.setdefault(episode_id, []).append(index)
+        displacements = displacement(self.predicted, self.expert)
+        return open_loop_metrics(np.array([displacements[indices].mean(axis=0) for indices in episodes.values()]))
+
+
+def read_predictions(path: str | Path) -> Predictions:
+    """
+    Read a predictions file: ``{"horizon_steps": H, "dt": seconds, "samples": [{"episode_id": "…", "t": seconds, "predicted":
+    [[x, y], …], "expert": [[x, y], …]}, …]}``, plans in the ego frame, metres.
+
+    :param path: the file
+    :return: its samples
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: naming the file, the sample and the field that is missing or malformed
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no predictions file at {path}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); is the file truncated?") from None
+    horizon = _field(content, "horizon_steps", str(path), int)
+    dt = _field(content, "dt", str(path), float)
+    samples = _field(content, "samples", str(path), list)
+    if horizon < 1 or not dt > 0 or not samples:
+        raise ValueError(
+            f"{path}: horizon_steps is {horizon}, dt is {dt} and there are {len(samples)} samples: all must be positive"
+        )
+    keys: dict[Key, int] = {}
+    predicted, expert = np.empty((2, len(samples), horizon, 2))
+    for index, sample in enumerate(samples):
+        where = f"{path}: sample {index}"
+        key = (_field(sample, "episode_id", where, str), round(_field(sample, "t", where, float), 6))
+        if key in keys:
+            raise ValueError(f"{where}: episode_id {key[0]!r} at t = {key[1]:g} s is already sample {keys[key]}")
+        keys[key] = index
+        predicted[index] = _plan(sample, "predicted", where, horizon)
+        expert[index] = _plan(sample, "expert", where, horizon)
+    return Predictions(path, dt, list(keys), predicted, expert)
+
+
+def pair(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """
+    Bring the samples of two planners into one order.
+
+    :param first: predictions of one planner
+    :param second: predictions of another on the same frames, in any order
+    :return: both, the second in the order of the first
+    :raises ValueError: if horizons or steps differ, a frame is in one file only, or the experts disagree on a frame
+    """
+    files = f"{first.path} and {second.path}"
+    if first.predicted.shape[1] != second.predicted.shape[1] or not np.isclose(first.dt, second.dt):
+        plans = [f"{plan.predicted.shape[1]} steps of {plan.dt:g} s" for plan in (first, second)]
+        raise ValueError(f"{files} hold plans of {plans[0]} and of {plans[1]}: they must agree")
+    for one, other in ((first, second), (second, first)):
+        unpaired = sorted(set(one.keys) - set(other.keys))
+        if unpaired:
+            shown = ", ".join(f"({episode_id!r}, t = {t:g} s)" for episode_id, t in unpaired[:5])
+            more = f" and {len(unpaired) - 5} more" if len(unpaired) > 5 else ""
+            raise ValueError(f"{one.path} has samples that {other.path} lacks: {shown}{more}; both must hold the same frames")
+    position = {key: index for index, key in enumerate(second.keys)}
+    order = [position[key] for key in first.keys]
+    apart = np.abs(first.expert - second.expert[order]).max(axis=(1, 2))
+    if apart.max() > 1e-3:
+        episode_id, t = first.keys[int(apart.argmax())]
+        raise ValueError(
+            f"{files} disagree on the expert's plan by {apart.max():.3g} m at ({episode_id!r}, t = {t:g} s): errors against "
+            "different experts cannot be compared"
+        )
+    return first, Predictions(second.path, second.dt, first.keys, second.predicted[order], second.expert[order])
+
+
+def _field(container: Any, name: str, where: str, kind: type) -> Any:
+    """A field of the wanted kind, or an error that names it."""
+    if not isinstance(container, dict) or name not in container:
+        raise ValueError(f"{where}: field {name!r} is missing")
+    value = container[name]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float and number and np.isfinite(value):
+        return float(value)
+    if kind is float or not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{where}: field {name!r} is {str(value)[:60]}, expected {_KINDS[kind]}")
+    return value
+
+
+_KINDS = {int: "a whole number", float: "a finite number", list: "a list", str: "a string"}
+
+
+def _plan(sample: dict[str, Any], name: str, where: str, horizon: int) -> np.ndarray:
+    """A plan, (H, 2) metres, or an error that names it."""
+    value = _field(sample, name, where, list)
+    try:
+        plan = np.array(value)
+    except ValueError:
+        plan = np.array("ragged")
+    if plan.dtype.kind not in "iuf":
+        raise ValueError(f"{where}: field {name!r} is not a list of [x, y] pairs of numbers")
+    if plan.shape != (horizon, 2):
+        raise ValueError(f"{where}: field {name!r} has the shape {plan.shape}, expected ({horizon}, 2) from horizon_steps")
+    if not np.isfinite(plan).all():
+        raise ValueError(f"{where}: field {name!r} holds NaN or infinity")
+    return plan

@@ -1,0 +1,165 @@
+"""Showing results: tables in the terminal, Markdown, JSON and plots."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, in_reading_order, metric_info
+from sb3_delta_waypoint.evaluation.compare import Comparison, MetricComparison, Verdict
+from sb3_delta_waypoint.evaluation.plots import plot_displacement, plot_metrics, plot_trajectories
+from sb3_delta_waypoint.evaluation.statistics import Summary
+from sb3_delta_waypoint.evaluation.trajectories import TrajectoryPair
+from sb3_delta_waypoint.files import write_atomically, write_json
+
+COLOURS: dict[Verdict, str] = {"better": "green", "worse": "red", "different": "yellow", "cannot tell": "dim"}
+
+WIDTH = 100
+"""Columns that the tables need; used where the output is not a terminal."""
+
+
+def console() -> Console:
+    """A console on stdout, wide enough for the tables where the width is not given by a terminal."""
+    found = Console()
+    return found if found.is_terminal else Console(width=WIDTH)
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """
+    The headline metrics of both sides, in 100 columns.
+
+    :param comparison: of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
+    :return: a rich table
+    """
+    title = f"{comparison['n_scenarios']} paired scenarios; second lines: 95% interval of the mean"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("metric", no_wrap=True)
+    for side in ("planner (SFT)", "refined (RL)"):
+        table.add_column(f"{side}\n[dim]mean · median · IQM[/]", justify="right", no_wrap=True)
+    table.add_column("difference\n[dim]RL − SFT[/]", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    metrics = comparison["metrics"]
+    for name in [name for name in HEADLINE if name in metrics] or list(metrics):
+        metric, info = metrics[name], metric_info(name)
+        sft, rl, difference = _metric_texts(metric)
+        colour = COLOURS[metric["verdict"]]
+        table.add_row(
+            Text.assemble(f"{info.label} {info.arrow}", "\n", (info.unit, "dim")),
+            *(Text.assemble((side[0], "bold"), *side[2:], "\n", (side[1], "dim")) for side in (sft, rl)),
+            Text("\n".join(difference), style=colour),
+            Text(metric["verdict"], style=colour),
+        )
+    return table
+
+
+def summary_table(summaries: Mapping[str, Summary], title: str) -> Table:
+    """
+    Every metric of one policy but the displacements step by step.
+
+    :param summaries: of :func:`~sb3_delta_waypoint.evaluation.statistics.summarise_all`
+    :param title: above the table
+    :return: a rich table
+    """
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("metric")
+    for column in ("mean", "95% interval", "median", "IQM"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name in _without_steps(summaries):
+        summary = summaries[name]
+        decimals = _decimals(summary["ci95"])
+        mean, median, iqm = (_number(value, decimals) for value in (summary["mean"], summary["median"], summary["iqm"]))
+        table.add_row(_label(name), mean, _interval(summary["ci95"], decimals), median, iqm)
+    return table
+
+
+def markdown(comparison: Comparison, plots: Sequence[Path] = ()) -> str:
+    """
+    The whole comparison as Markdown.
+
+    :param comparison: of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
+    :param plots: pictures beside the Markdown file, shown at its end
+    :return: the text
+    """
+    lines = [
+        "# Planner and refined policy compared",
+        "",
+        comparison["verdict"],
+        "",
+        f"Means over {comparison['n_scenarios']} paired scenarios with 95% bootstrap intervals; IQM: interquartile mean; "
+        "difference: RL − SFT. Each verdict stands for itself: of twenty metrics that do not differ, one will seem to.",
+        "",
+        "| metric | SFT | median | IQM | RL | median | IQM | difference | verdict |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    metrics = comparison["metrics"]
+    for name in [*_without_steps(metrics), *displacement_names(metrics)]:
+        cells = [_label(name)]
+        for mean, interval, *others in _metric_texts(metrics[name]):
+            cells += [f"{mean} {interval}", *(other.removeprefix(" · ") for other in others)]
+        lines.append(f"| {' | '.join([*cells, metrics[name]['verdict']])} |")
+    for plot in plots:
+        lines += ["", f"![{plot.stem}]({plot.name})"]
+    return "\n".join(lines) + "\n"
+
+
+def write_report(
+    comparison: Comparison, folder: str | Path, plan_dt: float | None = None, trajectories: Sequence[TrajectoryPair] = ()
+) -> list[Path]:
+    """
+    Write ``comparison.json``, the plots and ``comparison.md``, each atomically.
+
+    :param comparison: of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
+    :param folder: created where it is missing
+    :param plan_dt: seconds between waypoints, for the axis of the displacement plot; None counts steps
+    :param trajectories: scenarios driven by both, for the plot of trajectories
+    :return: the files
+    """
+    folder = Path(folder)
+    plots = [plot_metrics(comparison, folder / "metrics.png")]
+    if displacement_names(comparison["metrics"]):
+        plots.append(plot_displacement(comparison, folder / "displacement.png", plan_dt))
+    if trajectories:
+        plots.append(plot_trajectories(trajectories, folder / "trajectories.png"))
+    text = write_atomically(folder / "comparison.md", markdown(comparison, plots))
+    return [write_json(folder / "comparison.json", comparison), text, *plots]
+
+
+def _without_steps(names: Mapping[str, object]) -> list[str]:
+    by_step = set(displacement_names(names))
+    return [name for name in in_reading_order(names) if name not in by_step]
+
+
+def _label(name: str) -> str:
+    info = metric_info(name)
+    return " ".join(part for part in (info.label, f"({info.unit})" if info.unit else "", info.arrow) if part)
+
+
+def _metric_texts(metric: MetricComparison) -> tuple[list[str], list[str], list[str]]:
+    """Mean, interval (and median, IQM) of both sides and of the difference, all to the same number of decimals."""
+    difference = metric["difference"]
+    decimals = _decimals(metric["sft"]["ci95"], metric["rl"]["ci95"], difference["ci95"])
+
+    def side(summary: Summary) -> list[str]:
+        others = [f" · {_number(value, decimals)}" for value in (summary["median"], summary["iqm"])]
+        return [_number(summary["mean"], decimals), _interval(summary["ci95"], decimals), *others]
+
+    change = [_number(difference["mean"], decimals, signed=True), _interval(difference["ci95"], decimals, signed=True)]
+    return side(metric["sft"]), side(metric["rl"]), change
+
+
+def _decimals(*intervals: Sequence[float]) -> int:
+    """Decimals, three at most, that show two significant digits of the narrowest interval: more would be noise."""
+    widths = [high - low for low, high in intervals if math.isfinite(high - low) and high > low]
+    return min(max(1 - math.floor(math.log10(min(widths))), 0), 3) if widths else 3
+
+
+def _interval(bounds: Sequence[float], decimals: int, signed: bool = False) -> str:
+    return f"[{', '.join(_number(bound, decimals, signed) for bound in bounds)}]"
+
+
+def _number(value: float, decimals: int, signed: bool = False) -> str:
+    return f"{value:{'+' if signed else ''}.{decimals}f}" if math.isfinite(value) else "–"

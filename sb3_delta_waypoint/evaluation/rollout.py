@@ -1,0 +1,93 @@
+"""Driving a policy through a fixed list of scenarios, each of them exactly once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
+from tqdm import tqdm
+
+from sb3_delta_waypoint.driving.metrics import as_rates
+from sb3_delta_waypoint.vec_env import NativeVecEnv
+
+SELECTION_SEED = 1_000_003
+"""Default base seed of the scenarios on which checkpoints are selected, far from the seeds people train with."""
+
+REPORT_SEED = 2_000_003
+"""Default base seed of the scenarios on which results are reported: neither trained on nor selected on."""
+
+BatchPolicy = Callable[[dict[str, np.ndarray]], np.ndarray]
+"""From a batch of observations to plans, (n, H, 2) metres."""
+
+
+def evaluate_scenarios(
+    policy: BatchPolicy, venv: VecEnv, n_scenarios: int, seed: int = REPORT_SEED, progress: bool = False
+) -> dict[str, np.ndarray]:
+    """
+    Drive through scenarios 0 … ``n_scenarios - 1`` of a base seed, each exactly once. Env ``i`` of ``n`` plays scenarios
+    ``i, i + n, i + 2n, …`` and what it plays after them is not counted, so short episodes are not favoured and any two
+    policies meet the same scenarios.
+
+    The native vector env numbers the scenarios of all its envs together. Scalar envs in a ``DummyVecEnv`` or
+    ``SubprocVecEnv``, which SB3 seeds one by one, each count their own: there row ``k * n + i`` is the k-th scenario of seed
+    ``seed + i``, and the set is the same for the same number of envs only.
+
+    :param policy: from a batch of observations to plans, (n, H, 2) metres
+    :param venv: envs whose episodes end with ``scenario`` and ``episode_metrics`` in the info; left in mid-episode
+    :param n_scenarios: how many scenarios to play
+    :param seed: base seed of the scenarios
+    :param progress: show a progress bar
+    :return: one array per metric, (n_scenarios,), in the order of the scenarios; the mean of ``success_rate`` is that rate
+    :raises ValueError: if the envs normalise observations, report no metrics, or play a scenario more than once
+    """
+    if n_scenarios < 1:
+        raise ValueError(f"n_scenarios must be at least 1, got {n_scenarios}")
+    refuse_normalized_observations(venv)
+    n_envs = venv.num_envs
+    played = np.zeros(n_envs, dtype=np.int64)
+    targets = np.array([len(range(index, n_scenarios, n_envs)) for index in range(n_envs)])
+    one_numbering = isinstance(venv.unwrapped, NativeVecEnv)
+    rows: list[dict[str, float]] = [{}] * n_scenarios
+    venv.seed(seed)
+    observations = venv.reset()
+    with tqdm(total=n_scenarios, unit="scenario", disable=not progress, leave=False) as bar:
+        while (played < targets).any():
+            observations, _, dones, infos = venv.step(policy(observations))  # type: ignore[arg-type]
+            for index in np.flatnonzero(dones & (played < targets)).tolist():
+                row = played[index] * n_envs + index
+                scenario, rows[row] = _end_of_episode(infos[index], index)
+                expected = row if one_numbering else played[index]
+                if scenario != expected:
+                    raise ValueError(
+                        f"env {index} played scenario {scenario} where {expected} was due: evaluation needs every scenario "
+                        "once; build the evaluation env with group_size=1"
+                    )
+                played[index] += 1
+                bar.update()
+    return as_rates({name: np.array([metrics[name] for metrics in rows], dtype=np.float64) for name in rows[0]})
+
+
+def refuse_normalized_observations(venv: VecEnv | VecNormalize | None) -> None:
+    """
+    A frozen planner normalises inside and expects physical units; observations normalised before it would be silently wrong.
+
+    :param venv: envs, possibly wrapped
+    :raises ValueError: if they are wrapped in ``VecNormalize(norm_obs=True)``
+    """
+    wrapper = unwrap_vec_normalize(venv) if venv is not None else None
+    if wrapper is not None and wrapper.norm_obs:
+        raise ValueError(
+            "VecNormalize(norm_obs=True) would feed the frozen planner normalised numbers where it expects metres and m/s: "
+            "use VecNormalize(..., norm_obs=False); norm_reward may stay on"
+        )
+
+
+def _end_of_episode(info: dict[str, Any], index: int) -> tuple[int, dict[str, float]]:
+    """The scenario that ended and its metrics, from the info of env ``index``."""
+    missing = [key for key in ("scenario", "episode_metrics") if key not in info]
+    if missing:
+        raise ValueError(
+            f"env {index} ended an episode without {' and '.join(missing)} in its info: evaluation needs a waypoint env such "
+            "as ToyWaypoint-v0, or one that reports these at the end of each episode"
+        )
+    return int(info["scenario"]), info["episode_metrics"]
