@@ -26,13 +26,9 @@ def save_planner(model: nn.Module, path: str | Path) -> Path:
     :return: the path
     :raises ValueError: if the planner has no ``config()``
     """
-    config = getattr(model, "config", None)
-    if not callable(config):
-        raise ValueError(f"a {type(model).__name__} cannot be saved: it lacks config(), the arguments to build it again")
     content = {
         "format": FORMAT,
-        "class": f"{type(model).__module__}:{type(model).__qualname__}",
-        "config": config(),
+        **describe_planner(model),
         "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
     }
     buffer = io.BytesIO()
@@ -59,6 +55,35 @@ def load_planner(sft: str | Path | nn.Module | None = None, device: str | torch.
     if not Path(sft).exists() and re.fullmatch(r"[\w.]+:[\w.]+", str(sft)):
         return _checked(_made(resolve(str(sft)), str(sft)), str(sft)).to(device)
     return _from_file(Path(sft), device)
+
+
+def describe_planner(model: nn.Module) -> dict[str, Any]:
+    """
+    What is needed to build a planner again, but for its tensors.
+
+    :param model: a planner with a ``config()`` of primitives from which its class can be built again
+    :return: ``{"class": import path, "config": arguments}``, primitives only
+    :raises ValueError: if the planner has no ``config()``
+    """
+    config = getattr(model, "config", None)
+    if not callable(config):
+        raise ValueError(f"a {type(model).__name__} cannot be saved: it lacks config(), the arguments to build it again")
+    return {"class": f"{type(model).__module__}:{type(model).__qualname__}", "config": config()}
+
+
+def build_planner(description: dict[str, Any]) -> nn.Module:
+    """
+    The reverse of :func:`describe_planner`.
+
+    :param description: ``{"class": import path, "config": arguments}``
+    :return: the planner, with fresh tensors
+    :raises ValueError: if the class cannot be found or is not a module
+    """
+    planner_class = resolve(description["class"])
+    # a file may name a class to build, but nothing else to call
+    if not (isinstance(planner_class, type) and issubclass(planner_class, nn.Module)):
+        raise ValueError(f"'{description['class']}' is not a torch.nn.Module")
+    return planner_class(**description["config"])
 
 
 def resolve(import_path: str) -> Any:
@@ -118,12 +143,8 @@ def _from_file(path: Path, device: str | torch.device) -> nn.Module:
         raise ValueError(f"{path} is not a planner file, or is damaged: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a planner file: it lacks format '{FORMAT}'; save_planner() writes such files")
-    planner_class = resolve(content["class"])
-    # a file may name a class to build, but nothing else to call
-    if not (isinstance(planner_class, type) and issubclass(planner_class, nn.Module)):
-        raise ValueError(f"{path} names '{content['class']}', which is not a torch.nn.Module")
     try:
-        planner = planner_class(**content["config"])
+        planner = build_planner(content)
         planner.load_state_dict(content["state_dict"])
     except (TypeError, RuntimeError) as error:
         raise ValueError(f"{path} does not fit '{content['class']}' of this version: {error}") from error

@@ -1,0 +1,52 @@
+"""Let the critic learn before the actor moves."""
+
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+
+class CriticWarmupCallback(BaseCallback):
+    """
+    Trains the value head alone for the first steps, so that a pretrained actor is not moved by a critic that knows nothing.
+
+    The rollout's advantages are set to zero and the entropy coefficient is held at zero, which leaves the actor without any
+    gradient under unmodified PPO, A2C and TRPO.
+
+    :param warmup_steps: env steps of the model's whole life during which the actor stands still; a model that has learnt for
+        longer, such as one that goes on training, is not held back
+    :param verbose: 1 to say when the actor is set free
+    """
+
+    model: OnPolicyAlgorithm
+
+    def __init__(self, warmup_steps: int = 20_000, verbose: int = 0):
+        super().__init__(verbose)
+        self.warmup_steps = warmup_steps
+        self._warming_up = False
+        self._ent_coef = 0.0
+
+    def _on_training_start(self) -> None:
+        self._warming_up = self.num_timesteps < self.warmup_steps
+        if self._warming_up and hasattr(self.model, "ent_coef"):  # TRPO has none
+            self._ent_coef = self.model.ent_coef
+            self.model.ent_coef = 0.0
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self._warming_up and self.num_timesteps <= self.warmup_steps:
+            self.model.rollout_buffer.advantages[:] = 0.0
+        elif self._warming_up:
+            self._free_actor()
+
+    def _on_training_end(self) -> None:
+        # a model saved during the warm-up must not keep the zero
+        if self._warming_up:
+            self._free_actor()
+
+    def _free_actor(self) -> None:
+        self._warming_up = False
+        if hasattr(self.model, "ent_coef"):
+            self.model.ent_coef = self._ent_coef
+        if self.verbose:
+            print(f"critic warm-up is over after {self.num_timesteps} steps: the actor learns from here on")

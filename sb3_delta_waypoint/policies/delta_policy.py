@@ -1,0 +1,301 @@
+"""The policy: a frozen planner and a residual head."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch as th
+from gymnasium import spaces
+from stable_baselines3.common.distributions import Distribution
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import nn
+
+from sb3_delta_waypoint.policies.distribution import INITIAL_LOG_STD, PlanDistribution, ResidualBasis
+from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtractor
+from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
+
+
+class PlannerFeatures(NamedTuple):
+    """
+    What the frozen part makes of a batch of observations, once; everything else follows from it.
+
+    ``sft_waypoints``: ``(B, H, 2)``, metres, ego frame; ``inputs``: what the heads see, ``(B, F)``.
+    """
+
+    sft_waypoints: th.Tensor
+    inputs: th.Tensor
+
+
+class DeltaWaypointPolicy(ActorCriticPolicy):
+    """
+    ``final_waypoints = sft_waypoints + delta``: a frozen planner, a residual head that starts at exactly zero, a value head.
+
+    Works with PPO, A2C, TRPO and every other on-policy algorithm of Stable-Baselines3. A saved model holds the planner.
+
+    :param observation_space: ``Dict`` with ``state`` and ``route``
+    :param action_space: ``Box (H, 2)``, metres
+    :param lr_schedule: learning rate from the remaining progress
+    :param sft: the planner: a file, an import path, a module, or None for the one that ships with the package
+    :param delta_hidden_dim: width of the residual head's two hidden layers
+    :param value_hidden_dim: width of the value head's two hidden layers
+    :param max_delta: bound of each coordinate of the deterministic residual [m]; None for no bound
+    :param head_inputs: what the heads see, some of ``"latent"``, ``"observation"`` (state and route), ``"sft_waypoints"``
+    :param basis: ``"smooth"`` or ``"independent"`` exploration along the horizon, see :class:`~.distribution.ResidualBasis`
+    :param residual_scale: size of a residual of one standard unit at the first and the last waypoint [m]
+    :param log_std_init: initial log standard deviation, in units of the residual scale
+    :param state_dependent_std: predict the standard deviation from the features (the uncertainty head) rather than learn
+        one for all states
+    :param delta_lr_scale: learning rate of the residual head, relative to the algorithm's
+    :param value_lr_scale: learning rate of the value head, relative to the algorithm's
+    :param use_sde: accepted for the algorithms' sake; gSDE is refused
+    :param optimizer_class: the optimiser
+    :param optimizer_kwargs: its arguments but the learning rate
+    :raises ValueError: if the planner does not fit the env, or an option is out of range
+    """
+
+    features_extractor: FrozenPlannerExtractor
+    optimizer: th.optim.Optimizer
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        lr_schedule: Schedule,
+        sft: str | Path | nn.Module | None = None,
+        delta_hidden_dim: int = 64,
+        value_hidden_dim: int = 64,
+        max_delta: float | None = 2.0,
+        head_inputs: Sequence[str] = HEAD_INPUTS,
+        basis: str = "smooth",
+        residual_scale: tuple[float, float] = (0.2, 2.1),
+        log_std_init: float = INITIAL_LOG_STD,
+        state_dependent_std: bool = False,
+        delta_lr_scale: float = 1.0,
+        value_lr_scale: float = 1.0,
+        use_sde: bool = False,
+        optimizer_class: type[th.optim.Optimizer] = th.optim.Adam,
+        optimizer_kwargs: dict[str, Any] | None = None,
+    ):
+        if use_sde:
+            raise ValueError("use_sde=True: gSDE needs a noise matrix of its own; the smooth basis explores smoothly already")
+        if not (isinstance(action_space, spaces.Box) and len(action_space.shape) == 2 and action_space.shape[1] == 2):
+            raise ValueError(f"a waypoint policy acts in Box(H, 2), metres, not in {action_space}")
+        if max_delta is not None and max_delta <= 0.0:
+            raise ValueError(f"max_delta={max_delta} m must be positive, or None for no bound")
+        self._options: dict[str, Any] = {
+            "sft": sft,
+            "delta_hidden_dim": delta_hidden_dim,
+            "value_hidden_dim": value_hidden_dim,
+            "max_delta": max_delta,
+            "head_inputs": tuple(head_inputs),
+            "basis": basis,
+            "residual_scale": tuple(residual_scale),
+            "log_std_init": log_std_init,
+            "state_dependent_std": state_dependent_std,
+            "delta_lr_scale": delta_lr_scale,
+            "value_lr_scale": value_lr_scale,
+        }
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            log_std_init=log_std_init,
+            features_extractor_class=FrozenPlannerExtractor,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=optimizer_kwargs,
+        )
+
+    def make_features_extractor(self) -> FrozenPlannerExtractor | nn.Identity:  # type: ignore[override]
+        """The frozen planner; where its file is away, a saved state may still bring it (:meth:`load_state_dict`)."""
+        sft = self._options["sft"]
+        try:
+            planner = load_planner(sft)
+        except FileNotFoundError as error:
+            self._absent: FileNotFoundError | None = error
+            absent = nn.Identity()
+            absent.features_dim = 0  # type: ignore[assignment]
+            return absent
+        self._absent = None
+        return self._extractor(planner)
+
+    def _extractor(self, planner: nn.Module) -> FrozenPlannerExtractor:
+        return FrozenPlannerExtractor(
+            self.observation_space, planner, self.action_space.shape[0], self._options["head_inputs"]
+        )  # fmt: skip
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        # says which device to build on when the state arrives later than the policy was moved
+        self.register_buffer("_place", th.zeros(()), persistent=False)
+        self._initial_lr = float(lr_schedule(1))
+        if self._absent is None:
+            self._build_heads()
+
+    def _build_heads(self) -> None:
+        options, horizon_steps = self._options, self.action_space.shape[0]
+        inputs_dim, n_coordinates = self.features_extractor.inputs_dim, 2 * horizon_steps
+        self.basis = ResidualBasis(horizon_steps, options["basis"], options["residual_scale"])
+        self.delta_net = _mlp(inputs_dim, options["delta_hidden_dim"], n_coordinates)
+        self.value_net = _mlp(inputs_dim, options["value_hidden_dim"], 1)  # type: ignore[assignment]
+        _zero(self.delta_net[-1])
+        log_std = th.full((n_coordinates,), float(options["log_std_init"]))
+        self.log_std = nn.Parameter(log_std.clone())
+        self.register_buffer("reference_log_std", log_std)
+        if options["state_dependent_std"]:
+            self.log_std_net = _mlp(inputs_dim, options["delta_hidden_dim"], n_coordinates)
+            _zero(self.log_std_net[-1])
+        self.to(self._place.device)
+        self._build_optimizer()
+
+    def _build_optimizer(self) -> None:
+        values = list(self.value_net.parameters())
+        ids = {id(parameter) for parameter in values}
+        delta = [parameter for parameter in self.parameters() if id(parameter) not in ids]
+        groups = [
+            {"params": delta, "lr_scale": self._options["delta_lr_scale"]},
+            {"params": values, "lr_scale": self._options["value_lr_scale"]},
+        ]
+        self.optimizer = self.optimizer_class(groups, lr=self._initial_lr, **self.optimizer_kwargs)  # type: ignore[call-arg]
+        # SB3 writes one learning rate into every group before each update, so the scales act around the step itself
+        self.optimizer.register_step_pre_hook(_scale_learning_rates)
+        self.optimizer.register_step_post_hook(_restore_learning_rates)
+
+    def encode(self, obs: PyTorchObs | PlannerFeatures) -> PlannerFeatures:
+        """
+        Run the frozen part.
+
+        :param obs: batch of observations, or features, which are returned as they are
+        :return: the features, without gradient
+        """
+        if isinstance(obs, PlannerFeatures):
+            return obs
+        if self._absent is not None:
+            raise self._absent
+        features = self.extract_features(obs)
+        n_coordinates = 2 * self.action_space.shape[0]
+        return PlannerFeatures(features[:, :n_coordinates].view(-1, *self.action_space.shape), features[:, n_coordinates:])
+
+    def get_distribution(self, obs: PyTorchObs | PlannerFeatures) -> PlanDistribution:  # type: ignore[override]
+        """
+        :param obs: batch of observations or of their features
+        :return: the distribution over plans
+        """
+        features = self.encode(obs)
+        metres = self.basis.to_metres(self.delta_net(features.inputs))
+        max_delta = self._options["max_delta"]
+        if max_delta is not None:
+            # a little inside the bound, which float rounding must not cross
+            metres = 0.999999 * max_delta * th.tanh(metres / max_delta)
+        log_std = self.log_std
+        if self._options["state_dependent_std"]:
+            log_std = log_std + self.log_std_net(features.inputs)
+        delta = metres.view_as(features.sft_waypoints)
+        return PlanDistribution(self.basis, features.sft_waypoints, delta, log_std)
+
+    def kl_to_reference(self, obs: PyTorchObs | PlannerFeatures) -> th.Tensor:
+        """
+        KL divergence to the planner with the initial standard deviation, in closed form.
+
+        :param obs: batch of observations or of their features
+        :return: ``(B,)``, nats
+        """
+        return self.get_distribution(obs).kl_to(self.reference_log_std)
+
+    def reference_distribution(self, obs: PyTorchObs | PlannerFeatures) -> PlanDistribution:
+        """
+        The policy that training started from.
+
+        :param obs: batch of observations or of their features
+        :return: plans around the planner's, with the initial standard deviation
+        """
+        sft_waypoints = self.encode(obs).sft_waypoints
+        return PlanDistribution(self.basis, sft_waypoints, th.zeros_like(sft_waypoints), self.reference_log_std)
+
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[th.Tensor, th.Tensor, th.Tensor]:  # type: ignore[override]
+        """
+        :param obs: batch of observations
+        :param deterministic: the most likely plan instead of a sample
+        :return: plans ``(B, H, 2)``, values ``(B, 1)``, log densities ``(B,)``
+        """
+        features = self.encode(obs)
+        distribution = self.get_distribution(features)
+        actions = distribution.get_actions(deterministic=deterministic)
+        return actions, self.value_net(features.inputs), distribution.log_prob(actions)
+
+    def evaluate_actions(  # type: ignore[override]
+        self, obs: PyTorchObs | PlannerFeatures, actions: th.Tensor
+    ) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
+        """
+        :param obs: batch of observations or of their features
+        :param actions: plans ``(B, H, 2)`` or ``(B, 2 H)``, metres
+        :return: values ``(B, 1)``, log densities ``(B,)``, entropies ``(B,)``
+        """
+        features = self.encode(obs)
+        distribution = self.get_distribution(features)
+        return self.value_net(features.inputs), distribution.log_prob(actions), distribution.entropy()
+
+    def predict_values(self, obs: PyTorchObs | PlannerFeatures) -> th.Tensor:  # type: ignore[override]
+        """
+        :param obs: batch of observations or of their features
+        :return: values ``(B, 1)``
+        """
+        return self.value_net(self.encode(obs).inputs)
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> th.Tensor:
+        distribution: Distribution = self.get_distribution(observation)
+        return distribution.get_actions(deterministic=deterministic)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What :meth:`load_state_dict` needs to build the planner without its file; primitives only."""
+        if self._absent is not None:
+            raise self._absent
+        planner = self.features_extractor.planner
+        return describe_planner(planner) if callable(getattr(planner, "config", None)) else {}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Done by :meth:`load_state_dict` before the tensors are loaded."""
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """As in torch; a planner that is absent, or another than the saved one, is built from the saved description first."""
+        saved = state_dict.get("_extra_state", {})
+        if saved and (self._absent is not None or self.get_extra_state() != saved):
+            self._absent = None
+            self.features_extractor = self._extractor(build_planner(saved))
+            self.pi_features_extractor = self.vf_features_extractor = self.features_extractor
+            self.features_dim = self.features_extractor.features_dim
+            self._build_heads()
+        elif self._absent is not None:
+            raise self._absent
+        return super().load_state_dict(state_dict, strict, assign)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "lr_schedule": self._dummy_schedule,
+            **self._options,
+            "optimizer_class": self.optimizer_class,
+            "optimizer_kwargs": self.optimizer_kwargs,
+        }
+
+
+def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, outputs)
+    )  # fmt: skip
+
+
+def _zero(layer: nn.Module) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
+def _scale_learning_rates(optimizer: th.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        group["lr_before_scale"] = group["lr"]
+        group["lr"] *= group["lr_scale"]
+
+
+def _restore_learning_rates(optimizer: th.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group.pop("lr_before_scale")

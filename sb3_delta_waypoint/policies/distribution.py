@@ -1,0 +1,135 @@
+"""The distribution over plans: a Gaussian in the coordinates of a basis that is smooth along the horizon."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch as th
+from stable_baselines3.common.distributions import Distribution, sum_independent_dims
+from torch import nn
+from torch.distributions import Independent, Normal
+
+SMOOTH_LENGTH = 8.0
+"""Correlation length of the smooth basis along the horizon, in rows."""
+JITTER = 1e-2
+"""Share of independent noise in the smooth basis; keeps its inverse well conditioned."""
+
+
+class ResidualBasis(nn.Module):
+    """
+    Coordinates for residuals of a plan: ``residual = B e``.
+
+    ``B = diag(scale) L`` with ``L`` the Cholesky factor of a squared-exponential kernel along the horizon (Rasmussen and
+    Williams, Gaussian Processes for Machine Learning, 4.2) for ``kind="smooth"``, the identity for ``"independent"``.
+    The scale grows with the horizon, as a planner's errors do.
+
+    :param horizon_steps: rows ``H``
+    :param kind: ``"smooth"`` or ``"independent"``
+    :param scale: residual scale at the first and at the last row [m], linear between
+    :raises ValueError: for another kind or a scale that is not positive
+    """
+
+    matrix: th.Tensor
+    inverse: th.Tensor
+
+    def __init__(self, horizon_steps: int, kind: str = "smooth", scale: tuple[float, float] = (0.2, 2.1)):
+        super().__init__()
+        if kind not in ("smooth", "independent"):
+            raise ValueError(f"basis={kind!r}: accepted are 'smooth' and 'independent'")
+        if min(scale) <= 0.0:
+            raise ValueError(f"residual_scale={scale} m: both ends must be positive")
+        factor = np.eye(horizon_steps)
+        if kind == "smooth":
+            rows = np.arange(horizon_steps)
+            kernel = np.exp(-0.5 * ((rows[:, None] - rows[None]) / SMOOTH_LENGTH) ** 2)
+            factor = np.linalg.cholesky(kernel + JITTER * np.eye(horizon_steps))
+        along = np.linspace(*scale, horizon_steps)[:, None] * factor
+        matrix = np.kron(along, np.eye(2))  # x and y alternate in a flattened plan
+        self.log_det = float(np.log(np.diag(matrix)).sum())
+        # not saved: the constructor's arguments determine them
+        self.register_buffer("matrix", th.tensor(matrix, dtype=th.float32), persistent=False)
+        self.register_buffer("inverse", th.tensor(np.linalg.inv(matrix), dtype=th.float32), persistent=False)
+
+    def to_metres(self, coordinates: th.Tensor) -> th.Tensor:
+        """``(B, 2 H)`` coordinates to ``(B, 2 H)`` metres."""
+        return coordinates @ self.matrix.T
+
+    def to_coordinates(self, residual: th.Tensor) -> th.Tensor:
+        """``(B, 2 H)`` metres to ``(B, 2 H)`` coordinates."""
+        return residual @ self.inverse.T
+
+
+class PlanDistribution(Distribution):
+    """
+    Plans around ``sft_waypoints + delta``: ``plan = sft_waypoints + B e`` with ``e`` a diagonal Gaussian about ``B⁻¹ delta``.
+
+    ``distribution`` holds the Gaussian over ``e``. The change of variables is the same everywhere, so the KL divergence
+    between two such distributions around the same planner is that of their Gaussians, in closed form.
+
+    :param basis: the coordinates
+    :param sft_waypoints: ``(B, H, 2)``, metres
+    :param delta: mean residual ``(B, H, 2)``, metres
+    :param log_std: of the coordinates, ``(2 H,)`` or ``(B, 2 H)``
+    """
+
+    def __init__(self, basis: ResidualBasis, sft_waypoints: th.Tensor, delta: th.Tensor, log_std: th.Tensor):
+        super().__init__()
+        self.basis = basis
+        self.sft_waypoints = sft_waypoints
+        self.delta = delta
+        mean = basis.to_coordinates(delta.flatten(1))
+        self.distribution: Independent = Independent(
+            Normal(mean, log_std.exp().expand_as(mean), validate_args=False), 1, validate_args=False
+        )
+
+    def log_prob(self, actions: th.Tensor) -> th.Tensor:
+        """
+        :param actions: plans ``(B, H, 2)`` or ``(B, 2 H)``, metres
+        :return: log density ``(B,)``, per metre to the 2 H
+        """
+        residual = actions.reshape(len(actions), -1) - self.sft_waypoints.flatten(1)
+        return self.distribution.log_prob(self.basis.to_coordinates(residual)) - self.basis.log_det
+
+    def entropy(self) -> th.Tensor:
+        """:return: differential entropy ``(B,)``, nats"""
+        return self.distribution.entropy() + self.basis.log_det
+
+    def sample(self) -> th.Tensor:
+        """:return: plans ``(B, H, 2)``, metres; gradients flow to the parameters"""
+        residual = self.basis.to_metres(self.distribution.rsample())
+        return self.sft_waypoints + residual.view_as(self.sft_waypoints)
+
+    def mode(self) -> th.Tensor:
+        """:return: the most likely plans ``(B, H, 2)``, metres; to the last bit the planner's where delta is zero"""
+        return self.sft_waypoints + self.delta
+
+    def kl_to(self, log_std: th.Tensor) -> th.Tensor:
+        """
+        KL divergence from this distribution to one around the bare planner, in closed form.
+
+        :param log_std: of the other's coordinates, ``(2 H,)``
+        :return: ``(B,)``, nats
+        """
+        mean, std = self.distribution.mean, self.distribution.stddev
+        log_ratio = log_std - std.log()
+        return sum_independent_dims(log_ratio + (std**2 + mean**2) / (2.0 * (2.0 * log_std).exp()) - 0.5)
+
+    def proba_distribution_net(self, *args: Any, **kwargs: Any) -> Any:
+        """The policy owns the heads."""
+        raise NotImplementedError("DeltaWaypointPolicy makes the networks of its distribution itself")
+
+    def proba_distribution(self, *args: Any, **kwargs: Any) -> "PlanDistribution":
+        """The parameters are given at construction."""
+        raise NotImplementedError("make a new PlanDistribution for new parameters")
+
+    def actions_from_params(self, *args: Any, **kwargs: Any) -> th.Tensor:
+        """The parameters are given at construction."""
+        raise NotImplementedError("make a new PlanDistribution for new parameters")
+
+    def log_prob_from_params(self, *args: Any, **kwargs: Any) -> tuple[th.Tensor, th.Tensor]:
+        """The parameters are given at construction."""
+        raise NotImplementedError("make a new PlanDistribution for new parameters")
+
+
+INITIAL_LOG_STD = math.log(0.3)
+"""Exploration starts at 0.3 of the residual scale."""

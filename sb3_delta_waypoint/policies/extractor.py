@@ -1,0 +1,123 @@
+"""The frozen planner as an SB3 features extractor."""
+
+import copy
+from collections.abc import Sequence
+
+import torch as th
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import preprocess_obs
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import nn
+from torch.nn import functional as F
+
+HEAD_INPUTS = ("latent", "observation", "sft_waypoints")
+"""What the heads can be given: the planner's latent, the state and route, the planner's waypoints."""
+_METRES = 20.0
+_STATE_SCALE = (10.0, 0.5, 1.0, 3.0)
+
+
+class FrozenPlannerExtractor(BaseFeaturesExtractor):
+    """
+    Runs a planner that training cannot change: its parameters become buffers and it stays in evaluation mode.
+
+    Buffers are saved with the policy, but no optimiser, gradient or initialisation ever reaches them.
+
+    :param observation_space: what the env gives
+    :param planner: maps the observation to ``(latent (B, D), waypoints (B, H, 2))``; copied
+    :param horizon_steps: rows ``H`` of the env's plans
+    :param head_inputs: what the heads see, some of ``HEAD_INPUTS``
+    :raises ValueError: if the planner does not fit the env, or an input is unknown
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        planner: nn.Module,
+        horizon_steps: int,
+        head_inputs: Sequence[str] = HEAD_INPUTS,
+    ):
+        unknown = set(head_inputs) - set(HEAD_INPUTS)
+        if unknown or not head_inputs:
+            raise ValueError(f"head_inputs={list(head_inputs)}: accepted are one or more of {HEAD_INPUTS}")
+        check_planner_fits(planner, observation_space, horizon_steps)
+        frozen = freeze(copy.deepcopy(planner)).eval()
+        with th.no_grad():
+            latent, waypoints = frozen(_zeros(observation_space))
+        if waypoints.shape[1:] != (horizon_steps, 2):
+            raise ValueError(
+                f"the planner's waypoints have the shape {tuple(waypoints.shape)}; expected (batch, {horizon_steps}, 2)"
+            )
+        size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps}
+        size["observation"] = sum(observation_space[key].shape[0] * (2 if key == "route" else 1) for key in ("state", "route"))
+        inputs_dim = sum(size[name] for name in head_inputs)
+        super().__init__(observation_space, 2 * horizon_steps + inputs_dim)
+        self.planner = frozen
+        self.head_inputs = tuple(head_inputs)
+        self.inputs_dim = inputs_dim
+        self.register_buffer("state_scale", th.tensor(_STATE_SCALE), persistent=False)
+
+    def train(self, mode: bool = True) -> "FrozenPlannerExtractor":
+        """BatchNorm statistics and dropout of the planner stay as they are, whatever mode the policy is put into."""
+        super().train(mode)
+        self.planner.eval()
+        return self
+
+    def forward(self, observations: dict[str, th.Tensor]) -> th.Tensor:
+        """
+        :param observations: batch of observations, physical units
+        :return: ``(B, 2 H + F)``: the planner's waypoints, flattened, and the inputs of the heads
+        """
+        with th.no_grad():
+            latent, waypoints = self.planner(observations)
+            parts = [waypoints.flatten(1)]
+            for name in self.head_inputs:
+                if name == "latent":
+                    parts.append(F.layer_norm(latent, latent.shape[1:]))
+                elif name == "sft_waypoints":
+                    parts.append(waypoints.flatten(1) / _METRES)
+                else:
+                    parts.append(observations["state"] / self.state_scale)
+                    parts.append(observations["route"].flatten(1) / _METRES)
+            return th.cat(parts, dim=1)
+
+
+def check_planner_fits(planner: nn.Module, observation_space: spaces.Space, horizon_steps: int) -> None:
+    """
+    :raises ValueError: if the planner's horizon or observation keys do not fit the env, saying which and how to fix it
+    """
+    if not isinstance(observation_space, spaces.Dict):
+        raise ValueError(
+            f"a waypoint policy needs a Dict observation with 'state' and 'route', not {observation_space}; "
+            "use an env of this package, or one that keeps its contract"
+        )
+    if planner.horizon_steps != horizon_steps:
+        raise ValueError(
+            f"the planner plans {planner.horizon_steps} waypoints and the env wants {horizon_steps}: make the env with "
+            f"horizon_steps={planner.horizon_steps}, or train a planner on episodes with {horizon_steps}"
+        )
+    keys = set(observation_space.spaces)
+    missing = [key for key in (*getattr(planner, "observation_keys", ()), "state", "route") if key not in keys]
+    if missing:
+        raise ValueError(
+            f"the planner reads {missing[0]!r}, which the env does not give: its observation has {sorted(keys)}; "
+            "make the env with what the planner was trained on"
+        )
+
+
+def freeze(module: nn.Module) -> nn.Module:
+    """
+    Turn every parameter of a module into a buffer, in place.
+
+    :param module: any module
+    :return: the same module
+    """
+    for part in module.modules():
+        for name, parameter in list(part._parameters.items()):
+            del part._parameters[name]
+            part.register_buffer(name, None if parameter is None else parameter.detach().clone())
+    return module
+
+
+def _zeros(observation_space: spaces.Dict) -> dict[str, th.Tensor]:
+    zeros = {key: th.zeros((1, *space.shape)) for key, space in observation_space.spaces.items() if space.shape is not None}
+    return preprocess_obs(zeros, observation_space)  # type: ignore[return-value, arg-type]

@@ -1,0 +1,117 @@
+"""Running a planner or a refined policy: ``waypoints = policy(observation)``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import torch as th
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.save_util import load_from_zip_file
+from stable_baselines3.common.utils import get_device
+from torch import nn
+
+from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
+from sb3_delta_waypoint.sft.checkpoint import load_planner
+
+
+class PlanParts(NamedTuple):
+    """``waypoints = sft_waypoints + delta``, each ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame."""
+
+    waypoints: Any
+    sft_waypoints: Any
+    delta: Any
+
+
+class WaypointPolicy:
+    """
+    The deterministic plans of a planner or of a refined policy.
+
+    :param checkpoint: a planner (``model.pt``), an SB3 model whose policy is a ``DeltaWaypointPolicy`` (``.zip``), or such a
+        planner, model or policy itself; None for the planner that ships with the package
+    :param device: where to compute; ``"auto"`` takes CUDA where there is some
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: if it holds something else
+    """
+
+    def __init__(
+        self, checkpoint: str | Path | nn.Module | BaseAlgorithm | None = None, device: str | th.device = "auto"
+    ):
+        self.device = get_device(device)
+        found = checkpoint.policy if isinstance(checkpoint, BaseAlgorithm) else checkpoint
+        if isinstance(found, str | Path) and str(found).endswith(".zip"):
+            found = load_policy(found, self.device)
+        module = found if isinstance(found, DeltaWaypointPolicy) else load_planner(found, self.device)
+        self.module = module.to(self.device)
+        self.horizon_steps: int = (
+            module.action_space.shape[0] if isinstance(module, DeltaWaypointPolicy) else int(module.horizon_steps)  # type: ignore[index, arg-type]
+        )
+
+    @overload
+    def __call__(self, observation: Mapping[str, Any]) -> Any: ...
+
+    @overload
+    def __call__(self, observation: Mapping[str, Any], parts: bool) -> PlanParts: ...
+
+    def __call__(self, observation: Mapping[str, Any], parts: bool = False) -> Any:
+        """
+        Plan.
+
+        :param observation: NumPy arrays or tensors, one observation or a batch: ``state`` ``(4,)`` or ``(B, 4)``, …
+        :param parts: give the planner's waypoints and the residual as well
+        :return: ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame, of the observation's kind; or :class:`PlanParts`
+        :raises ValueError: if ``state`` is missing
+        """
+        if "state" not in observation:
+            raise ValueError(f"the observation lacks 'state'; it has {sorted(observation)}")
+        tensors = {key: th.as_tensor(value, device=self.device) for key, value in observation.items()}
+        single = tensors["state"].dim() == 1
+        if single:
+            tensors = {key: value[None] for key, value in tensors.items()}
+        result = self._plan(tensors)
+        if single:
+            result = PlanParts(*(part[0] for part in result))
+        if not isinstance(observation["state"], th.Tensor):
+            result = PlanParts(*(part.cpu().numpy() for part in result))
+        return result if parts else result.waypoints
+
+    @th.no_grad()
+    def _plan(self, observation: dict[str, th.Tensor]) -> PlanParts:
+        if not isinstance(self.module, DeltaWaypointPolicy):
+            training = self.module.training
+            self.module.eval()
+            waypoints = self.module(observation)[1]
+            self.module.train(training)
+            return PlanParts(waypoints, waypoints, th.zeros_like(waypoints))
+        # keys that the policy does not know are left out, as the planner does
+        spaces = self.module.observation_space.spaces  # type: ignore[attr-defined]
+        missing = [key for key in spaces if key not in observation]
+        if missing:
+            raise ValueError(f"the observation lacks {missing[0]!r}, which the policy reads; it has {sorted(observation)}")
+        distribution = self.module.get_distribution({key: observation[key] for key in spaces})
+        return PlanParts(distribution.mode(), distribution.sft_waypoints, distribution.delta)
+
+
+def load_policy(path: str | Path, device: str | th.device = "auto") -> DeltaWaypointPolicy:
+    """
+    The policy inside a model of any SB3 algorithm, without the algorithm.
+
+    :param path: the model's ``.zip``
+    :param device: where to put it
+    :return: the policy, in evaluation mode
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: if it holds no ``DeltaWaypointPolicy``
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no model {path}; 'sb3-delta-waypoint train' writes one")
+    try:
+        data, tensors, _ = load_from_zip_file(path, device=device)
+    except Exception as error:  # zipfile, torch and cloudpickle raise whatever they stumble over
+        raise ValueError(f"{path} is not an SB3 model, or is damaged: {error}") from error
+    policy_class = (data or {}).get("policy_class")
+    if data is None or not (isinstance(policy_class, type) and issubclass(policy_class, DeltaWaypointPolicy)):
+        raise ValueError(f"{path} holds a {getattr(policy_class, '__name__', policy_class)}, not a DeltaWaypointPolicy")
+    policy = policy_class(data["observation_space"], data["action_space"], lambda _: 0.0, **data["policy_kwargs"])
+    policy.load_state_dict(tensors["policy"])
+    policy.set_training_mode(False)
+    return policy.to(get_device(device))
