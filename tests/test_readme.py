@@ -78,7 +78,7 @@ def check_command(where: str, words: list[str]) -> None:
             _, rest, _ = command.make_parser(command_context).parse_args(list(arguments))
         except click.UsageError as error:
             pytest.fail(f"{where}: {error.format_message()}")
-    passed_on = [word.partition("=")[0] for word in rest if word.startswith("-")]
+    passed_on = [word.partition("=")[0] for word in rest if re.match("--?[a-zA-Z]", word)]
     if passed_on:  # options that the command hands to rl_zoo3: its help lists them
         text = CliRunner().invoke(main, [name, "--help"]).output
         known = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", text))
