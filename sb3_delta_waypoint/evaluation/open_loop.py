@@ -45,3 +45,13 @@ def open_loop_metrics(displacements: np.ndarray) -> dict[str, np.ndarray]:
         "open_loop_fde": displacements[:, -1],
         **{f"open_loop_displacement_{step}": column for step, column in enumerate(displacements.T, start=1)},
     }
+
+
+def open_loop_name(name: str) -> str:
+    """
+    The open-loop counterpart of a metric, for people who say ``ade`` where only open-loop errors are measured.
+
+    :param name: such as ``ade``
+    :return: such as ``open_loop_ade``; names that have no counterpart as they are
+    """
+    return f"open_loop_{name}" if name in ("ade", "fde") or name.startswith("displacement_") else name

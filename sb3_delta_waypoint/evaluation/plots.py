@@ -106,11 +106,14 @@ def plot_trajectories(pairs: Sequence[TrajectoryPair], path: str | Path) -> Path
     for unused in places[len(pairs) :]:
         for axes in unused:
             axes.set_visible(False)
-    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.supxlabel("metres, the route turned to lead from left to right", fontsize=9, color=INK)
+    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return _save(figure, path)
 
 
 def _draw_pair(whole: "Axes", detail: "Axes", pair: TrajectoryPair) -> None:
+    from matplotlib.ticker import MultipleLocator
+
     route = pair.sft.route
     # turned so that every route leads from left to right
     along = (route[-1] - route[0]) / max(float(np.hypot(*(route[-1] - route[0]))), 1e-9)
@@ -130,8 +133,11 @@ def _draw_pair(whole: "Axes", detail: "Axes", pair: TrajectoryPair) -> None:
     whole.set_aspect("equal", adjustable="datalim")
     whole.add_patch(_square(centre, half))
     whole.set_title(f"scenario {pair.scenario}", fontsize=10, color=INK)
+    detail.plot(*((route - route[0]) @ turn).T, color="#8a8a8a", linewidth=0.8, linestyle=(0, (6, 4)), zorder=2)
     detail.set_aspect("equal", adjustable="box")
     detail.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half))
+    for axis in (detail.xaxis, detail.yaxis):
+        axis.set_major_locator(MultipleLocator(5.0))
     detail.spines[:].set(visible=True, color="#8a8a8a")
     detail.set_title(f"SFT {_outcome(pair.sft)}, RL {_outcome(pair.rl)}", fontsize=10, color=INK)
 

@@ -1,6 +1,7 @@
 """Showing results: tables in the terminal, Markdown, JSON and plots."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, in_reading_order, metric_info
 from sb3_delta_waypoint.evaluation.compare import Comparison, MetricComparison, Verdict
 from sb3_delta_waypoint.evaluation.plots import plot_displacement, plot_metrics, plot_trajectories
+from sb3_delta_waypoint.evaluation.selection import Where, satisfies
 from sb3_delta_waypoint.evaluation.statistics import Summary
 from sb3_delta_waypoint.evaluation.trajectories import TrajectoryPair
 from sb3_delta_waypoint.files import write_atomically, write_json
@@ -73,6 +75,34 @@ def summary_table(summaries: Mapping[str, Summary], title: str) -> Table:
         decimals = _decimals(summary["ci95"])
         mean, median, iqm = (_number(value, decimals) for value in (summary["mean"], summary["median"], summary["iqm"]))
         table.add_row(_label(name), mean, _interval(summary["ci95"], decimals), median, iqm)
+    return table
+
+
+def selection_table(
+    checkpoints: Sequence[str], evaluations: Sequence[Mapping[str, float]], metric: str, where: Where, best: int | None
+) -> Table:
+    """
+    All checkpoints that were evaluated, with what they were chosen by and the headline metrics.
+
+    :param checkpoints: their names
+    :param evaluations: the means of each
+    :param metric: what they are ranked by
+    :param where: the constraints; checkpoints that miss them are dimmed
+    :param best: index of the chosen one, None if there is none
+    :return: a rich table
+    """
+    names = list(dict.fromkeys([metric, *where, *(name for name in HEADLINE if name in evaluations[0])]))[:6]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    # only what tells the checkpoints apart: full paths would leave no room for numbers
+    folder = os.path.commonpath([os.path.dirname(path) for path in checkpoints])
+    table.add_column(f"checkpoint in {folder or '.'}", overflow="fold")
+    for name in names:
+        info = metric_info(name)
+        table.add_column(f"{info.label} {info.arrow}", justify="right")
+    for index, (path, means) in enumerate(zip(checkpoints, evaluations, strict=True)):
+        label = os.path.relpath(path, folder or ".") + (" ← best" if index == best else "")
+        style = "bold green" if index == best else "" if satisfies(means, where) else "dim"
+        table.add_row(label, *(_number(means[name], 3) for name in names), style=style)
     return table
 
 

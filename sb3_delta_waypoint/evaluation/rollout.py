@@ -1,6 +1,7 @@
 """Driving a policy through a fixed list of scenarios, each of them exactly once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_no
 from tqdm import tqdm
 
 from sb3_delta_waypoint.driving.metrics import as_rates
-from sb3_delta_waypoint.vec_env import NativeVecEnv
+from sb3_delta_waypoint.vec_env import NativeVecEnv, make_waypoint_vec_env
 
 SELECTION_SEED = 1_000_003
 """Default base seed of the scenarios on which checkpoints are selected, far from the seeds people train with."""
@@ -18,6 +19,39 @@ REPORT_SEED = 2_000_003
 
 BatchPolicy = Callable[[dict[str, np.ndarray]], np.ndarray]
 """From a batch of observations to plans, (n, H, 2) metres."""
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """
+    A fixed list of scenarios and the env that plays them.
+
+    :param n: how many scenarios
+    :param seed: their base seed
+    :param n_envs: how many are played at a time, at most
+    :param env_id: id of a registered waypoint env
+    :param env_kwargs: passed to the env
+    """
+
+    n: int = 1000
+    seed: int = REPORT_SEED
+    n_envs: int = 256
+    env_id: str = "ToyWaypoint-v0"
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def evaluate(self, policy: BatchPolicy, progress: bool = False) -> dict[str, np.ndarray]:
+        """
+        Drive a policy through all of them.
+
+        :param policy: from a batch of observations to plans, (n, H, 2) metres
+        :param progress: show a progress bar
+        :return: see :func:`evaluate_scenarios`
+        """
+        venv = make_waypoint_vec_env(self.env_id, min(self.n, self.n_envs), **self.env_kwargs)
+        try:
+            return evaluate_scenarios(policy, venv, self.n, self.seed, progress)
+        finally:
+            venv.close()
 
 
 def evaluate_scenarios(
@@ -36,7 +70,7 @@ def evaluate_scenarios(
     :param venv: envs whose episodes end with ``scenario`` and ``episode_metrics`` in the info; left in mid-episode
     :param n_scenarios: how many scenarios to play
     :param seed: base seed of the scenarios
-    :param progress: show a progress bar
+    :param progress: show a progress bar, where the output is a terminal
     :return: one array per metric, (n_scenarios,), in the order of the scenarios; the mean of ``success_rate`` is that rate
     :raises ValueError: if the envs normalise observations, report no metrics, or play a scenario more than once
     """
@@ -50,7 +84,7 @@ def evaluate_scenarios(
     rows: list[dict[str, float]] = [{}] * n_scenarios
     venv.seed(seed)
     observations = venv.reset()
-    with tqdm(total=n_scenarios, unit="scenario", disable=not progress, leave=False) as bar:
+    with tqdm(total=n_scenarios, unit="scenario", leave=False, disable=None if progress else True) as bar:
         while (played < targets).any():
             observations, _, dones, infos = venv.step(policy(observations))  # type: ignore[arg-type]
             for index in np.flatnonzero(dones & (played < targets)).tolist():

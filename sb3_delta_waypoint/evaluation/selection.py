@@ -52,7 +52,12 @@ def check_criterion(metric: str, where: Where, available: Collection[str] | None
         ranked = ", ".join(info.name for info in METRICS.values() if info.higher_is_better is not None)
         raise ValueError(f"cannot rank by {metric!r}: it is not known whether more or less is better; choose among {ranked}")
     for name, constraint in where.items():
-        if len(constraint) != 2 or constraint[0] not in _OPERATORS:
+        try:
+            comparison, bound = constraint
+            valid = comparison in _OPERATORS and math.isfinite(bound)
+        except (TypeError, ValueError):
+            valid = False
+        if not valid:
             raise ValueError(
                 f"the constraint on {name} is {constraint!r}, expected a comparison ({', '.join(_OPERATORS)}) and a number, "
                 "such as ('>=', 0.9)"

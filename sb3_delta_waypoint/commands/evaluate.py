@@ -1,0 +1,67 @@
+"""``sb3-delta-waypoint evaluate``: how well one policy drives, or predicts."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
+from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
+
+
+@click.command()
+@click.option("--model", type=click.Path(path_type=Path), help="A planner (.pt) or a trained model (.zip).")
+@click.option("--predictions", type=click.Path(path_type=Path), help="Stored waypoint predictions (.json) instead of a model.")
+@click.option(
+    "--episodes-glob",
+    metavar="GLOB",
+    help="Evaluate the model open loop on recorded episodes, quoted: 'out/episodes/**/*.json', instead of driving.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the statistics to this JSON file.")
+@scenario_options(episodes=1000, seed=REPORT_SEED)
+def evaluate(
+    model: Path | None, predictions: Path | None, episodes_glob: str | None, out: Path | None, **scenarios: Any
+) -> None:
+    """
+    Evaluate a planner or a trained model: mean, median, interquartile mean and 95% interval of every metric.
+
+    \b
+    sb3-delta-waypoint evaluate --model out/sft/model.pt --episodes 1000 --out metrics.json
+    sb3-delta-waypoint evaluate --model best.zip --episodes-glob 'out/episodes/**/*.json'
+    sb3-delta-waypoint evaluate --predictions predictions.json
+    """
+    if (model is None) == (predictions is None):
+        raise click.UsageError("give either --model or --predictions")
+    if predictions is not None and episodes_glob is not None:
+        raise click.UsageError("--predictions brings its own frames: leave out --episodes-glob")
+    import torch
+
+    from sb3_delta_waypoint.episodes.reader import read_episodes
+    from sb3_delta_waypoint.evaluation.open_loop import evaluate_open_loop
+    from sb3_delta_waypoint.evaluation.predictions import read_predictions
+    from sb3_delta_waypoint.evaluation.report import console, summary_table
+    from sb3_delta_waypoint.evaluation.statistics import summarise_all
+    from sb3_delta_waypoint.files import write_json
+    from sb3_delta_waypoint.policies.inference import WaypointPolicy
+
+    # networks this small gain nothing from a second thread
+    torch.set_num_threads(1)
+    described: dict[str, Any] = {"model": model} if predictions is None else {"predictions": predictions}
+    if predictions is not None:
+        metrics = read_predictions(predictions).metrics()
+    else:
+        policy = WaypointPolicy(model)
+        if episodes_glob is not None:
+            episodes, _ = read_episodes(episodes_glob, policy.horizon_steps, progress=True)
+            metrics = evaluate_open_loop(policy, episodes)
+            described["episodes"] = episodes_glob
+        else:
+            chosen = chosen_scenarios(policy.horizon_steps, **scenarios)
+            metrics = chosen.evaluate(policy, progress=True)
+            described |= {"env": chosen.env_id, "env_kwargs": chosen.env_kwargs, "seed": chosen.seed}
+    n = len(next(iter(metrics.values())))
+    summaries = summarise_all(metrics)
+    unit = "scenarios" if "env" in described else "episodes, open loop"
+    console().print(summary_table(summaries, f"{model or predictions}: {n} {unit}"))
+    if out is not None:
+        click.echo(write_json(out, {**described, "n_scenarios": n, "metrics": summaries}))

@@ -1,0 +1,82 @@
+"""The options that say which scenarios a command evaluates on."""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from sb3_delta_waypoint.evaluation.rollout import Scenarios
+
+
+def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """
+    A decorator that adds the options; the command gets them as the keyword arguments of :func:`chosen_scenarios`.
+
+    :param episodes: default number of scenarios
+    :param seed: default base seed
+    :return: the decorator
+    """
+    options = (
+        click.option("--env", "env_id", default="ToyWaypoint-v0", show_default=True, help="Id of the env."),
+        click.option(
+            "--routes",
+            help="Where to drive: an OpenDRIVE map ('Town01.xodr'), or a quoted glob of recorded episodes.  "
+            "[default: random smooth curvature]",
+        ),
+        click.option(
+            "--env-kwargs",
+            multiple=True,
+            metavar="KEY:VALUE",
+            help="Further arguments of the env, such as route_length:200; can be repeated.",
+        ),
+        click.option(
+            "--episodes", default=episodes, show_default=True, type=click.IntRange(min=1), help="Scenarios to drive."
+        ),
+        click.option(
+            "--seed", default=seed, show_default=True, type=click.IntRange(min=0), help="Base seed of the scenarios."
+        ),
+        click.option(
+            "--n-envs", default=256, show_default=True, type=click.IntRange(min=1), help="Scenarios at a time, at most."
+        ),
+    )
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def chosen_scenarios(
+    horizon_steps: int, env_id: str, routes: str | None, env_kwargs: tuple[str, ...], episodes: int, seed: int, n_envs: int
+) -> Scenarios:
+    """
+    The scenarios that the options describe.
+
+    :param horizon_steps: waypoints in the policy's plans, which the env must expect
+    :param env_id: ``--env``
+    :param routes: ``--routes``
+    :param env_kwargs: ``--env-kwargs``
+    :param episodes: ``--episodes``
+    :param seed: ``--seed``
+    :param n_envs: ``--n-envs``
+    :return: the scenarios
+    """
+    import sb3_delta_waypoint  # noqa: F401 (registers the envs)
+
+    kwargs: dict[str, Any] = {"horizon_steps": horizon_steps, **dict(_key_and_value(text) for text in env_kwargs)}
+    if routes is not None:
+        kwargs["routes"] = routes
+    return Scenarios(episodes, seed, n_envs, env_id, kwargs)
+
+
+def _key_and_value(text: str) -> tuple[str, Any]:
+    key, colon, value = text.partition(":")
+    if not (key and colon and value):
+        raise click.BadParameter(f"{text!r} is not KEY:VALUE, such as route_length:200", param_hint="--env-kwargs")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value

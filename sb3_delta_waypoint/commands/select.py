@@ -1,0 +1,91 @@
+"""``sb3-delta-waypoint select``: the best of several checkpoints."""
+
+import glob
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
+from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED
+
+
+@click.command()
+@click.option("--checkpoints", required=True, metavar="GLOB", help="Quoted: 'logs/**/rl_model_*_steps.zip'.")
+@click.option("--metric", required=True, help="What to rank by: success_rate, ade, fde, route_completion, episode_reward, …")
+@click.option(
+    "--where", "constraints", multiple=True, metavar="CONSTRAINT", help="Such as 'success_rate>=0.9'; can be repeated."
+)
+@click.option(
+    "--eval-data",
+    metavar="GLOB",
+    help="Rank by open-loop errors on recorded episodes, quoted: 'episodes/**/*.json', instead of driving.",
+)
+@click.option("--output-best", type=click.Path(dir_okay=False, path_type=Path), help="Copy the best checkpoint to this file.")
+@scenario_options(episodes=256, seed=SELECTION_SEED)
+def select(
+    checkpoints: str,
+    metric: str,
+    constraints: tuple[str, ...],
+    eval_data: str | None,
+    output_best: Path | None,
+    **scenarios: Any,
+) -> None:
+    """
+    Pick the best of several checkpoints by a metric, under constraints on others.
+
+    \b
+    sb3-delta-waypoint select --checkpoints 'logs/**/rl_model_*_steps.zip' --metric ade --where 'success_rate>=0.9' \\
+        --output-best best.zip
+
+    Of equals the earlier is taken. If none meets the constraints, nothing is written and the exit code is 1. The scenarios
+    that select flatter the selected: report on others ('compare' has another default seed).
+    """
+    import torch
+    from tqdm import tqdm
+
+    from sb3_delta_waypoint.episodes.reader import read_episodes
+    from sb3_delta_waypoint.evaluation import selection
+    from sb3_delta_waypoint.evaluation.open_loop import evaluate_open_loop, open_loop_name
+    from sb3_delta_waypoint.evaluation.report import console, selection_table
+    from sb3_delta_waypoint.evaluation.statistics import means
+    from sb3_delta_waypoint.files import write_atomically
+    from sb3_delta_waypoint.policies.inference import WaypointPolicy
+
+    where = selection.parse_where(constraints)
+    if eval_data is not None:
+        metric, where = open_loop_name(metric), {open_loop_name(name): bound for name, bound in where.items()}
+    selection.check_criterion(metric, where)
+    paths = sorted(glob.glob(checkpoints, recursive=True), key=_by_number)
+    if not paths:
+        raise FileNotFoundError(f"no checkpoint matches '{checkpoints}'")
+
+    # networks this small gain nothing from a second thread
+    torch.set_num_threads(1)
+    episodes = None if eval_data is None else read_episodes(eval_data, progress=True)[0]
+    evaluations: list[dict[str, float]] = []
+    for path in tqdm(paths, unit="checkpoint", leave=False, disable=None):
+        policy = WaypointPolicy(path)
+        if episodes is None:
+            metrics = chosen_scenarios(policy.horizon_steps, **scenarios).evaluate(policy)
+        else:
+            metrics = evaluate_open_loop(policy, episodes)
+        selection.check_criterion(metric, where, metrics)
+        evaluations.append(means(metrics))
+
+    best = selection.select(evaluations, metric, where)
+    console().print(selection_table(paths, evaluations, metric, where, best))
+    if best is None:
+        raise click.ClickException(
+            f"none of the {len(paths)} checkpoints meets {selection.describe_where(where)}"
+            + ": nothing written" * bool(output_best)
+        )
+    click.echo(f"best: {paths[best]}")
+    if output_best is not None:
+        click.echo(write_atomically(output_best, Path(paths[best]).read_bytes()))
+
+
+def _by_number(path: str) -> list[tuple[int, str]]:
+    """A sort key that puts 9,000 steps before 10,000."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
