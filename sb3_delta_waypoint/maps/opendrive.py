@@ -1,0 +1,245 @@
+"""OpenDRIVE road maps (``.xodr``) as road networks, read offline with CARLA's own map code."""
+
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, tostring
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sb3_delta_waypoint.driving.network import (
+    JOINT_TOLERANCE,
+    RoadNetwork,
+    from_segments,
+    polyline_length,
+    resample,
+)
+from sb3_delta_waypoint.maps import carla_lanes
+
+MAX_JOINT_ANGLE = math.radians(60.0)
+"""Lanes that meet at a sharper angle than this are not connected: no car can follow."""
+TIMEOUT = 120.0
+"""How long ``carla.Map`` may take [s]; Town01 takes 0.1 s."""
+SPEED_UNITS = {"m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704}
+"""ASAM OpenDRIVE 1.4, 5.3.1: units of a road's speed limit, in m/s."""
+
+
+def load_opendrive(path: str | Path) -> RoadNetwork:
+    """
+    Read the driving lanes of a map and how they connect, through junctions too. No lane changes.
+
+    Lanes run in driving direction, in the package's right-handed frame (x as in the file and in CARLA, y as in the file and
+    opposite to CARLA). Speeds are the limits of the roads (``<type><speed>``); a road without one, such as a junction's, has
+    the limit of the road that leads to it. The same file gives the same network, to the last bit.
+
+    :param path: the ``.xodr`` file
+    :return: the network; its segments are stretches between forks, with points at most 1 m apart
+    :raises FileNotFoundError: if there is no such file
+    :raises ImportError: if ``carla`` or ``defusedxml`` is not installed
+    :raises ValueError: if the file is not a readable OpenDRIVE map, or has no driving lane
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such map file")
+    points, speeds, successors = _lanes(path, _parse(path))
+    short = {lane for lane, line in enumerate(points) if polyline_length(line) < carla_lanes.SAMPLE_SPACING}
+    if len(short) == len(points):
+        raise ValueError(f"{path}: no drivable route; none of its {len(points)} driving lanes has any length")
+    successors = _drivable_joints(points, _led_past(short, successors))
+    _spread_limits(speeds, successors)
+    points = _closed_gaps(points, successors)
+
+    chains = [chain for chain in _chains(successors) if chain[0] not in short]
+    segment_of_head = {chain[0]: number for number, chain in enumerate(chains)}
+    try:
+        return from_segments(
+            [
+                resample(np.concatenate([points[i] for i in chain]), np.concatenate([speeds[i] for i in chain]))
+                for chain in chains
+            ],
+            [[segment_of_head[lane] for lane in successors[chain[-1]]] for chain in chains],
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _parse(path: Path) -> Element:
+    """The map's XML, checked as far as is needed to tell that it is a map, without what only traffic lights need."""
+    if missing := [name for name in ("carla", "defusedxml") if importlib.util.find_spec(name) is None]:
+        raise ImportError(f"Reading {path} needs {' and '.join(missing)}: pip install sb3_delta_waypoint[carla]")
+    import defusedxml.ElementTree  # type: ignore[import-untyped]
+    from defusedxml import DefusedXmlException
+
+    try:
+        root = defusedxml.ElementTree.parse(path).getroot()
+    except (ParseError, DefusedXmlException, UnicodeError, LookupError) as error:
+        raise ValueError(f"{path} is not OpenDRIVE: not readable as XML ({error or type(error).__name__})") from None
+    for element in root.iter():
+        # OpenDRIVE 1.4 and later may be written with an XML namespace
+        element.tag = element.tag.rpartition("}")[2]
+    if root.tag != "OpenDRIVE":
+        raise ValueError(f"{path} is not OpenDRIVE: its root element is <{root.tag}>, not <OpenDRIVE>")
+    if root.find("road/lanes/laneSection//lane[@type='driving']") is None:
+        raise ValueError(f"{path}: no drivable route; the map has {len(root.findall('road'))} roads and no driving lane")
+    for controller in root.findall("controller"):
+        root.remove(controller)
+    for road in root.findall("road"):
+        for part in road.findall("signals") + road.findall("objects"):
+            road.remove(part)
+    return root
+
+
+def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[list[int]]]:
+    """Points, speed limits and successors of each lane of each lane section."""
+    sections, limits = {}, {}
+    for road in root.findall("road"):
+        try:
+            name = str(int(road.attrib["id"]))
+            length = float(road.attrib["length"])
+            begin = [float(section.attrib["s"]) for section in road.findall("lanes/laneSection")]
+            lanes = [_driving_lanes(section) for section in road.findall("lanes/laneSection")]
+            limits[name] = _limits(road)
+            planned = sum(float(geometry.attrib["length"]) for geometry in road.findall("planView/geometry"))
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{path}: road {road.get('id')!r}: missing or unreadable attribute: {error}") from None
+        if sorted({0.0, *begin, length}) != [*begin, length]:
+            raise ValueError(
+                f"{path}: road {name}: its lane sections begin at {begin} m, not from 0 up to its end at {length} m"
+            )
+        # also what keeps a length of 1e9 m from filling the memory
+        if not abs(planned - length) <= 1.0 + 0.01 * planned:
+            raise ValueError(f"{path}: road {name}: length is {length} m, but its planView adds up to {planned} m")
+        sections[name] = [
+            {"begin": first, "end": last, "lanes": ids}
+            for first, last, ids in zip(begin, [*begin[1:], length], lanes, strict=True)
+        ]
+
+    sampled = _sample(path, {"text": tostring(root, encoding="unicode"), "sections": sections})
+    points, speeds = [], []
+    for lane in sampled["lanes"]:
+        begin, limit = limits[str(lane["road"])]
+        points.append(np.column_stack([lane["x"], np.negative(lane["y"])]))
+        speeds.append(limit[np.searchsorted(begin, lane["s"], side="right")])
+        if not np.isfinite(points[-1]).all():
+            raise ValueError(f"{path}: road {lane['road']}: its geometry has numbers that are not finite")
+    return points, speeds, sampled["successors"]
+
+
+def _driving_lanes(section: Element) -> list[int]:
+    return sorted(int(lane.attrib["id"]) for lane in section.iterfind("*/lane[@type='driving']") if lane.get("id") != "0")
+
+
+def _limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
+    """Where each speed limit of a road begins, and the limits [m/s], before the first of these places first."""
+    begin, limit = [], [math.inf]
+    for kind in road.findall("type"):
+        speed = kind.find("speed")
+        begin.append(float(kind.attrib["s"]))
+        if speed is None or speed.attrib["max"] in ("no limit", "undefined"):
+            limit.append(math.inf)
+        else:
+            limit.append(float(speed.attrib["max"]) * SPEED_UNITS[speed.get("unit", "m/s")])
+    return begin, np.array(limit)
+
+
+def _sample(path: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Have the lanes sampled in a process of its own."""
+    command = [sys.executable, "-P", carla_lanes.__file__]
+    try:
+        answer = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{path}: carla.Map did not finish reading it within {TIMEOUT} s") from None
+    if answer.returncode < 0:
+        raise ValueError(
+            f"{path}: carla.Map crashed on it (signal {-answer.returncode}): "
+            "a road without planView or lanes, or a link to a road or lane that is not there?"
+        )
+    if answer.returncode > 0:
+        raise ValueError(f"{path}: carla.Map cannot read it: {answer.stderr.strip() or answer.returncode}")
+    result: dict[str, Any] = json.loads(answer.stdout)
+    return result
+
+
+def _led_past(short: set[int], successors: list[list[int]]) -> list[list[int]]:
+    """Successors without the lanes that are too short to have a direction: slivers between lane sections."""
+    successors = [list(following) for following in successors]
+    for sliver in sorted(short):
+        beyond, successors[sliver] = successors[sliver], []
+        for lane, following in enumerate(successors):
+            if sliver in following:
+                successors[lane] = sorted({*following, *beyond} - {sliver})
+    return successors
+
+
+def _drivable_joints(points: list[NDArray[np.float64]], successors: list[list[int]]) -> list[list[int]]:
+    """Only the connections that a car can follow: ends that meet, without a kink or a turn on the spot."""
+
+    def drivable(lane: int, following: int) -> bool:
+        before, after = points[lane][-1] - points[lane][-2], points[following][1] - points[following][0]
+        angle = math.atan2(before[0] * after[1] - before[1] * after[0], before @ after)
+        gap = math.dist(points[lane][-1], points[following][0])
+        return gap <= JOINT_TOLERANCE and abs(angle) <= MAX_JOINT_ANGLE
+
+    return [[other for other in following if drivable(lane, other)] for lane, following in enumerate(successors)]
+
+
+def _spread_limits(speeds: list[NDArray[np.float64]], successors: list[list[int]]) -> None:
+    """Let a lane without any speed limit have that of the lane that leads to it."""
+    limited = deque(lane for lane, limit in enumerate(speeds) if np.isfinite(limit).any())
+    while limited:
+        lane = limited.popleft()
+        for following in successors[lane]:
+            if np.isinf(speeds[following]).all() and np.isfinite(speeds[lane][-1]):
+                speeds[following][:] = speeds[lane][-1]
+                limited.append(following)
+
+
+def _closed_gaps(points: list[NDArray[np.float64]], successors: list[list[int]]) -> list[NDArray[np.float64]]:
+    """
+    Let lanes that join end and start at the same point, the mean of all the ends there; the shift fades out along the lane.
+
+    CARLA's maps are off by less than a millimetre; others by decimetres, which would be a kink of 1 m length.
+    """
+    n_lanes = len(points)
+    joint = np.arange(2 * n_lanes)  # label of the start (lane) and of the end (n_lanes + lane) of each lane
+    for lane, others in enumerate(successors):
+        for following in others:
+            joint[joint == joint[following]] = joint[n_lanes + lane]
+    ends = np.array([line[0] for line in points] + [line[-1] for line in points])
+    count = np.bincount(joint)[joint]
+    shift = np.column_stack([np.bincount(joint, ends[:, axis])[joint] / count for axis in range(2)]) - ends
+    closed = []
+    for lane, line in enumerate(points):
+        along = np.linspace(0.0, 1.0, len(line))[:, None]
+        closed.append(line + (1.0 - along) * shift[lane] + along * shift[n_lanes + lane])
+    return closed
+
+
+def _chains(successors: list[list[int]]) -> list[list[int]]:
+    """Lanes in runs without forks: each next one is the only one to follow and follows only the one before."""
+    n_predecessors = np.bincount([lane for following in successors for lane in following], minlength=len(successors))
+    next_lane = {
+        lane: following[0]
+        for lane, following in enumerate(successors)
+        if len(following) == 1 and n_predecessors[following[0]] == 1 and following[0] != lane
+    }
+    heads = sorted(set(range(len(successors))) - set(next_lane.values()))
+    chains: list[list[int]] = []
+    placed: set[int] = set()
+    # a circle without forks has no head: it starts at its first lane
+    for head in [*heads, *range(len(successors))]:
+        chain: list[int] = []
+        lane: int | None = head
+        while lane is not None and lane not in placed:
+            placed.add(lane)
+            chain.append(lane)
+            lane = next_lane.get(lane)
+        if chain:
+            chains.append(chain)
+    return chains
