@@ -140,12 +140,13 @@ def _from_file(path: Path, device: str | torch.device) -> nn.Module:
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler stumbles over
-        raise ValueError(f"{path} is not a planner file, or is damaged: {str(error).splitlines()[0]}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path} is not a planner file, or is damaged: {reason}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a planner file: it lacks format '{FORMAT}'; save_planner() writes such files")
     try:
         planner = build_planner(content)
         planner.load_state_dict(content["state_dict"])
-    except (TypeError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit '{content['class']}' of this version: {error}") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} does not fit this version of the planner: {error}") from error
     return _checked(planner, str(path)).to(device).eval()

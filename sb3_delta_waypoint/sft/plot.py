@@ -28,7 +28,7 @@ def plot_history(history: Sequence[dict[str, float]], best: dict[str, Any], path
 
     losses.plot(steps, [row["train_loss"] for row in history], color=blue, label="training")
     losses.plot(steps, [row["validation_loss"] for row in history], color=orange, label="held out")
-    losses.set(title="Mean squared error", ylabel="m²", yscale="log")
+    losses.set(title="Loss (smooth L1)", ylabel="m", yscale="log")
 
     errors.plot(steps, [row["validation_fde"] for row in history], color=orange, label="FDE")
     errors.plot(steps, [row["validation_ade"] for row in history], color=blue, label="ADE")

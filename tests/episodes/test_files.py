@@ -44,7 +44,7 @@ def test_files_are_compact(written):
         (lambda d: d["source"].pop("scene_id"), None, "source.scene_id", "missing"),
         (lambda d: d["frames"][3].pop("expert"), 3, "expert", "missing"),
         (lambda d: d["frames"][3]["observations"].pop("route"), 3, "observations.route", "missing"),
-        (lambda d: d["frames"][3]["observations"].update(state="fast"), 3, "observations.state", "'fast' is not of type 'array'"),
+        (lambda d: d["frames"][3]["observations"].update(state="fast"), 3, "observations.state", "'fast' is not of type"),
         (lambda d: d["frames"].clear(), None, "frames", "non-empty"),
         (lambda d: d["waypoint_spec"].update(frame="world"), None, "waypoint_spec.frame", "'world', but 'ego'"),
         (lambda d: d["waypoint_spec"].update(dt=0), None, "waypoint_spec.dt", "0 is less than"),
@@ -56,7 +56,7 @@ def test_files_are_compact(written):
         (lambda d: d["frames"][7]["observations"]["state"].__setitem__(1, float("nan")), 7, "observations.state", "holds nan"),
         (lambda d: d["frames"][7]["observations"]["state"].__setitem__(1, 1e39), 7, "observations.state", "holds 1e.39"),
         (lambda d: d["frames"][7]["observations"]["state"].__setitem__(1, "0.1"), 7, "observations.state", "'0.1'"),
-        (lambda d: d["frames"][7]["observations"]["route"].append([0, 0]), 7, "observations.route", r"\(11, 2\), expected \(10"),
+        (lambda d: d["frames"][7]["observations"]["route"].append([0, 0]), 7, "observations.route", r"\(11, 2\), expected"),
         (lambda d: d["frames"][7].update(t=0.6), 7, "t", "0.6 after 0.6"),
     ],
 )

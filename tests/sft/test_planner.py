@@ -1,0 +1,90 @@
+"""The planner's network."""
+
+import json
+
+import pytest
+import torch
+
+from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+
+
+def observation(batch=3, route_points=10):
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "state": torch.rand(batch, 4, generator=generator),
+        "route": 10 * torch.rand(batch, route_points, 2, generator=generator),
+    }
+
+
+def test_shapes():
+    model = SFTWaypointModel(horizon_steps=7, plan_dt=0.2, hidden_dims=(32, 16), route_points=5)
+    latent, waypoints = model(observation(route_points=5))
+    assert latent.shape == (3, 16) and waypoints.shape == (3, 7, 2)
+    assert (model.horizon_steps, model.plan_dt, model.latent_dim) == (7, 0.2, 16)
+    assert model.observation_keys == ("state", "route")
+
+
+def test_the_latent_is_what_the_plan_is_read_from():
+    model = SFTWaypointModel()
+    latent, waypoints = model(observation())
+    torch.testing.assert_close(model.head(latent).view(3, 20, 2), waypoints)  # nothing fitted: mean 0, std 1
+
+
+def test_config_is_json_and_rebuilds_it():
+    model = SFTWaypointModel(horizon_steps=7, plan_dt=0.2, hidden_dims=[32, 16], route_points=5)
+    config = json.loads(json.dumps(model.config()))
+    again = SFTWaypointModel(**config)
+    again.load_state_dict(model.state_dict())
+    assert again.config() == config
+    torch.testing.assert_close(again(observation(route_points=5)), model(observation(route_points=5)), rtol=0, atol=0)
+
+
+def test_other_keys_are_not_looked_at():
+    model = SFTWaypointModel()
+    more = {**observation(), "front": torch.zeros(3, 3, 8, 8)}
+    assert torch.equal(model(more)[1], model(observation())[1])
+
+
+def test_units_do_not_matter_after_normalisation():
+    """The same data in other units give the same plan, in those units."""
+    data = observation(batch=50)
+    waypoints = torch.rand(50, 20, 2, generator=torch.Generator().manual_seed(1)) * 20
+    metres = SFTWaypointModel()
+    metres.fit_normalisation(data["state"], data["route"], waypoints)
+    feet = SFTWaypointModel()
+    feet.load_state_dict(metres.state_dict())
+    feet.fit_normalisation(data["state"] * 3.28, data["route"] * 3.28, waypoints * 3.28)
+    plan = metres(data)[1]
+    torch.testing.assert_close(feet({key: values * 3.28 for key, values in data.items()})[1], plan * 3.28)
+
+
+def test_a_number_that_never_varied_is_not_blown_up():
+    model = SFTWaypointModel()
+    data = observation(batch=20)
+    data["state"][:, 1] = 0.0
+    model.fit_normalisation(data["state"], data["route"], torch.zeros(20, 20, 2))
+    before = model(data)[1]
+    data["state"][:, 1] = 1e-3
+    assert torch.isfinite(before).all()
+    assert (model(data)[1] - before).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"route": None}, r"lacks 'route'.*\['state'\]"),
+        ({"state": torch.zeros(3, 5)}, r"'state' has the shape \(3, 5\); the planner reads \(batch, 4\)"),
+        ({"state": torch.zeros(4)}, r"'state' has the shape \(4,\); the planner reads \(batch, 4\)"),
+        ({"route": torch.zeros(3, 9, 2)}, r"'route' has the shape \(3, 9, 2\); the planner reads \(batch, 10, 2\)"),
+    ],
+)
+def test_an_observation_that_does_not_fit(change, said):
+    broken = {key: values for key, values in {**observation(), **change}.items() if values is not None}
+    with pytest.raises(ValueError, match=said):
+        SFTWaypointModel()(broken)
+
+
+@pytest.mark.parametrize("kwargs", [{"horizon_steps": 0}, {"hidden_dims": ()}, {"hidden_dims": (8, 0)}, {"plan_dt": 0.0}])
+def test_an_impossible_architecture(kwargs):
+    with pytest.raises(ValueError, match=next(iter(kwargs))):
+        SFTWaypointModel(**kwargs)
