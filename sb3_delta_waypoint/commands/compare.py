@@ -63,7 +63,7 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
                     f"{sft} plans {loaded.horizon_steps} steps, {rl} plans {refined.horizon_steps}: only plans of one length "
                     "drive the same env"
                 )
-        chosen = chosen_scenarios(refined.horizon_steps, **scenarios)
+        chosen = chosen_scenarios(refined, **scenarios)
         comparison, files = compare_on_scenarios(planner, refined, chosen, out, progress=True)
     show = console()
     show.print(comparison_table(comparison))

@@ -56,7 +56,7 @@ def evaluate(
             metrics = evaluate_open_loop(policy, episodes)
             described["episodes"] = episodes_glob
         else:
-            chosen = chosen_scenarios(policy.horizon_steps, **scenarios)
+            chosen = chosen_scenarios(policy, **scenarios)
             metrics = chosen.evaluate(policy, progress=True)
             described |= {"env": chosen.env_id, "env_kwargs": chosen.env_kwargs, "seed": chosen.seed}
     n = len(next(iter(metrics.values())))

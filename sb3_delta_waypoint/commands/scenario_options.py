@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.evaluation.rollout import Scenarios
+from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
+from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 
 def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -50,12 +52,12 @@ def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]]
 
 
 def chosen_scenarios(
-    horizon_steps: int, env_id: str, routes: str | None, env_kwargs: tuple[str, ...], episodes: int, seed: int, n_envs: int
+    policy: WaypointPolicy, env_id: str, routes: str | None, env_kwargs: tuple[str, ...], episodes: int, seed: int, n_envs: int
 ) -> Scenarios:
     """
     The scenarios that the options describe.
 
-    :param horizon_steps: waypoints in the policy's plans, which the env must expect
+    :param policy: whose plans the env must expect: their number of waypoints and the time between them
     :param env_id: ``--env``
     :param routes: ``--routes``
     :param env_kwargs: ``--env-kwargs``
@@ -66,10 +68,20 @@ def chosen_scenarios(
     """
     import sb3_delta_waypoint  # noqa: F401 (registers the envs)
 
-    kwargs: dict[str, Any] = {"horizon_steps": horizon_steps, **dict(_key_and_value(text) for text in env_kwargs)}
+    kwargs: dict[str, Any] = {
+        "horizon_steps": policy.horizon_steps,
+        "plan_dt": _plan_dt(policy),
+        **dict(_key_and_value(text) for text in env_kwargs),
+    }
     if routes is not None:
         kwargs["routes"] = routes
     return Scenarios(episodes, seed, n_envs, env_id, kwargs)
+
+
+def _plan_dt(policy: WaypointPolicy) -> float:
+    module = policy.module
+    planner = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
+    return float(getattr(planner, "plan_dt", 0.1))
 
 
 def _key_and_value(text: str) -> tuple[str, Any]:

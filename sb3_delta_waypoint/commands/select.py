@@ -68,7 +68,7 @@ def select(
     for path in tqdm(paths, unit="checkpoint", leave=False, disable=None):
         policy = WaypointPolicy(path)
         if episodes is None:
-            metrics = chosen_scenarios(policy.horizon_steps, **scenarios).evaluate(policy)
+            metrics = chosen_scenarios(policy, **scenarios).evaluate(policy)
         else:
             metrics = evaluate_open_loop(policy, episodes)
         selection.check_criterion(metric, where, metrics)

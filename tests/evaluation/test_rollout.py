@@ -1,0 +1,102 @@
+"""Every scenario once, whatever the number of envs, and what cannot be evaluated."""
+
+from functools import partial
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor, VecNormalize
+
+from sb3_delta_waypoint.evaluation.rollout import Scenarios, evaluate_scenarios
+from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
+
+KWARGS = {"route_length": 12.0, "horizon_steps": 10}
+
+
+def hasty(observations):
+    """Straight ahead at 9 m/s: some reach the goal, some leave the route early, so that episodes differ in length."""
+    plan = np.zeros((*observations["state"].shape[:-1], 10, 2), dtype=np.float32)
+    plan[..., 0] = 0.9 * np.arange(1, 11)
+    return plan
+
+
+def replayed(seed, scenario):
+    """The metrics of one scenario on the scalar env."""
+    env = gym.make("ToyWaypoint-v0", **KWARGS)
+    observation, _ = env.reset(seed=seed, options={"scenario": scenario})
+    done = False
+    while not done:
+        observation, _, terminated, truncated, info = env.step(hasty(observation))
+        done = terminated or truncated
+    return info["episode_metrics"]
+
+
+def scalar_env():
+    return Monitor(gym.make("ToyWaypoint-v0", **KWARGS))
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """Metrics of scenarios 0 … 12 of seed 5, one by one."""
+    rows = [replayed(5, scenario) for scenario in range(13)]
+    metrics = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    assert 0 < metrics["success"].mean() < 1 and len(set(metrics["episode_length"])) > 3
+    metrics["success_rate"] = metrics.pop("success")
+    return metrics
+
+
+def assert_same(metrics, expected, n):
+    assert set(metrics) == set(expected)
+    for name, values in metrics.items():
+        np.testing.assert_array_equal(values, expected[name][:n], err_msg=name)
+
+
+@pytest.mark.parametrize(("n_scenarios", "n_envs"), [(13, 1), (13, 4), (13, 13), (12, 4), (3, 5), (1, 1)])
+def test_each_scenario_once_for_any_number_of_envs(expected, n_scenarios, n_envs):
+    venv = make_waypoint_vec_env(n_envs=n_envs, **KWARGS)
+    for _ in range(2):  # an evaluation starts from scenario 0, wherever the last one stopped
+        assert_same(evaluate_scenarios(hasty, venv, n_scenarios, seed=5), expected, n_scenarios)
+
+
+@pytest.mark.filterwarnings("ignore:The environment is already wrapped")
+def test_scenarios_object_and_wrappers(expected):
+    assert_same(Scenarios(7, seed=5, n_envs=3, env_kwargs=KWARGS).evaluate(hasty), expected, 7)
+    wrapped = VecNormalize(VecMonitor(make_waypoint_vec_env(n_envs=3, **KWARGS)), norm_obs=False, training=False)
+    assert_same(evaluate_scenarios(hasty, wrapped, 7, seed=5), expected, 7)
+
+
+@pytest.mark.parametrize("make", [DummyVecEnv, partial(SubprocVecEnv, start_method="fork")])
+def test_scalar_envs_count_their_own_scenarios(make):
+    venv = make([scalar_env] * 2)
+    try:
+        metrics = evaluate_scenarios(hasty, venv, 5, seed=5)
+    finally:
+        venv.close()
+    # row k * 2 + i is scenario k of seed 5 + i
+    rows = [replayed(5 + row % 2, row // 2) for row in range(5)]
+    np.testing.assert_array_equal(metrics["ade"], [row["ade"] for row in rows])
+    np.testing.assert_array_equal(metrics["success_rate"], [row["success"] for row in rows])
+
+
+def test_groups_are_refused():
+    venv = make_waypoint_vec_env(n_envs=4, group_size=2, **KWARGS)
+    with pytest.raises(ValueError, match="group_size=1"):
+        evaluate_scenarios(hasty, venv, 4, seed=5)
+
+
+def test_normalised_observations_are_refused():
+    venv = VecNormalize(make_waypoint_vec_env(n_envs=2, **KWARGS))
+    with pytest.raises(ValueError, match=r"VecNormalize\(\.\.\., norm_obs=False\)"):
+        evaluate_scenarios(hasty, venv, 4, seed=5)
+
+
+def test_an_env_without_metrics_is_named():
+    venv = DummyVecEnv([lambda: gym.make("CartPole-v1")])
+    with pytest.raises(ValueError, match="without scenario and episode_metrics in its info.*ToyWaypoint-v0"):
+        evaluate_scenarios(lambda observations: np.zeros(1, dtype=int), venv, 2, seed=0)
+
+
+def test_no_scenarios():
+    with pytest.raises(ValueError, match="n_scenarios must be at least 1, got 0"):
+        evaluate_scenarios(hasty, make_waypoint_vec_env(n_envs=2, **KWARGS), 0, seed=0)
