@@ -92,15 +92,15 @@ def selection_table(
     :return: a rich table
     """
     names = list(dict.fromkeys([metric, *where, *(name for name in HEADLINE if name in evaluations[0])]))[:6]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    # only what tells the checkpoints apart: full paths would leave no room for numbers
-    folder = os.path.commonpath([os.path.dirname(path) for path in checkpoints])
-    table.add_column(f"checkpoint in {folder or '.'}", overflow="fold")
+    # in the rows only what tells the checkpoints apart: full paths would leave no room for numbers
+    folder = os.path.commonpath([os.path.dirname(path) for path in checkpoints]) or "."
+    table = Table(title=f"checkpoints in {folder}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("checkpoint", no_wrap=True)
     for name in names:
         info = metric_info(name)
         table.add_column(f"{info.label} {info.arrow}", justify="right")
     for index, (path, means) in enumerate(zip(checkpoints, evaluations, strict=True)):
-        label = os.path.relpath(path, folder or ".") + (" ← best" if index == best else "")
+        label = os.path.relpath(path, folder) + (" ← best" if index == best else "")
         style = "bold green" if index == best else "" if satisfies(means, where) else "dim"
         table.add_row(label, *(_number(means[name], 3) for name in names), style=style)
     return table
