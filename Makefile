@@ -20,7 +20,7 @@ test: $(INSTALLED) ## run the tests
 lint: $(INSTALLED) ## style, and that imports run one way
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: $(INSTALLED) ## rewrite the code in the style that lint checks
 	$(BIN)/ruff check --fix .
@@ -33,7 +33,7 @@ docs-check: $(INSTALLED) ## run the README's code, check its commands and links
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_readme.py
 
 clean: ## remove .venv and everything built, not out/ and logs/
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last: an install that was interrupted is taken up again.
