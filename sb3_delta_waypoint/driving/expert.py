@@ -11,9 +11,9 @@ from sb3_delta_waypoint.driving.vehicle import clip
 class ExpertParameters(NamedTuple):
     """How the expert drives."""
 
-    cruise_speed: float = 10.0
+    cruise_speed: float = 12.0
     """Speed where nothing limits it [m/s]."""
-    lateral_acceleration: float = 2.5
+    lateral_acceleration: float = 3.5
     """Speed in curves keeps to this [m/s²]."""
     acceleration: float = 2.0
     """[m/s²]"""

@@ -18,12 +18,19 @@ OBSERVED_POINTS = 10
 """Route points in an observation."""
 OBSERVED_SPACING = 3
 """Arc length between them, in whole metres."""
-KNOT_SPACING = 10.0
+KNOT_SPACING = 12.5
 """A random route's curvature runs smoothly from one random value to the next over this arc length [m]."""
-MAX_CURVATURE = 0.11
+MAX_CURVATURE = 0.16
 """Random curvatures lie between plus and minus this [1/m]."""
 MIN_ROUTE_SPEED = 1.0
 """The speed profile never asks for less [m/s]: stops in recordings are not replayed."""
+
+
+@njit(cache=True)
+def _knot(seed: int, knot: int) -> float:
+    """Curvature at a knot: mostly gentle, seldom sharp."""
+    u = uniform(seed, 16 + knot, -1.0, 1.0)
+    return MAX_CURVATURE * u * abs(u)
 
 
 @njit(cache=True)
@@ -43,8 +50,7 @@ def draw_random_route(seed: int, route: np.ndarray, n_points: int) -> None:
         part = (j + 0.5) / KNOT_SPACING
         if int(part) != knot:
             knot = int(part)
-            before = uniform(seed, 16 + knot, -MAX_CURVATURE, MAX_CURVATURE)
-            after = uniform(seed, 17 + knot, -MAX_CURVATURE, MAX_CURVATURE)
+            before, after = _knot(seed, knot), _knot(seed, knot + 1)
         u = part - knot
         curvature = before + (after - before) * u * u * (3.0 - 2.0 * u)
         x += math.cos(heading + 0.5 * curvature)

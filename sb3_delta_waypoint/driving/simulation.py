@@ -40,9 +40,9 @@ CONTROL_DT = 0.1
 class StartParameters(NamedTuple):
     """How far from its route an episode begins: uniform between plus and minus these."""
 
-    lateral: float = 0.5
+    lateral: float = 0.2
     """[m]"""
-    heading: float = 0.1
+    heading: float = 0.03
     """[rad]"""
     min_speed: float = 0.5
     """The speed is uniform between this share of the profile's speed and all of it."""

@@ -14,9 +14,9 @@ class VehicleParameters(NamedTuple):
     """Distance between the axles [m]."""
     max_steer: float = 0.6
     """Largest steering angle of the front wheel [rad]."""
-    max_steer_rate: float = 0.8
+    max_steer_rate: float = 0.6
     """Fastest change of the steering angle [rad/s]."""
-    characteristic_speed: float = 20.0
+    characteristic_speed: float = 15.0
     """Speed at which understeer halves the yaw response [m/s]."""
     max_lateral_acceleration: float = 6.0
     """Grip: the car slides straight on beyond this [m/s²]."""
