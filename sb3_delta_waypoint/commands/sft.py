@@ -70,6 +70,10 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.sft.training import save_run, train_sft
 
+    try:
+        torch_device = get_device(device)
+    except RuntimeError as error:
+        raise click.BadParameter(str(error), param_hint="--device") from error
     episodes, skipped = read_episodes(episodes_glob, skip_invalid=skip_invalid, progress=True)
     for error in skipped:
         click.echo(f"skipped: {error}", err=True)
@@ -77,7 +81,7 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
         raise click.ClickException(f"none of the {len(skipped)} files that match '{episodes_glob}' is a valid episode")
     # a network this small gains nothing from a second thread
     torch.set_num_threads(1)
-    result = train_sft(episodes, device=get_device(device), progress=True, **settings)
+    result = train_sft(episodes, device=torch_device, progress=True, **settings)
     model_path = save_run(result, out)
     metrics, data = result.metrics, result.config["data"]
     if result.interrupted:

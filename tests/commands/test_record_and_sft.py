@@ -1,0 +1,155 @@
+"""``sb3-delta-waypoint record`` and ``sft``: what a user types and sees."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from sb3_delta_waypoint.cli import main
+from sb3_delta_waypoint.sft.checkpoint import load_planner
+
+
+def call(*args):
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+def failed(result, *said):
+    """One message, exit code 1."""
+    assert result.exit_code == 1, result.output
+    error = result.stderr.strip().splitlines()[-1]
+    assert error.startswith("Error: ") and "Traceback" not in result.output
+    for words in said:
+        assert words in error, error
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    out = tmp_path_factory.mktemp("recorded") / "episodes"
+    result = call("record", "--episodes", 5, "--out", out, "--seed", 4, "--route-length", 25)
+    assert result.exit_code == 0, result.output
+    assert f"5 episodes in {out}" in result.output
+    return out
+
+
+@pytest.fixture
+def copies(recorded, tmp_path):
+    """A copy of the episodes to spoil."""
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    for path in recorded.iterdir():
+        (folder / path.name).write_text(path.read_text())
+    return folder
+
+
+def sft(glob, out, *more):
+    return call("sft", "--episodes-glob", glob, "--num-steps", 60, "--batch-size", 32, "--out", out, *more)
+
+
+def test_record_writes_the_episodes(recorded):
+    assert sorted(path.name for path in recorded.iterdir()) == [f"toy-4-{scenario}.json" for scenario in range(5)]
+
+
+def test_record_does_not_mix(recorded):
+    before = {path: path.read_bytes() for path in recorded.iterdir()}
+    failed(call("record", "--episodes", 1, "--out", recorded, "--seed", 5), "already", "--overwrite")
+    assert {path: path.read_bytes() for path in recorded.iterdir()} == before
+
+
+def test_record_on_recorded_paths(recorded, tmp_path):
+    result = call("record", "--episodes", 2, "--out", tmp_path / "again", "--routes", f"{recorded}/**/*.json")
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "again").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--routes", "none.xodr"), "none.xodr"),
+        (("--routes", "none/*.json"), "none/*.json"),
+        (("--route-length", 1), "route_length"),
+    ],
+)
+def test_record_user_errors(tmp_path, args, said):
+    failed(call("record", "--out", tmp_path / "out", *args), said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sft_trains_a_planner(recorded, tmp_path):
+    result = sft(f"{recorded}/**/*.json", tmp_path / "run", "--hidden-dims", "16,8", "--seed", 3, "--learning-rate", 0.01)
+    assert result.exit_code == 0, result.output
+    assert "5 episodes" in result.output and str(tmp_path / "run" / "model.pt") in result.output
+    names = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert names == ["config.json", "loss.png", "metrics.json", "model.pt"]
+    assert load_planner(tmp_path / "run" / "model.pt").config()["hidden_dims"] == [16, 8]
+    training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
+    assert (training["seed"], training["learning_rate"], training["num_steps"]) == (3, 0.01, 60)
+
+
+def cut_off(path):
+    path.write_text(path.read_text()[:3000])
+
+
+def remove_expert(path):
+    data = json.loads(path.read_text())
+    del data["frames"][6]["expert"]
+    path.write_text(json.dumps(data))
+
+
+def shorten_horizon(path):
+    data = json.loads(path.read_text())
+    data["waypoint_spec"]["horizon_steps"] = 10
+    for frame in data["frames"]:
+        frame["expert"]["waypoints"] = frame["expert"]["waypoints"][:10]
+    path.write_text(json.dumps(data))
+
+
+BROKEN = [
+    (cut_off, ("toy-4-2.json: line ", "column", "not valid JSON")),
+    (remove_expert, ("toy-4-2.json: frame 6, expert: ", "missing")),
+    (shorten_horizon, ("toy-4-2.json: waypoint_spec: ", "horizon_steps 10", "have 20")),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), BROKEN)
+def test_sft_names_what_is_broken_and_writes_nothing(copies, tmp_path, spoil, said):
+    spoil(copies / "toy-4-2.json")
+    failed(sft(f"{copies}/*.json", tmp_path / "run"), *said)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("spoil", "said"), BROKEN)
+def test_sft_skips_what_is_broken_and_lists_it(copies, tmp_path, spoil, said):
+    spoil(copies / "toy-4-2.json")
+    result = sft(f"{copies}/*.json", tmp_path / "run", "--skip-invalid")
+    assert result.exit_code == 0, result.output
+    skipped = [line for line in result.stderr.splitlines() if line.startswith("skipped: ")]
+    assert len(skipped) == 1
+    for words in said:
+        assert words in skipped[0]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["data"]["episodes"] == 4
+
+
+def test_sft_with_nothing_left_after_skipping(copies, tmp_path):
+    for path in copies.iterdir():
+        cut_off(path)
+    failed(sft(f"{copies}/*.json", tmp_path / "run", "--skip-invalid"), "none of the 5 files")
+    assert not (tmp_path / "run").exists()
+
+
+def test_sft_without_a_match(tmp_path):
+    failed(sft("nowhere/**/*.json", tmp_path / "run"), "no episode file matches 'nowhere/**/*.json'")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--hidden-dims", "12,x"), "12,x"),
+        (("--validation-fraction", 1), "--validation-fraction"),
+        (("--num-steps", 0), "--num-steps"),
+        (("--device", "quantum"), "--device"),
+    ],
+)
+def test_sft_refuses_impossible_options(recorded, tmp_path, args, said):
+    result = sft(f"{recorded}/*.json", tmp_path / "run", *args)
+    assert result.exit_code == 2 and said in result.stderr
