@@ -137,7 +137,7 @@ class WaypointEvalCallback(EvalCallback):
                 self.model.save(buffer)
                 write_atomically(Path(self.best_model_save_path) / "best_model.zip", buffer.getvalue())
             if self.verbose >= 1:
-                print(f"New best model: {self.metric} {mean[self.metric]:.4g}")
+                print(f"New best model: {metric_info(self.metric).label} {mean[self.metric]:.3g}")
             if self.callback_on_new_best is not None:
                 continue_training = self.callback_on_new_best.on_step()
         return continue_training and self._on_event()

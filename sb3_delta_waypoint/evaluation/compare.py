@@ -111,13 +111,12 @@ def most_different(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray], 
     :param sft: one value per scenario under each metric's name, from the planner
     :param rl: the same from the refined policy
     :param n: how many scenarios, at most
-    :return: scenario numbers, the greatest gain first, the greatest loss last
+    :return: scenario numbers: gains, the greatest first, then losses, the greatest first
     """
     keys = [rl[name] - sft[name] for name in ("lateral_deviation_mean", "route_completion")]
     order = np.lexsort((keys[0], -keys[1])).tolist()
-    if len(order) <= n:
-        return order
-    return order[: n - n // 2] + order[len(order) - n // 2 :]
+    n = min(n, len(order))
+    return order[: n - n // 2] + order[::-1][: n // 2]
 
 
 def _verdict(name: str, low: float, high: float, n_scenarios: int) -> Verdict:

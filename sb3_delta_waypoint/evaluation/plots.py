@@ -90,10 +90,10 @@ def plot_displacement(comparison: Comparison, path: str | Path, plan_dt: float |
 def plot_trajectories(pairs: Sequence[TrajectoryPair], path: str | Path) -> Path:
     """
     Draw what both policies drove in some scenarios: the whole route and, beside it, the place where the two lie farthest
-    apart. A disc ends a drive that reached the goal, a cross one that did not. Filled column by column, so that with the order
-    of :func:`~sb3_delta_waypoint.evaluation.compare.most_different` the gains are on the left, the losses on the right.
+    apart. A disc ends a drive that reached the goal, a cross one that did not.
 
-    :param pairs: the scenarios
+    :param pairs: scenarios in the order of :func:`~sb3_delta_waypoint.evaluation.compare.most_different`, which puts gains
+        into the left half and losses into the right
     :param path: the PNG file
     :return: the path
     """
@@ -106,7 +106,8 @@ def plot_trajectories(pairs: Sequence[TrajectoryPair], path: str | Path) -> Path
     for unused in places[len(pairs) :]:
         for axes in unused:
             axes.set_visible(False)
-    figure.supxlabel("metres, the route turned to lead from left to right", fontsize=9, color=INK)
+    halves = "left: where RL gained most, right: where it lost most; " if columns == 2 else ""
+    figure.supxlabel(f"{halves}metres, each route turned to lead from left to right", fontsize=9, color=INK)
     figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return _save(figure, path)
 
@@ -156,7 +157,7 @@ def _square(centre: np.ndarray, half: float) -> Any:
 
 
 def _outcome(drive: Trajectory) -> str:
-    return "goal" if drive.success else f"ends at {100 * drive.metrics['route_completion']:.0f}%"
+    return "goal" if drive.success else f"ends at {int(100 * drive.metrics['route_completion'])}%"
 
 
 def _whisker(axes: "Axes", mean: float, interval: Sequence[float], y: float, colour: str) -> None:

@@ -116,6 +116,6 @@ def test_most_different_shows_gains_and_losses():
     smaller = np.array([0.5, 0.5, 0.5, 0.1, 0.5, 0.5])
     sft = {"route_completion": completion, "lateral_deviation_mean": deviation}
     rl = {"route_completion": refined, "lateral_deviation_mean": smaller}
-    assert most_different(sft, rl, 4) == [1, 2, 5, 4]
+    assert most_different(sft, rl, 4) == [1, 2, 4, 5]
     # where both reach the goal the lateral deviation decides
-    assert most_different(sft, rl, 10) == [1, 2, 3, 0, 5, 4]
+    assert most_different(sft, rl, 10) == [1, 2, 3, 4, 5, 0]
