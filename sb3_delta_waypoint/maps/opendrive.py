@@ -24,6 +24,8 @@ from sb3_delta_waypoint.maps import carla_lanes
 
 MAX_JOINT_ANGLE = math.radians(60.0)
 """Lanes that meet at a sharper angle than this are not connected: no car can follow."""
+MAX_SAMPLE_STEP = 10 * carla_lanes.SAMPLE_SPACING
+"""A lane that moves further from one sample to the next is broken [m]; outer lanes of a bend move somewhat more than one."""
 TIMEOUT = 120.0
 """How long ``carla.Map`` may take [s]; Town01 takes 0.1 s."""
 SPEED_UNITS = {"m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704}
@@ -108,9 +110,9 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
             planned = sum(float(geometry.attrib["length"]) for geometry in road.findall("planView/geometry"))
         except (KeyError, ValueError) as error:
             raise ValueError(f"{path}: road {road.get('id')!r}: missing or unreadable attribute: {error}") from None
-        if sorted({0.0, *begin, length}) != [*begin, length]:
+        if not begin or sorted({*begin, length}) != [*begin, length]:
             raise ValueError(
-                f"{path}: road {name}: its lane sections begin at {begin} m, not from 0 up to its end at {length} m"
+                f"{path}: road {name}: its lane sections begin at {begin} m, not one after another up to {length} m"
             )
         # also what keeps a length of 1e9 m from filling the memory
         if not abs(planned - length) <= 1.0 + 0.01 * planned:
@@ -126,8 +128,12 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
         begin, limit = limits[str(lane["road"])]
         points.append(np.column_stack([lane["x"], np.negative(lane["y"])]))
         speeds.append(limit[np.searchsorted(begin, lane["s"], side="right")])
-        if not np.isfinite(points[-1]).all():
-            raise ValueError(f"{path}: road {lane['road']}: its geometry has numbers that are not finite")
+        steps = np.linalg.norm(np.diff(points[-1], axis=0), axis=1)
+        if not steps.max() <= MAX_SAMPLE_STEP:
+            raise ValueError(
+                f"{path}: road {lane['road']}: a lane jumps by {steps.max():.1f} m at s = {lane['s'][steps.argmax()]:.1f} m; "
+                "its geometry has a gap, or a number that is not finite"
+            )
     return points, speeds, sampled["successors"]
 
 
