@@ -24,8 +24,8 @@ DASH = 1.5
 
 TEXT_SIZE = 26
 
-GROUND = (232, 236, 226)
-ROAD = (207, 211, 209)
+GROUND = (224, 230, 217)
+ROAD = (202, 207, 205)
 ASPHALT = (178, 184, 192)
 KERB = (140, 147, 157)
 MARKING = (255, 255, 255)
@@ -51,10 +51,10 @@ class PlanStyle(NamedTuple):
 
 PLAN_STYLES = {
     "sft": PlanStyle("SFT planner", (213, 94, 0), 2.0, 5.0, 2.8),
-    "expert": PlanStyle("expert", (0, 158, 115), 9.0, 0.0, 0.0),
+    "expert": PlanStyle("expert", (240, 228, 66), 9.0, 0.0, 0.0),
     "final": PlanStyle("final plan", (0, 114, 178), 2.5, 3.5, 0.0),
 }
-"""Vermilion, bluish green and blue of Okabe and Ito, "Color Universal Design" (2008), which colour-blind eyes tell apart."""
+"""Vermilion, yellow and blue of Okabe and Ito, "Color Universal Design" (2008), which colour-blind eyes tell apart."""
 OTHER_PLAN = PlanStyle("", (204, 121, 167), 2.5, 3.5, 0.0)
 """A plan by another name keeps that name in the legend."""
 
@@ -175,6 +175,7 @@ class Renderer:
                 canvas.paste(label, left + 76, 22 + 24 * row)
 
         bar = np.array([[0.0, -6], [0, 0], [10 * PIXELS_PER_METRE, 0], [10 * PIXELS_PER_METRE, -6]]) + (24, height - 24)
+        canvas.panel(12, height - 58, 10 * PIXELS_PER_METRE + 24, 46)
         canvas.band(_pieces(bar), 2.0, INK)
         canvas.paste(self._text("10 m"), 28, height - 48)
 
