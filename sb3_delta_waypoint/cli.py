@@ -1,0 +1,93 @@
+"""The console script ``sb3-delta-waypoint``: one group of sub-commands, each imported only when it is used."""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from gymnasium.error import Error as GymnasiumError
+
+COMMANDS = {
+    "demo": "Record, clone, refine, evaluate and compare, in one go.",
+    "record": "Record demonstrations: the expert drives.",
+    "sft": "Train a planner on demonstrations by behaviour cloning.",
+    "train": "Refine a planner by reinforcement learning (rl_zoo3 train).",
+    "enjoy": "Watch a trained model drive (rl_zoo3 enjoy).",
+    "evaluate": "Evaluate a planner or a trained model on scenarios or recorded data.",
+    "compare": "Compare a planner with its refinement on the same scenarios.",
+    "select": "Pick the best of several checkpoints.",
+    "plot-train": "Plot the training curves of runs (rl_zoo3 plot_train).",
+    "record-video": "Record a video of a trained model (rl_zoo3 record_video).",
+}
+"""Name and one-line help of each sub-command; ``a-b`` is the click command ``a_b`` in ``commands/a_b.py``."""
+
+EXTRAS = {"rl_zoo3": "zoo", "optuna": "zoo", "seaborn": "zoo", "scipy": "zoo", "carla": "carla", "ray": "ray"}
+"""The extra of this package that installs a module."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C (128 + SIGINT)."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a sub-command when it is called, and shows an expected error as one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = cmd_name.replace("_", "-")
+        if name not in COMMANDS:
+            return None
+        module = name.replace("-", "_")
+        command = getattr(importlib.import_module(f"sb3_delta_waypoint.commands.{module}"), module)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        with _errors_in_one_line(ctx):
+            return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _errors_in_one_line(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _errors_in_one_line(ctx: click.Context) -> Iterator[None]:
+    """Turn errors that a user can mend into one line and an exit code; ``--debug`` lets them pass with their traceback."""
+    debug = ctx.find_root().params.get("debug", False)
+    try:
+        yield
+    except BrokenPipeError:  # click ends quietly when the reader of a pipe has gone
+        raise
+    except KeyboardInterrupt as interrupt:
+        click.echo(str(interrupt) or "Interrupted.", err=True)
+        ctx.exit(INTERRUPTED)
+    except (ValueError, OSError, ImportError, GymnasiumError) as error:
+        if debug:
+            raise
+        raise click.ClickException(_message(error)) from error
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        module = error.name.partition(".")[0]
+        if module in EXTRAS:
+            return f'{module} is not installed: pip install "sb3_delta_waypoint[{EXTRAS[module]}]"'
+    return str(error) or type(error).__name__
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="sb3_delta_waypoint", message="%(package)s %(version)s")
+@click.option("--debug", is_flag=True, envvar="SB3_DELTA_WAYPOINT_DEBUG", help="Show the whole traceback of an error.")
+def main(debug: bool) -> None:
+    """Refine a supervised waypoint planner by reinforcement learning."""
+
+
+if __name__ == "__main__":
+    main()

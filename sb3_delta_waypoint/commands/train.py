@@ -1,0 +1,81 @@
+"""``sb3-delta-waypoint train``: refine a planner by reinforcement learning."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sb3_delta_waypoint.commands.evaluate import evaluate
+from sb3_delta_waypoint.commands.zoo_command import zoo_command
+
+
+@zoo_command("train")
+@click.option("--sft", metavar="PATH", help="The planner to refine: a model.pt.  [default: the small one of this package]")
+@click.option(
+    "--delta-hidden-dim", type=click.IntRange(min=1), metavar="N", help="Width of the residual head's hidden layers."
+)
+@click.option(
+    "--max-delta",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="METRES",
+    help="Bound of the residual in each coordinate of each waypoint.",
+)
+@click.option("--routes", metavar="PATH", help="Where to drive: an OpenDRIVE map, or a quoted glob of recorded episodes.")
+@click.option(
+    "--metric",
+    default="episode_reward",
+    show_default=True,
+    help="What the best model is chosen by: success_rate, ade, fde, route_completion, …",
+)
+@click.option(
+    "--where", "constraints", multiple=True, metavar="CONSTRAINT", help="Such as 'success_rate>=0.9'; can be repeated."
+)
+@click.option(
+    "--eval-after-training",
+    is_flag=True,
+    help="Evaluate the selected model on fresh scenarios, as many as --eval-episodes says, into eval_metrics.json.",
+)
+def train(
+    sft: str | None,
+    delta_hidden_dim: int | None,
+    max_delta: float | None,
+    routes: str | None,
+    metric: str,
+    constraints: tuple[str, ...],
+    eval_after_training: bool,
+    arguments: tuple[str, ...],
+) -> None:
+    """Refine a planner by reinforcement learning: rl_zoo3 train, with the envs and the hyperparameters of this package.
+
+    \b
+    sb3-delta-waypoint train --algo ppo --sft out/sft/model.pt --eval-after-training --eval-episodes 1000
+    sb3-delta-waypoint train --algo ppo --routes Town01.xodr -n 2000000 -params learning_rate:1e-4 n_envs:128
+
+    Other defaults than rl_zoo3's: --env ToyWaypoint-v0, --eval-episodes 256 on --n-eval-envs 64, --save-freq 50000 (into the
+    run's folder checkpoints/). Ctrl-C stops training and saves the model.
+    """
+    from sb3_delta_waypoint import zoo
+    from sb3_delta_waypoint.evaluation.selection import parse_where
+
+    policy_kwargs: dict[str, Any] = {"sft": sft, "delta_hidden_dim": delta_hidden_dim, "max_delta": max_delta}
+    manager = zoo.train(
+        arguments,
+        policy_kwargs={name: value for name, value in policy_kwargs.items() if value is not None},
+        env_kwargs={} if routes is None else {"routes": routes},
+        selection={"metric": metric, "where": parse_where(constraints)},
+    )
+    if manager.optimize_hyperparameters:
+        return
+    if manager.interrupted:
+        raise KeyboardInterrupt(f"Stopped by Ctrl-C; the model so far is {manager.params_path}.zip")
+    if eval_after_training:
+        run = Path(manager.save_path)
+        selected = run / "best_model.zip"
+        click.get_current_context().invoke(
+            evaluate,
+            model=selected if selected.exists() else Path(f"{manager.params_path}.zip"),
+            out=run / "eval_metrics.json",
+            env_id=manager.env_name.gym_id,
+            env_kwargs=tuple(f"{name}:{value!r}" for name, value in manager.eval_env_kwargs.items()),
+            episodes=manager.n_eval_episodes,
+        )

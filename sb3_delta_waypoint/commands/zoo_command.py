@@ -1,0 +1,33 @@
+"""What the commands that pass their arguments on to rl_zoo3 share."""
+
+from collections.abc import Callable
+
+import click
+
+
+def zoo_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """
+    A decorator: a command with options of its own and, as the parameter ``arguments``, all others, for a script of rl_zoo3.
+
+    :param name: name of the script, see :func:`sb3_delta_waypoint.zoo.run_script`
+    :return: the decorator
+    """
+
+    def show_help(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+        if not wanted:
+            return
+        from sb3_delta_waypoint import zoo
+
+        click.echo(ctx.get_help())
+        click.echo(f"\nOptions of rl_zoo3 {name}, which can all be given:\n{zoo.script_options(name)}")
+        ctx.exit()
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        function = click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[RL_ZOO3_OPTIONS]...")(function)
+        function = click.option(
+            "-h", "--help", is_flag=True, is_eager=True, expose_value=False, callback=show_help, help="Show this and exit."
+        )(function)
+        settings = {"ignore_unknown_options": True, "help_option_names": []}
+        return click.command(name, add_help_option=False, context_settings=settings)(function)
+
+    return decorate

@@ -1,0 +1,166 @@
+"""
+rl_zoo3 as a front end: its own scripts, with this package's envs, hyperparameters, evaluation and run folder.
+
+rl_zoo3 freezes its ``--algo`` choices before it imports ``--gym-packages``, so ``rl_zoo3 train`` cannot be extended from
+outside. :func:`register` inserts into its tables in place; :func:`train` and :func:`run_script` then run its own scripts.
+"""
+
+import argparse
+import importlib
+import io
+import runpy
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+from unittest.mock import patch
+
+import optuna
+import rl_zoo3.enjoy
+import rl_zoo3.hyperparams_opt
+import rl_zoo3.train
+import rl_zoo3.utils
+from huggingface_sb3 import EnvironmentName, ModelName
+from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
+from sb3_delta_waypoint.zoo.samplers import convert_ppo, sample_ppo
+
+TRAIN_DEFAULTS = {"--env": "ToyWaypoint-v0", "--eval-episodes": "256", "--n-eval-envs": "64", "--save-freq": "50000"}
+"""Where the defaults of :func:`train` differ from rl_zoo3's, which evaluates on 5 episodes and keeps no checkpoints."""
+
+
+class Algorithm(NamedTuple):
+    """What rl_zoo3 needs to know about an algorithm."""
+
+    algorithm: type[BaseAlgorithm]
+    sampler: Callable[[optuna.Trial, int, int, dict[str, Any]], dict[str, Any]]
+    converter: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+ALGORITHMS = {"ppo": Algorithm(PPO, sample_ppo, convert_ppo)}
+"""The algorithms that :func:`register` makes known to rl_zoo3."""
+
+
+def register() -> None:
+    """Make rl_zoo3 know this package: its algorithms, its experiment manager, its run folder. May be called again."""
+    for name, (algorithm, sampler, converter) in ALGORITHMS.items():
+        rl_zoo3.utils.ALGOS[name] = algorithm
+        rl_zoo3.hyperparams_opt.HYPERPARAMS_SAMPLER[name] = sampler  # type: ignore[assignment]
+        rl_zoo3.hyperparams_opt.HYPERPARAMS_CONVERTER[name] = converter  # type: ignore[assignment]
+    rl_zoo3.train.ExperimentManager = WaypointExperimentManager  # type: ignore[misc]
+    rl_zoo3.enjoy.get_model_path = rl_zoo3.utils.get_model_path = get_model_path  # type: ignore[assignment]
+
+
+def train(
+    arguments: Sequence[str],
+    policy_kwargs: Mapping[str, Any] | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    selection: Mapping[str, Any] | None = None,
+) -> WaypointExperimentManager:
+    """
+    ``rl_zoo3 train`` with this package's defaults.
+
+    :param arguments: command-line arguments of ``rl_zoo3 train``
+    :param policy_kwargs: policy arguments on top of those in the yaml
+    :param env_kwargs: env arguments on top of those in the yaml and in ``arguments``
+    :param selection: ``metric`` and ``where`` by which the best model is chosen; the highest reward by default
+    :return: the experiment manager, which knows the run folder and whether training was interrupted
+    """
+    register()
+    managers: list[WaypointExperimentManager] = []
+
+    def make_manager(*args: Any, **keywords: Any) -> WaypointExperimentManager:
+        manager = WaypointExperimentManager(
+            *args, extra_policy_kwargs=policy_kwargs, extra_env_kwargs=env_kwargs, selection=selection, **keywords
+        )
+        managers.append(manager)
+        return manager
+
+    # of two equal options the last counts, so ours are defaults
+    defaults = [item for pair in TRAIN_DEFAULTS.items() for item in pair]
+    with patch.object(rl_zoo3.train, "ExperimentManager", make_manager):
+        try:
+            _run("train", [*defaults, *arguments])
+        finally:
+            # nothing was trained: a folder without a model would be the latest run for enjoy
+            if managers and not Path(managers[0].params_path, "args.yml").exists():
+                shutil.rmtree(managers[0].save_path, ignore_errors=True)
+    return managers[0]
+
+
+def run_script(name: str, arguments: Sequence[str]) -> None:
+    """
+    Run a script of rl_zoo3 in this process, with this package registered.
+
+    :param name: ``train``, ``enjoy``, ``record_video``, ``plot_train``, ``all_plots``
+    :param arguments: its command-line arguments
+    :raises ValueError: if the script refuses an argument
+    """
+    register()
+    _run(name, arguments)
+
+
+def _run(name: str, arguments: Sequence[str]) -> None:
+    def refuse(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {parser.prog} --help)")
+
+    # argparse would print all of rl_zoo3's usage and exit
+    with (
+        patch.object(sys, "argv", [f"sb3-delta-waypoint {name}", *arguments]),
+        patch.object(argparse.ArgumentParser, "error", refuse),
+    ):
+        try:
+            _script(name)()
+        except AssertionError as error:  # rl_zoo3 checks paths that way
+            raise ValueError(str(error)) if str(error) else error from error
+
+
+def script_options(name: str) -> str:
+    """
+    :param name: name of a script, see :func:`run_script`
+    :return: its options as its ``--help`` explains them
+    """
+    with redirect_stdout(io.StringIO()) as text, suppress(SystemExit):
+        run_script(name, ["--help"])
+    options = text.getvalue().partition("options:\n")[2]
+    return options.partition("\n")[2].rstrip()  # without the line of --help itself
+
+
+def get_model_path(
+    exp_id: int,
+    folder: str,
+    algo: str,
+    env_name: EnvironmentName,
+    load_best: bool = False,
+    load_checkpoint: int | None = None,
+    load_last_checkpoint: bool = False,
+) -> tuple[str, str, str]:
+    """rl_zoo3's ``get_model_path``, which also finds checkpoints in the folder ``checkpoints`` of a run."""
+    if load_best or (load_checkpoint is None and not load_last_checkpoint):
+        return _zoo_model_path(exp_id, folder, algo, env_name, load_best)
+    run = exp_id or rl_zoo3.utils.get_latest_run_id(str(Path(folder, algo)), env_name)
+    log_path = Path(folder, algo, f"{env_name}_{run}" if run > 0 else "")
+    paths = [*log_path.glob("rl_model_*_steps.zip"), *log_path.glob(f"{CHECKPOINTS}/rl_model_*_steps.zip")]
+    checkpoints = {int(path.stem.split("_")[-2]): path for path in paths}
+    steps = load_checkpoint if load_checkpoint is not None else max(checkpoints, default=0)
+    if steps not in checkpoints:
+        known = ", ".join(map(str, sorted(checkpoints))) or "none"
+        raise ValueError(f"no checkpoint after {steps} steps in {log_path}; there are: {known}")
+    return f"checkpoint-{steps}-{ModelName(algo, env_name)}", str(checkpoints[steps]), str(log_path)
+
+
+_zoo_model_path = rl_zoo3.utils.get_model_path
+
+
+def _script(name: str) -> Callable[[], object]:
+    if name == "record_video":  # exists as a main program only
+        return partial(runpy.run_module, "rl_zoo3.record_video", run_name="__main__")
+    module = importlib.import_module("rl_zoo3.plots" if "plot" in name else f"rl_zoo3.{name}")
+    script = getattr(module, name)
+    assert callable(script)
+    return script

@@ -1,0 +1,201 @@
+"""rl_zoo3's experiment manager with this package's envs, evaluation and run folder."""
+
+import argparse
+import io
+import signal
+import warnings
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import gymnasium as gym
+import rl_zoo3.exp_manager
+import yaml
+from rl_zoo3.callbacks import SaveVecNormalizeCallback
+from rl_zoo3.exp_manager import ExperimentManager
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
+
+from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
+from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
+from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
+from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
+
+HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
+"""The yaml files of this package, one per algorithm."""
+
+CHECKPOINTS = "checkpoints"
+"""Where in the run folder the models lie that ``--save-freq`` asks for."""
+
+
+class WaypointExperimentManager(ExperimentManager):
+    """
+    What differs from rl_zoo3's, for the envs of this package: the native vector env, ``WaypointEvalCallback``, the run folder,
+    and hyperparameters from this package's yaml where none is given. Ctrl-C ends training after the step that is under way,
+    with everything saved. All other envs are treated as rl_zoo3 treats them.
+
+    :param args: the command line, as rl_zoo3 parsed it
+    :param positional: rl_zoo3's
+    :param extra_policy_kwargs: policy arguments on top of those in the yaml
+    :param extra_env_kwargs: env arguments on top of those in the yaml and the command line
+    :param selection: ``metric`` and ``where`` of the evaluation callback, which say what the best model is; by default it is
+        the one with the highest reward
+    :param keywords: rl_zoo3's
+    """
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        *positional: Any,
+        extra_policy_kwargs: Mapping[str, Any] | None = None,
+        extra_env_kwargs: Mapping[str, Any] | None = None,
+        selection: Mapping[str, Any] | None = None,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(args, *positional, **keywords)
+        self.extra_policy_kwargs = dict(extra_policy_kwargs or {})
+        self.extra_env_kwargs = dict(extra_env_kwargs or {})
+        self.selection = {"metric": "episode_reward", **(selection or {})}
+        self.is_waypoint_env = has_native_vec_env(self.env_name.gym_id)
+        self.interrupted = False
+        if self.continue_training and self.extra_policy_kwargs:
+            raise ValueError(
+                f"{', '.join(self.extra_policy_kwargs)} describe a new policy, but {self.trained_agent} carries its own: "
+                "give either these or -i"
+            )
+        if keywords.get("config") is None:
+            self.config = default_config(self.algo, self.env_name.gym_id) or self.config
+
+    def read_hyperparameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        with redirect_stdout(io.StringIO()):
+            hyperparams, _ = super().read_hyperparameters()
+        # rl_zoo3 replaces these wholesale where the command line gives them, and keeps the yaml's env_kwargs from the eval env
+        policy_kwargs = {**_as_dict(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
+        env_kwargs = {**_as_dict(hyperparams.get("env_kwargs")), **self.env_kwargs, **self.extra_env_kwargs}
+        merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
+        given = {name: value for name, value in merged.items() if value}
+        self.custom_hyperparams = {**(self.custom_hyperparams or {}), **given}
+        self.env_kwargs = env_kwargs
+        self.args.env_kwargs = env_kwargs or None
+        return super().read_hyperparameters()
+
+    def create_envs(self, n_envs: int, eval_env: bool = False, no_log: bool = False) -> VecEnv:
+        # --vec-env subproc, or a wrapper for single envs, needs single envs
+        native = self.is_waypoint_env and self.env_wrapper is None and self.vec_env_class is not SubprocVecEnv
+        if native:
+            log_folder = None if eval_env or no_log else self.save_path
+            env_kwargs = self.eval_env_kwargs if eval_env else self.env_kwargs
+            self.vec_env_class = partial(self._make_native_env, env_kwargs, log_folder)  # type: ignore[assignment]
+        return super().create_envs(n_envs, eval_env, no_log)
+
+    def _make_native_env(
+        self, env_kwargs: Mapping[str, Any], log_folder: str | None, env_fns: list[Any], **vec_env_kwargs: Any
+    ) -> VecEnv:
+        """Stands in for the class ``DummyVecEnv``; of the functions that make one env each only their number matters."""
+        venv = make_waypoint_vec_env(self.env_name.gym_id, len(env_fns), seed=self.seed, **env_kwargs)
+        with warnings.catch_warnings():
+            # the env monitors itself; the wrapper is there for the file monitor.csv, which rl_zoo3 plots
+            warnings.filterwarnings("ignore", "The environment is already wrapped with a `Monitor`")
+            return VecMonitor(venv, filename=log_folder, **self.monitor_kwargs)
+
+    def _maybe_normalize(self, env: VecEnv, eval_env: bool) -> VecEnv:
+        env = super()._maybe_normalize(env, eval_env)
+        if self.is_waypoint_env:
+            try:
+                refuse_normalized_observations(env)
+            except ValueError as error:
+                raise ValueError(f'{error}. In the yaml: normalize: "dict(norm_obs=False, norm_reward=True)"') from None
+        return env
+
+    def create_callbacks(self) -> None:
+        if not self.is_waypoint_env or self.optimize_hyperparameters:
+            super().create_callbacks()
+            return
+        eval_freq, save_freq = self.eval_freq, self.save_freq
+        self.eval_freq = self.save_freq = -1
+        super().create_callbacks()
+        if save_freq > 0:
+            folder = str(Path(self.save_path) / CHECKPOINTS)
+            self.callbacks.append(CheckpointCallback(max(save_freq // self.n_envs, 1), folder))
+        evaluation = None
+        if eval_freq > 0:
+            evaluation = WaypointEvalCallback(
+                self.create_envs(min(self.n_eval_envs, self.n_eval_episodes), eval_env=True),
+                callback_on_new_best=SaveVecNormalizeCallback(save_freq=1, save_path=self.params_path),
+                best_model_save_path=self.save_path,
+                n_eval_episodes=self.n_eval_episodes,
+                log_path=self.save_path,
+                eval_freq=max(eval_freq // self.n_envs, 1),
+                deterministic=self.deterministic_eval,
+                verbose=self.verbose,
+                **self.selection,
+            )
+            self.callbacks.append(evaluation)
+        config = {"env": self.env_name.gym_id, "env_kwargs": self.env_kwargs, "arguments": vars(self.args)}
+        self.callbacks.append(RunArtifactsCallback(self.save_path, evaluation, config, algorithm=self.algo))
+
+    def learn(self, model: BaseAlgorithm) -> None:
+        with StopOnInterrupt(at_once=self.vec_env_class is SubprocVecEnv) as stop:
+            self.callbacks.append(stop)
+            super().learn(model)
+        self.interrupted = stop.requested
+
+
+class StopOnInterrupt(BaseCallback):
+    """
+    While it is entered, the first Ctrl-C lets the step under way end and then stops training, so that nothing is cut off while
+    it is being written; a second one interrupts at once.
+
+    :param at_once: let the first Ctrl-C interrupt at once; worker processes get it too, and die of it in the middle of a step
+    """
+
+    def __init__(self, at_once: bool = False) -> None:
+        super().__init__()
+        self.at_once = at_once
+        self.requested = False
+
+    def __enter__(self) -> "StopOnInterrupt":
+        self._previous = signal.signal(signal.SIGINT, self._request)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _request(self, signal_number: int, frame: FrameType | None) -> None:
+        if self.requested or self.at_once:
+            self.requested = True
+            raise KeyboardInterrupt
+        self.requested = True
+        print("\nCtrl-C: stopping after this step (again: at once)", flush=True)
+
+    def _on_step(self) -> bool:
+        return not self.requested
+
+
+def has_native_vec_env(env_id: str) -> bool:
+    """
+    :param env_id: id of a registered env
+    :return: whether this package has a vector env for it
+    """
+    return str(gym.spec(env_id).vector_entry_point).startswith("sb3_delta_waypoint.")
+
+
+def default_config(algo: str, env_id: str) -> str | None:
+    """
+    :param algo: name of the algorithm
+    :param env_id: id of the env
+    :return: this package's yaml, if it knows the env; otherwise None, and rl_zoo3's own serves
+    """
+    path = HYPERPARAMS / f"{algo}.yml"
+    if path.is_file() and env_id in yaml.safe_load(path.read_text()):
+        return str(path)
+    return None
+
+
+def _as_dict(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """In rl_zoo3's yaml, keyword arguments are a mapping or Python source such as ``"dict(net_arch=[64])"``."""
+    return dict(eval(value, vars(rl_zoo3.exp_manager)) if isinstance(value, str) else value or {})
