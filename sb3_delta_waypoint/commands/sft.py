@@ -40,7 +40,7 @@ class Widths(click.ParamType):
     help="Adam's, at the first step; it falls to zero along a cosine.",
 )
 @click.option("--hidden-dims", default="128,128", show_default=True, type=Widths(), help="Widths of the hidden layers.")
-@click.option("--seed", default=0, show_default=True, help="Of initial weights, split and batches.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of weights, split and batches.")
 @click.option(
     "--validation-fraction",
     default=0.2,
@@ -75,8 +75,8 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
     except RuntimeError as error:
         raise click.BadParameter(str(error), param_hint="--device") from error
     episodes, skipped = read_episodes(episodes_glob, skip_invalid=skip_invalid, progress=True)
-    for error in skipped:
-        click.echo(f"skipped: {error}", err=True)
+    for problem in skipped:
+        click.echo(f"skipped: {problem}", err=True)
     if not episodes:
         raise click.ClickException(f"none of the {len(skipped)} files that match '{episodes_glob}' is a valid episode")
     # a network this small gains nothing from a second thread
@@ -85,7 +85,7 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
     model_path = save_run(result, out)
     metrics, data = result.metrics, result.config["data"]
     if result.interrupted:
-        click.echo(f"interrupted: kept the best weights so far, of step {metrics['step']}", err=True)
+        click.echo("interrupted: the best weights so far are kept", err=True)
     click.echo(
         f"{data['episodes']} episodes, {data['frames']} frames, {data['held_out_frames']} held out: "
         f"ADE {metrics['validation_ade']:.3f} m, FDE {metrics['validation_fde']:.3f} m at step {metrics['step']}"

@@ -109,8 +109,8 @@ def _check_folder(out_dir: Path, overwrite: bool) -> list[Path]:
     present = sorted(out_dir.glob("*.json"))
     kept = [path for path in present if not (overwrite and RECORDED_NAME.fullmatch(path.name))]
     if kept:
-        remedy = "those are not recorded episodes" if overwrite else "overwrite=True (--overwrite) replaces recorded episodes"
+        remedy = "only recorded episodes are replaced" if overwrite else "or replace what was recorded: --overwrite"
         raise FileExistsError(
-            f"{out_dir} holds {len(kept)} JSON file(s) already, such as {kept[0].name}; choose another folder ({remedy})"
+            f"{out_dir} holds {len(kept)} JSON file(s) already, such as {kept[0].name}; choose another folder, {remedy}"
         )
     return present

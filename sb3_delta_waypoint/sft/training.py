@@ -21,7 +21,9 @@ from sb3_delta_waypoint.sft.plot import plot_history
 MIN_EPISODES_TO_SPLIT = 5
 """With fewer episodes single frames are held out: a whole one would be too much of the data."""
 N_EVALUATIONS = 40
-"""Evaluations on the held-out data over a training run."""
+"""Evaluations on the held-out data over a training run, more where they would lie further apart than ``MAX_INTERVAL``."""
+MAX_INTERVAL = 500
+"""Gradient steps between evaluations at most."""
 TIE = 1.05
 """ADEs within this ratio of the lowest count as equal, and the latest of them wins: a few held-out drives cannot tell such
 planners apart, and of two that look equal the one that was trained for longer drives better."""
@@ -60,8 +62,8 @@ class SFTResult:
     :param model: the planner with the weights of the best evaluation, in evaluation mode
     :param history: one row per evaluation: ``step``, ``train_loss`` and ``validation_loss``, ``validation_ade`` and
         ``validation_fde`` in metres, ``learning_rate``
-    :param metrics: of the model on the held-out frames: ``step`` it was reached at, ``validation_loss``, ``validation_ade``,
-        ``validation_fde`` and ``displacement`` (H,) by horizon step, metres
+    :param metrics: of the model on the held-out frames: ``step`` of its evaluation (0: none yet), ``validation_loss``,
+        ``validation_ade``, ``validation_fde`` and ``displacement`` (H,) by horizon step, metres
     :param config: ``model``, ``training`` and ``data``: its architecture, the settings, how much data and what was held out
     :param interrupted: whether Ctrl-C cut the training short
     """
@@ -135,13 +137,13 @@ def train_sft(
     interrupted = False
     with _progress_bar(disable=not progress) as bar:
         task = bar.add_task("Training the planner", total=num_steps, note="")
-        best_step, best_weights = 0.0, model.state_dict()
+        best_step, best_weights = 0, model.state_dict()
         try:
             for row in _fit(model, train, held_out, settings):
                 history.append(row)
                 lowest = min(row["validation_ade"] for row in history)
                 if row["validation_ade"] <= TIE * lowest:
-                    best_step, best_weights = row["step"], copy.deepcopy(model.state_dict())
+                    best_step, best_weights = int(row["step"]), copy.deepcopy(model.state_dict())
                 bar.update(task, completed=row["step"], note=f"held-out ADE {row['validation_ade']:.3f} m")
         except KeyboardInterrupt:
             interrupted = True
@@ -207,15 +209,13 @@ def _split(
     return frames[~held_out], frames[held_out], data
 
 
-def _fit(
-    model: SFTWaypointModel, train: Frames, held_out: Frames, settings: TrainingSettings
-) -> Iterator[dict[str, float]]:
+def _fit(model: SFTWaypointModel, train: Frames, held_out: Frames, settings: TrainingSettings) -> Iterator[dict[str, float]]:
     """Take the gradient steps; yield a row of the history at each evaluation."""
     device = train.state.device
     generator = torch.Generator(device).manual_seed(settings.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.num_steps)
-    evaluate_every = max(settings.num_steps // N_EVALUATIONS, 1)
+    evaluate_every = min(max(settings.num_steps // N_EVALUATIONS, 1), MAX_INTERVAL)
     losses: list[torch.Tensor] = []
     for step in range(1, settings.num_steps + 1):
         learning_rate = float(schedule.get_last_lr()[0])
