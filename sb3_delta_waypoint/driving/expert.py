@@ -8,6 +8,7 @@ from numba import njit
 
 from sb3_delta_waypoint.driving.vehicle import clip
 
+
 class ExpertParameters(NamedTuple):
     """How the expert drives."""
 

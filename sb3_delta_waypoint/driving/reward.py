@@ -21,6 +21,6 @@ class RewardWeights:
     goal: float = 5.0
     time: float = 0.05
     lateral_deviation: float = 0.05
-    imitation: float = 0.05
+    imitation: float = 0.15
     comfort: float = 0.0
     off_route: float = 5.0

@@ -31,7 +31,7 @@ from sb3_delta_waypoint.driving.routes import (
 )
 from sb3_delta_waypoint.driving.scenarios import scenario_seed, uniform
 from sb3_delta_waypoint.driving.tracker import track
-from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance, clip
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance, steady_steer, steady_yaw_rate
 
 CONTROL_DT = 0.1
 """Length of a control step [s]: a plan is tracked for this long, then made anew."""
@@ -152,7 +152,11 @@ def _begin(car: np.void, route: np.ndarray, totals: np.void, displacements: np.n
     car.x, car.y = begin.x - lateral * begin.sin, begin.y + lateral * begin.cos
     car.yaw = np.arctan2(begin.sin, begin.cos) + uniform(seed, 1, -world.start.heading, world.start.heading)
     car.speed = begin.speed * uniform(seed, 2, world.start.min_speed, 1.0)
-    car.steer, car.yaw_rate, car.acceleration = 0.0, 0.0, 0.0
+    # a route may start in a curve: the wheels are turned for it
+    after = route[2]
+    car.steer = steady_steer(world.vehicle, car.speed, 0.5 * (begin.cos * after.sin - begin.sin * after.cos))
+    car.yaw_rate = steady_yaw_rate(world.vehicle, car.speed, car.steer)
+    car.acceleration = 0.0
     car.n_points, car.route_length = n_points, n_points - 1.0
     # twice the time that the expert needs, and some seconds to get going
     car.max_steps = int((2.0 * seconds + 5.0) / CONTROL_DT)

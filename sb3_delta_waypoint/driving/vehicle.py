@@ -35,13 +35,42 @@ def clip(value: float, low: float, high: float) -> float:
 
 
 @njit(cache=True)
+def steady_yaw_rate(vehicle: VehicleParameters, speed: float, steer: float) -> float:
+    """
+    How fast the car turns: ``v tan(steer) / (L (1 + (v / v_ch)²))``, the steady-state yaw response of an understeering car
+    (Gillespie, Fundamentals of Vehicle Dynamics, 6), as far as its grip goes.
+
+    :param vehicle: what the car can do
+    :param speed: [m/s]
+    :param steer: steering angle [rad]
+    :return: yaw rate [rad/s]
+    """
+    response = 1.0 + (speed / vehicle.characteristic_speed) ** 2
+    grip = vehicle.max_lateral_acceleration / max(speed, 0.1)
+    return clip(speed * math.tan(steer) / (vehicle.wheelbase * response), -grip, grip)
+
+
+@njit(cache=True)
+def steady_steer(vehicle: VehicleParameters, speed: float, curvature: float) -> float:
+    """
+    The steering angle that holds a car on a curve, as far as it can be steered; the inverse of :func:`steady_yaw_rate`.
+
+    :param vehicle: what the car can do
+    :param speed: [m/s]
+    :param curvature: [1/m]
+    :return: steering angle [rad]
+    """
+    response = 1.0 + (speed / vehicle.characteristic_speed) ** 2
+    return clip(math.atan(curvature * vehicle.wheelbase * response), -vehicle.max_steer, vehicle.max_steer)
+
+
+@njit(cache=True)
 def advance(car: np.void, vehicle: VehicleParameters, steer: float, acceleration: float, dt: float) -> None:
     """
     Move a car on by one control step, in place.
 
-    Kinematic bicycle about the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2) with the steady-state yaw response
-    of an understeering car, ``v tan(steer) / (L (1 + (v / v_ch)²))`` (Gillespie, Fundamentals of Vehicle Dynamics, 6),
-    integrated with the values at the middle of the step.
+    Kinematic bicycle about the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2), integrated with the values at the
+    middle of the step.
 
     :param car: record of :data:`~.car.CAR`
     :param vehicle: what the car can do
@@ -54,10 +83,7 @@ def advance(car: np.void, vehicle: VehicleParameters, steer: float, acceleration
     new_speed = car.speed + clip(acceleration, -vehicle.max_braking, vehicle.max_acceleration) * dt
     new_speed = clip(new_speed, 0.0, vehicle.max_speed)
     middle_speed = 0.5 * (car.speed + new_speed)
-    response = 1.0 + (middle_speed / vehicle.characteristic_speed) ** 2
-    yaw_rate = middle_speed * math.tan(0.5 * (car.steer + new_steer)) / (vehicle.wheelbase * response)
-    grip = vehicle.max_lateral_acceleration / max(middle_speed, 0.1)
-    yaw_rate = clip(yaw_rate, -grip, grip)
+    yaw_rate = steady_yaw_rate(vehicle, middle_speed, 0.5 * (car.steer + new_steer))
     middle_yaw = car.yaw + 0.5 * yaw_rate * dt
     car.x += middle_speed * math.cos(middle_yaw) * dt
     car.y += middle_speed * math.sin(middle_yaw) * dt

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
+from sb3_delta_waypoint.driving.frames import Pose, to_world
+
 if TYPE_CHECKING:
     import pygame
 
@@ -66,7 +68,7 @@ class Scene(NamedTuple):
     """float64 ``(N, 2)``, metres, world frame; it has some length."""
     off_route_distance: float
     """Half width of the corridor [m]."""
-    pose: tuple[float, float, float]
+    pose: Pose
     """x [m], y [m] and yaw [rad] of the rear axle."""
     steer: float
     """Angle of the front wheels [rad], to the left."""
@@ -318,19 +320,6 @@ def _rounded_box(rear: float, front: float, half_width: float, radius: float) ->
     rear_left = (front_left * (-1, 1) + (front + rear, 0))[::-1]
     left = np.concatenate([front_left, rear_left])
     return np.concatenate([left, left[::-1] * (1, -1)])
-
-
-def to_world(points: np.ndarray, pose: tuple[float, float, float]) -> np.ndarray:
-    """
-    From the ego frame to the world frame.
-
-    :param points: ``(..., 2)``, metres, x forward, y left
-    :param pose: x [m], y [m] and yaw [rad] of the ego frame in the world
-    :return: ``(..., 2)``, metres
-    """
-    x, y, yaw = pose
-    cos, sin = np.cos(yaw), np.sin(yaw)
-    return np.asarray(points) @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
 
 
 def _pieces(line: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sb3_delta_waypoint.driving.episode import GOAL, OFF_ROUTE, TIMEOUT
+from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.rendering import Scene
 
@@ -25,7 +26,7 @@ def scene(simulation: Simulation, i: int, plans: dict[str, np.ndarray], trail: n
     return Scene(
         route=np.stack([route["x"], route["y"]], axis=1),
         off_route_distance=config.rules.off_route_distance,
-        pose=(float(car["x"]), float(car["y"]), float(car["yaw"])),
+        pose=pose(simulation, i),
         steer=float(car["steer"]),
         wheelbase=config.vehicle.wheelbase,
         trail=trail,
@@ -37,6 +38,12 @@ def scene(simulation: Simulation, i: int, plans: dict[str, np.ndarray], trail: n
             f"reward {totals['reward']:.2f}   {_OUTCOMES.get(outcome, '')}",
         ),
     )
+
+
+def pose(simulation: Simulation, i: int) -> Pose:
+    """Where a car is: x, y [m] and yaw [rad] in the world frame."""
+    car = simulation.cars[i]
+    return float(car["x"]), float(car["y"]), float(car["yaw"])
 
 
 def _road_lines(simulation: Simulation) -> np.ndarray | None:

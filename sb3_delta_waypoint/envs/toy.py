@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 import gymnasium as gym
 import numpy as np
 
+from sb3_delta_waypoint.driving.frames import to_ego, to_world
 from sb3_delta_waypoint.driving.simulation import CONTROL_DT, Observation, Simulation, succeeded, terminated, truncated
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.rendering import Renderer, Scene
-from sb3_delta_waypoint.envs.scenes import scene
+from sb3_delta_waypoint.envs.scenes import pose, scene
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 
 
@@ -38,7 +39,7 @@ class ToyWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self._seeded = False
         self._outcome = 0
         self._trail: list[tuple[float, float]] = []
-        self._plan: np.ndarray | None = None
+        self._shown: dict[str, np.ndarray] = {}  # plans to draw, in the world frame
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -59,7 +60,7 @@ class ToyWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         if scenario is not None and scenario < 0:
             raise ValueError(f"options['scenario']={scenario}: scenarios are numbered from 0")
         observation = self.simulation.reset(scenario)
-        self._outcome, self._plan, self.overlay = 0, None, {}
+        self._outcome, self._shown, self.overlay = 0, {}, {}
         self._trail = [(self._car["x"], self._car["y"])]
         if self.render_mode == "human":
             self.render()
@@ -74,6 +75,10 @@ class ToyWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             ``is_success``, ``scenario`` and ``episode_metrics``
         :raises ValueError: for another shape, or a value that is not finite
         """
+        if self.render_mode is not None:
+            # the picture after the step shows the plans where they were made
+            plans = {"expert": self.expert_plan(), **self.overlay, "final": action}
+            self._shown = {name: to_world(plan, pose(self.simulation, 0)) for name, plan in plans.items()}
         observation, reward, outcome = self.simulation.step(np.asarray(action)[None])
         self._outcome = int(outcome[0])
         info: dict[str, Any] = {}
@@ -83,7 +88,6 @@ class ToyWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             metrics = self.simulation.final_metrics[0].tolist()
             info["episode_metrics"] = dict(zip(self.simulation.metric_names, metrics, strict=True))
         self._trail.append((self._car["x"], self._car["y"]))
-        self._plan = np.asarray(action)
         if self.render_mode == "human":
             self.render()
         return _first(observation), float(reward[0]), bool(terminated(outcome)[0]), bool(truncated(outcome)[0]), info
@@ -113,10 +117,8 @@ class ToyWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return None
 
     def _scene(self) -> Scene:
-        plans = {**self.overlay, "expert": self.expert_plan()}
-        if self._plan is not None:
-            plans["final"] = self._plan
-        return scene(self.simulation, 0, plans, np.array(self._trail), self._outcome)
+        plans = {name: to_ego(plan, pose(self.simulation, 0)) for name, plan in self._shown.items()}
+        return scene(self.simulation, 0, plans or {"expert": self.expert_plan()}, np.array(self._trail), self._outcome)
 
     def close(self) -> None:
         """Close the window, if there is one."""

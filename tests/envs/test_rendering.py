@@ -7,6 +7,7 @@ import pygame
 import pytest
 from gymnasium.error import DependencyNotInstalled
 
+from sb3_delta_waypoint.driving.frames import to_world
 from sb3_delta_waypoint.envs.rendering import (
     ASPHALT,
     BODY,
@@ -21,7 +22,6 @@ from sb3_delta_waypoint.envs.rendering import (
     Renderer,
     Scene,
     View,
-    to_world,
 )
 
 NORTH = np.pi / 2

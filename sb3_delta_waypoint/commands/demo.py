@@ -1,0 +1,42 @@
+"""``sb3-delta-waypoint demo``: the main job in one go."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--out",
+    default="out/demo",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for everything that is written.",
+)
+@click.option("--demonstrations", default=5, show_default=True, type=click.IntRange(min=1), help="Episodes to clone from.")
+@click.option("--routes", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
+@click.option("--eval-routes", multiple=True, help="Evaluate on this map as well; can be repeated.")
+@click.option("--algo", default="ppo", show_default=True, help="Algorithm that refines, as 'train --algo' takes it.")
+@click.option("--timesteps", type=click.IntRange(min=1), help="Env steps of refinement.  [default: the algorithm's yaml]")
+@click.option("--episodes", default=1000, show_default=True, type=click.IntRange(min=1), help="Held-out scenarios.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of everything random.")
+def demo(
+    out: Path,
+    demonstrations: int,
+    routes: str | None,
+    eval_routes: tuple[str, ...],
+    algo: str,
+    timesteps: int | None,
+    episodes: int,
+    seed: int,
+) -> None:
+    """
+    Record demonstrations, clone a planner, refine it, compare the two on held-out scenarios.
+
+    \b
+    sb3-delta-waypoint demo --out out/demo
+    sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 --eval-routes Town02.xodr --out out/towns
+    """
+    from sb3_delta_waypoint.demo import DemoSettings, run_demo
+
+    run_demo(DemoSettings(out, demonstrations, routes, eval_routes, algo, timesteps, episodes, seed))

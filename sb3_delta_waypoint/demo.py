@@ -1,0 +1,116 @@
+"""The main job in one go: record demonstrations, clone a planner, refine it, compare the two on scenarios neither has seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import gymnasium as gym
+
+from sb3_delta_waypoint.episodes.reader import read_episodes
+from sb3_delta_waypoint.episodes.recorder import record_episodes
+from sb3_delta_waypoint.evaluation.compare import Comparison
+from sb3_delta_waypoint.evaluation.report import comparison_table, console
+from sb3_delta_waypoint.evaluation.rollout import Scenarios
+from sb3_delta_waypoint.evaluation.side_by_side import compare_on_scenarios
+from sb3_delta_waypoint.policies.inference import WaypointPolicy
+from sb3_delta_waypoint.sft.training import save_run, train_sft
+
+ENV_ID = "ToyWaypoint-v0"
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """
+    What the demo does.
+
+    :param out: folder for everything that it writes
+    :param demonstrations: how many episodes the expert drives
+    :param routes: where they and the training are driven: an OpenDRIVE map, or None for random smooth curvature
+    :param eval_routes: further maps to evaluate on, beside the one that was trained on
+    :param algo: algorithm that refines
+    :param timesteps: env steps of refinement; None for what the algorithm's yaml says
+    :param episodes: held-out scenarios of each evaluation
+    :param seed: of demonstrations, cloning and refinement
+    """
+
+    out: Path
+    demonstrations: int = 5
+    routes: str | None = None
+    eval_routes: Sequence[str] = ()
+    algo: str = "ppo"
+    timesteps: int | None = None
+    episodes: int = 1000
+    seed: int = 0
+
+
+def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
+    """
+    Run the main job. Writes ``episodes/``, ``sft/``, the run folder under ``logs/``, and the comparison's table and pictures:
+    those of the training routes in ``out`` itself, those of each further map in a folder named after it.
+
+    :param settings: what to do
+    :return: the comparison on each set of routes, ``"synthetic"`` or the map's name
+    :raises FileNotFoundError: if a map is missing
+    :raises KeyboardInterrupt: if it was interrupted; what is complete stays
+    """
+    out, env_kwargs = settings.out, _env_kwargs(settings.routes)
+    # every map is read before anything is written
+    places = {_name(routes): _env_kwargs(routes) for routes in (settings.routes, *settings.eval_routes)}
+    for kwargs in places.values():
+        gym.make(ENV_ID, **kwargs).close()
+
+    _say(1, f"the expert drives {settings.demonstrations} episodes")
+    env = gym.make(ENV_ID, **env_kwargs)
+    record_episodes(env, settings.demonstrations, out / "episodes", settings.seed, progress=True, overwrite=True)
+
+    _say(2, "cloning a planner from them")
+    episodes, _ = read_episodes(str(out / "episodes" / "*.json"))
+    result = train_sft(episodes, seed=settings.seed, progress=True)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    sft_path = save_run(result, out / "sft")
+
+    _say(3, f"refining it with {settings.algo.upper()}")
+    refined = WaypointPolicy(_refine(settings, sft_path, env_kwargs))
+
+    comparisons = {}
+    for name, kwargs in places.items():
+        _say(4, f"evaluating both on {settings.episodes} held-out scenarios, {name}")
+        folder = out if kwargs == env_kwargs else out / name
+        scenarios = Scenarios(settings.episodes, env_id=ENV_ID, env_kwargs=kwargs)
+        planner = WaypointPolicy(sft_path)
+        comparisons[name], files = compare_on_scenarios(planner, refined, scenarios, folder, progress=True)
+        show = console()
+        show.print(comparison_table(comparisons[name]))
+        show.print(comparisons[name]["verdict"], highlight=False)
+        for file in files:
+            click.echo(file)
+    return comparisons
+
+
+def _refine(settings: DemoSettings, sft_path: Path, env_kwargs: dict[str, Any]) -> Path:
+    """The refined model, trained by the front end as ``sb3-delta-waypoint train`` would."""
+    from sb3_delta_waypoint import zoo
+
+    arguments = ["--algo", settings.algo, "--env", ENV_ID, "--seed", str(settings.seed), "--progress"]
+    arguments += ["--log-folder", str(settings.out / "logs"), "--verbose", "0"]
+    if settings.timesteps is not None:
+        arguments += ["--n-timesteps", str(settings.timesteps)]
+    manager = zoo.train(arguments, policy_kwargs={"sft": str(sft_path)}, env_kwargs=env_kwargs)
+    if manager.interrupted:
+        raise KeyboardInterrupt(f"Stopped by Ctrl-C; the model so far is {manager.params_path}.zip")
+    return Path(manager.save_path) / "best_model.zip"
+
+
+def _env_kwargs(routes: str | None) -> dict[str, Any]:
+    return {} if routes is None else {"routes": routes}
+
+
+def _name(routes: str | None) -> str:
+    return "synthetic" if routes is None else Path(routes).stem
+
+
+def _say(number: int, what: str) -> None:
+    click.secho(f"\n{number}/4  {what}", bold=True)
