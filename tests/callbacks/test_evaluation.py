@@ -227,7 +227,7 @@ def test_normalised_observations_are_refused(which):
     else:
         eval_env = VecNormalize(eval_env)
     with pytest.raises(ValueError, match="norm_obs=False"):
-        make_model(venv).learn(16, callback=WaypointEvalCallback(eval_env, verbose=0))
+        make_model(venv).learn(16, callback=WaypointEvalCallback(eval_env, verbose=0, evaluate_at_start=False))
 
 
 def test_an_interrupt_while_saving_leaves_the_previous_best_whole(scripted, tmp_path, monkeypatch):
