@@ -33,16 +33,18 @@ def new_run_id(algorithm: str) -> str:
 
 
 class RunningMean:
-    """Mean, standard deviation and maximum of a stream of numbers (Welford's update)."""
+    """Mean, standard deviation and maximum of a stream of numbers (Welford, 1962); NaN of none."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean = 0.0
-        self.max = -math.inf
+        self.mean = self.max = math.nan
         self._squares = 0.0
 
     def add(self, value: float) -> None:
         self.count += 1
+        if self.count == 1:
+            self.mean = self.max = value
+            return
         deviation = value - self.mean
         self.mean += deviation / self.count
         self._squares += deviation * (value - self.mean)

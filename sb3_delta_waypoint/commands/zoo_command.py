@@ -16,9 +16,9 @@ def zoo_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     def show_help(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
         if not wanted:
             return
+        click.echo(ctx.get_help())
         from sb3_delta_waypoint import zoo
 
-        click.echo(ctx.get_help())
         click.echo(f"\nOptions of rl_zoo3 {name}, which can all be given:\n{zoo.script_options(name)}")
         ctx.exit()
 

@@ -87,8 +87,8 @@ def train(
         try:
             _run("train", [*defaults, *arguments])
         finally:
-            # nothing was trained: a folder without a model would be the latest run for enjoy
-            if managers and not Path(managers[0].params_path, "args.yml").exists():
+            # a run that was refused would be the latest for enjoy
+            if managers and not managers[0].has_started:
                 shutil.rmtree(managers[0].save_path, ignore_errors=True)
     return managers[0]
 

@@ -70,6 +70,11 @@ class WaypointExperimentManager(ExperimentManager):
         if keywords.get("config") is None:
             self.config = default_config(self.algo, self.env_name.gym_id) or self.config
 
+    @property
+    def has_started(self) -> bool:
+        """Whether training got as far as leaving something in the run folder."""
+        return Path(self.save_path, "config.json").exists() or (not self.is_waypoint_env and Path(self.params_path).exists())
+
     def read_hyperparameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
         with redirect_stdout(io.StringIO()):
             hyperparams, _ = super().read_hyperparameters()
