@@ -46,8 +46,12 @@ class Scenarios:
         :param policy: from a batch of observations to plans, (n, H, 2) metres
         :param progress: show a progress bar
         :return: see :func:`evaluate_scenarios`
+        :raises ValueError: if the env does not take its arguments, and as :func:`evaluate_scenarios` does
         """
-        venv = make_waypoint_vec_env(self.env_id, min(self.n, self.n_envs), **self.env_kwargs)
+        try:
+            venv = make_waypoint_vec_env(self.env_id, min(self.n, self.n_envs), **self.env_kwargs)
+        except TypeError as error:
+            raise ValueError(f"{self.env_id} cannot be made with {dict(self.env_kwargs)}: {error}") from error
         try:
             return evaluate_scenarios(policy, venv, self.n, self.seed, progress)
         finally:

@@ -112,6 +112,8 @@ def test_evaluate_wants_one_subject(models, tmp_path):
     assert result.exit_code == 1 and "nowhere.pt" in result.output
     result = invoke("evaluate", "--model", models / "model.pt", "--env-kwargs", "route_length")
     assert result.exit_code == 2 and "KEY:VALUE" in result.output
+    result = invoke("evaluate", "--model", models / "model.pt", "--env-kwargs", "colour:red")
+    assert result.exit_code == 1 and "'colour'" in result.output
 
 
 def test_compare_models(models, tmp_path):
