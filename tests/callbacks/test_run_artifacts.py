@@ -21,9 +21,10 @@ FILES = ("config.json", "metrics.json", "train_metrics.json")
 class Spy(BaseCallback):
     """Keeps every finished episode and every loss that went by, and reads the folder at every step."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, evaluation):
         super().__init__()
         self.folder = folder
+        self.evaluation = evaluation
         self.episodes = []
         self.losses = []
 
@@ -33,7 +34,8 @@ class Spy(BaseCallback):
     def _on_step(self):
         self.episodes += [info for info in self.locals["infos"] if "episode" in info]
         for name in FILES:
-            json.loads((self.folder / name).read_text())
+            load(self.folder, name)
+        assert len(load(self.folder, "metrics.json")["evaluations"]) == len(self.evaluation.evaluations)
         return True
 
 
@@ -54,7 +56,7 @@ def run(tmp_path_factory):
     evaluation = WaypointEvalCallback(
         make_waypoint_vec_env(n_envs=2, **ENV_KWARGS), n_eval_episodes=4, eval_freq=40, verbose=0
     )
-    spy = Spy(folder)
+    spy = Spy(folder, evaluation)
     artifacts = RunArtifactsCallback(folder, evaluation, config={"note": "a test"})
     make_model(batch_size=64, learning_rate=1e-3).learn(600, callback=[evaluation, KLPenaltyCallback(), artifacts, spy])
     return folder, spy, evaluation
