@@ -114,6 +114,10 @@ def test_the_writer_refuses_what_the_reader_would(tmp_path, circle):
     with pytest.raises(EpisodeError, match="bad.json: frame 3, expert.waypoints: holds nan"):
         write_episode(tmp_path / "bad.json", episode)
     episode = circle()
+    episode.t[5] = episode.t[4]
+    with pytest.raises(EpisodeError, match="bad.json: frame 5, t: is 0.4 after 0.4"):
+        write_episode(tmp_path / "bad.json", episode)
+    episode = circle()
     episode.state = episode.state[:-1]
     with pytest.raises(ValueError, match="observations.state has 11 frames, t has 12"):
         write_episode(tmp_path / "bad.json", episode)
@@ -121,10 +125,11 @@ def test_the_writer_refuses_what_the_reader_would(tmp_path, circle):
 
 
 def test_the_glob_goes_through_folders_in_order(tmp_path, circle):
-    for name in ("b/c/2", "1", "b/1"):
+    names = ["z", "b/c/2", "k", "1", "y", "b/1", "c/9", "a"]
+    for name in names:
         write_episode(tmp_path / f"{name}.json", circle(name=name))
     episodes, errors = read_episodes(f"{tmp_path}/**/*.json")
-    assert [episode.episode_id for episode in episodes] == ["1", "b/1", "b/c/2"]
+    assert [episode.episode_id for episode in episodes] == sorted(names)
     assert errors == []
 
 

@@ -134,6 +134,24 @@ def test_damaged_files(tmp_path, content):
         load_planner(tmp_path / "model.pt")
 
 
+class Harmful:
+    """What runs code when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_file_runs_no_code(tmp_path, planner):
+    path = save_planner(planner, tmp_path / "model.pt")
+    torch.save({**torch.load(path, weights_only=True), "extra": Harmful(tmp_path / "ran")}, path)
+    with pytest.raises(ValueError, match="model.pt is not a planner file, or is damaged"):
+        load_planner(path)
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("content", [{"weights": torch.zeros(1)}, [1, 2], nn.Linear(1, 1).state_dict()])
 def test_other_torch_files(tmp_path, content):
     torch.save(content, tmp_path / "model.pt")
@@ -145,6 +163,7 @@ def test_other_torch_files(tmp_path, content):
     ("change", "said"),
     [
         ({"class": "subprocess:run", "config": {"args": ["false"]}}, "'subprocess:run' is not a torch.nn.Module"),
+        ({"class": "subprocess:Popen", "config": {"args": ["false"]}}, "'subprocess:Popen' is not a torch.nn.Module"),
         ({"class": "sb3_delta_waypoint.sft.planner:Gone"}, "has no 'Gone'"),
         ({"config": {"horizon_steps": 6, "hidden_dims": [8]}}, "size mismatch"),
         ({"config": {"depth": 3}}, "'depth'"),

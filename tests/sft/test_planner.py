@@ -62,11 +62,11 @@ def test_a_number_that_never_varied_is_not_blown_up():
     model = SFTWaypointModel()
     data = observation(batch=20)
     data["state"][:, 1] = 0.0
-    model.fit_normalisation(data["state"], data["route"], torch.zeros(20, 20, 2))
+    model.fit_normalisation(data["state"], data["route"], torch.rand(20, 20, 2))
     before = model(data)[1]
     data["state"][:, 1] = 1e-3
     assert torch.isfinite(before).all()
-    assert (model(data)[1] - before).abs().max() < 0.05
+    assert (model(data)[1] - before).abs().max() < 0.01
 
 
 @pytest.mark.parametrize(

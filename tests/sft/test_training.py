@@ -82,6 +82,12 @@ def test_held_out_frames_are_not_trained_on(episodes):
     assert [row["train_loss"] for row in spoilt.history] == [row["train_loss"] for row in clean.history]
 
 
+def test_the_learning_rate_falls_along_a_cosine(result):
+    steps = np.array([row["step"] for row in result.history])
+    expected = 0.005 * (1 + np.cos(np.pi * (steps - 1) / 80))
+    np.testing.assert_allclose([row["learning_rate"] for row in result.history], expected, rtol=1e-6)
+
+
 def test_few_episodes_are_split_by_frame(episodes):
     data = train_sft(episodes[:2], **SHORT).config["data"]
     frames = len(episodes[0]) + len(episodes[1])
