@@ -97,7 +97,8 @@ def test_what_was_asked_for_was_trained(run, planner):
     config = load(run / "config.json")
     assert config["run_id"].startswith("ppo-delta-") and config["env_kwargs"] == {"route_length": 20}
     assert config["policy_kwargs"] == {"sft": str(planner), "delta_hidden_dim": 16, "max_delta": 1.5}
-    assert config["hyperparameters"]["n_epochs"] == 2 and config["hyperparameters"]["target_kl"] == 0.05
+    shipped = yaml.safe_load((HYPERPARAMS / "ppo.yml").read_text())["ToyWaypoint-v0"]
+    assert config["hyperparameters"]["n_epochs"] == 2 and config["hyperparameters"]["target_kl"] == shipped["target_kl"]
     saved = yaml.unsafe_load((run / "ToyWaypoint-v0" / "config.yml").read_text())
     assert saved["policy_kwargs"]["max_delta"] == 1.5 and saved["env_kwargs"] == {"route_length": 20}
     assert PPO.load(run / "ToyWaypoint-v0.zip").policy.delta_net[0].out_features == 16
