@@ -51,7 +51,8 @@ class KLPenaltyCallback(BaseCallback):
     def _on_step(self) -> bool:
         if self.kl_coef > 0.0:
             reference = self._policy.reference_distribution(self.locals["obs_tensor"])
-            log_ratio = self.locals["log_probs"] - reference.log_prob(th.as_tensor(self.locals["actions"], device=self.model.device))
+            actions = th.as_tensor(self.locals["actions"], device=self.model.device)
+            log_ratio = self.locals["log_probs"] - reference.log_prob(actions)
             # in place: the algorithm adds this very array to its buffer next
             self.locals["rewards"] -= self.kl_coef * log_ratio.cpu().numpy()
         return True

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.evaluation.rollout import Scenarios
-from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 
@@ -70,18 +69,12 @@ def chosen_scenarios(
 
     kwargs: dict[str, Any] = {
         "horizon_steps": policy.horizon_steps,
-        "plan_dt": _plan_dt(policy),
+        "plan_dt": policy.plan_dt,
         **dict(_key_and_value(text) for text in env_kwargs),
     }
     if routes is not None:
         kwargs["routes"] = routes
     return Scenarios(episodes, seed, n_envs, env_id, kwargs)
-
-
-def _plan_dt(policy: WaypointPolicy) -> float:
-    module = policy.module
-    planner = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
-    return float(getattr(planner, "plan_dt", 0.1))
 
 
 def _key_and_value(text: str) -> tuple[str, Any]:

@@ -1,6 +1,11 @@
 """The records that the kernels work on: one car, one point of its route, the running totals of its episode."""
 
+from typing import Any
+
 import numpy as np
+
+Record = Any
+"""One element of an array of records: its fields are attributes in a kernel, which NumPy's own type does not say."""
 
 CAR = np.dtype(
     [

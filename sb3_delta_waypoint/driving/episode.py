@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from sb3_delta_waypoint.driving.car import Record
+
 RUNNING, GOAL, OFF_ROUTE, TIMEOUT = 0, 1, 2, 3
 """How a step leaves the episode."""
 
@@ -47,7 +49,7 @@ class EpisodeRules(NamedTuple):
 
 
 @njit(cache=True)
-def score_plan(totals: np.void, plan: np.ndarray, expert: np.ndarray, displacements: np.ndarray) -> float:
+def score_plan(totals: Record, plan: np.ndarray, expert: np.ndarray, displacements: np.ndarray) -> float:
     """
     Add the displacement between a plan and the expert's plan from the same state to the totals.
 
@@ -71,8 +73,8 @@ def score_plan(totals: np.void, plan: np.ndarray, expert: np.ndarray, displaceme
 
 @njit(cache=True)
 def score_step(
-    car: np.void,
-    totals: np.void,
+    car: Record,
+    totals: Record,
     before: tuple[float, float],
     ade: float,
     weights: tuple[float, ...],
@@ -135,7 +137,7 @@ def score_step(
 
 @njit(cache=True)
 def write_metrics(
-    car: np.void, totals: np.void, displacements: np.ndarray, outcome: int, spacing: float, row: np.ndarray
+    car: Record, totals: Record, displacements: np.ndarray, outcome: int, spacing: float, row: np.ndarray
 ) -> None:
     """
     The metrics of a finished episode.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.vehicle import clip
 
 
@@ -27,9 +28,7 @@ class ExpertParameters(NamedTuple):
 
 
 @njit(cache=True)
-def expert_plan(
-    car: np.void, route: np.ndarray, expert: ExpertParameters, plan_dt: float, plan: np.ndarray
-) -> None:
+def expert_plan(car: Record, route: np.ndarray, expert: ExpertParameters, plan_dt: float, plan: np.ndarray) -> None:
     """
     Where the expert would drive from here.
 

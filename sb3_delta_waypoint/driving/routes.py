@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-from sb3_delta_waypoint.driving.car import ROUTE_POINT
+from sb3_delta_waypoint.driving.car import ROUTE_POINT, Record
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.driving.scenarios import hash64, uniform
@@ -27,14 +27,14 @@ MIN_ROUTE_SPEED = 1.0
 
 
 @njit(cache=True)
-def _knot(seed: int, knot: int) -> float:
+def _knot(seed: np.uint64, knot: int) -> float:
     """Curvature at a knot: mostly gentle, seldom sharp."""
     u = uniform(seed, 16 + knot, -1.0, 1.0)
     return MAX_CURVATURE * u * abs(u)
 
 
 @njit(cache=True)
-def draw_random_route(seed: int, route: np.ndarray, n_points: int) -> None:
+def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None:
     """
     A route of smooth random curvature from the origin along x: knots of uniform curvature, blended by smoothstep.
 
@@ -60,7 +60,7 @@ def draw_random_route(seed: int, route: np.ndarray, n_points: int) -> None:
 
 @njit(cache=True)
 def draw_network_route(
-    seed: int, network: RoadNetwork, starts: np.ndarray, reach: np.ndarray, whole: bool, route: np.ndarray, n_points: int
+    seed: np.uint64, network: RoadNetwork, starts: np.ndarray, reach: np.ndarray, whole: bool, route: np.ndarray, n_points: int
 ) -> int:
     """
     A drive through a road network, turning at random where the lane forks and never into a dead end.
@@ -153,7 +153,7 @@ def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: Exper
 
 
 @njit(cache=True)
-def project(car: np.void, route: np.ndarray) -> None:
+def project(car: Record, route: np.ndarray) -> None:
     """
     Find where the car is on its route, starting from where it was: writes ``index``, ``progress`` and ``lateral``.
 
@@ -183,7 +183,7 @@ def project(car: np.void, route: np.ndarray) -> None:
 
 
 @njit(cache=True)
-def observe(car: np.void, route: np.ndarray, state: np.ndarray, points: np.ndarray) -> None:
+def observe(car: Record, route: np.ndarray, state: np.ndarray, points: np.ndarray) -> None:
     """
     Write the observation of one car.
 

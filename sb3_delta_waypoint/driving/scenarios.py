@@ -10,7 +10,7 @@ _S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 
 
 @njit(cache=True)
-def hash64(seed: int, counter: int) -> int:
+def hash64(seed: np.uint64, counter: np.uint64) -> np.uint64:
     """
     The ``counter``-th output of the SplitMix64 generator that starts at ``seed`` (Steele, Lea and Flood, 2014).
 
@@ -25,7 +25,7 @@ def hash64(seed: int, counter: int) -> int:
 
 
 @njit(cache=True)
-def scenario_seed(base_seed: int, scenario: int) -> int:
+def scenario_seed(base_seed: int, scenario: int) -> np.uint64:
     """
     The seed of a scenario. Hashed twice, so that neighbouring base seeds do not share scenarios.
 
@@ -37,7 +37,7 @@ def scenario_seed(base_seed: int, scenario: int) -> int:
 
 
 @njit(cache=True)
-def uniform(seed: int, counter: int, low: float, high: float) -> float:
+def uniform(seed: np.uint64, counter: int, low: float, high: float) -> float:
     """
     A number in ``[low, high)`` that depends on seed and counter alone.
 
@@ -47,4 +47,4 @@ def uniform(seed: int, counter: int, low: float, high: float) -> float:
     :param high: upper end
     :return: float64 with 53 random bits
     """
-    return low + (high - low) * (np.float64(hash64(seed, np.uint64(counter)) >> _S11) * 2.0**-53)
+    return low + (high - low) * (np.float64(hash64(np.uint64(seed), np.uint64(counter)) >> _S11) * 2.0**-53)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from sb3_delta_waypoint.driving.car import CAR, TOTALS
+from sb3_delta_waypoint.driving.car import CAR, TOTALS, Record
 from sb3_delta_waypoint.driving.episode import (
     EPISODE_METRICS,
     GOAL,
@@ -138,7 +138,7 @@ class StepResult(NamedTuple):
 
 
 @njit(cache=True)
-def _begin(car: np.void, route: np.ndarray, totals: np.void, displacements: np.ndarray, world: World, scenario: int) -> None:
+def _begin(car: Record, route: np.ndarray, totals: Record, displacements: np.ndarray, world: World, scenario: int) -> None:
     """Put a car at the start of a scenario."""
     seed = scenario_seed(world.base_seed, scenario)
     n_points = route.shape[0]
@@ -172,7 +172,7 @@ def _begin(car: np.void, route: np.ndarray, totals: np.void, displacements: np.n
 
 
 @njit(cache=True)
-def _next_scenario(car: np.void, i: int, n: int, group_size: int) -> int:
+def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
     """The number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
     number = (car.episodes * n + i) // group_size
     car.episodes += 1
@@ -218,9 +218,7 @@ def _step(
         outcomes[i] = outcome
         if outcome != RUNNING:
             n_finished += 1
-            write_metrics(
-                car, totals[i], displacements[i], outcome, world.rules.waypoint_spacing, final_metrics[i]
-            )
+            write_metrics(car, totals[i], displacements[i], outcome, world.rules.waypoint_spacing, final_metrics[i])
             final_scenario[i] = car.scenario
             if autoreset:
                 observe(car, routes[i], final_state[i], final_points[i])

@@ -3,8 +3,9 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
 from numba import njit
+
+from sb3_delta_waypoint.driving.car import Record
 
 
 class VehicleParameters(NamedTuple):
@@ -65,7 +66,7 @@ def steady_steer(vehicle: VehicleParameters, speed: float, curvature: float) -> 
 
 
 @njit(cache=True)
-def advance(car: np.void, vehicle: VehicleParameters, steer: float, acceleration: float, dt: float) -> None:
+def advance(car: Record, vehicle: VehicleParameters, steer: float, acceleration: float, dt: float) -> None:
     """
     Move a car on by one control step, in place.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
@@ -89,10 +89,10 @@ def _recorded_drives(paths: tuple[str, ...], pattern: str) -> RoadNetwork:
 def _parameters(name: str, kind: type[Parameters], given: Mapping[str, float] | Parameters | None) -> Parameters:
     if given is None:
         return kind()
-    if isinstance(given, kind):
+    if not isinstance(given, Mapping):
         return given
     known = kind.__annotations__
-    unknown: list[Any] = [key for key in given if key not in known] if isinstance(given, Mapping) else [given]
+    unknown = [key for key in given if key not in known]
     if unknown:
         raise ValueError(f"{name}={given!r}: {unknown[0]!r} is unknown; accepted are {', '.join(known)}")
     return kind(**given)

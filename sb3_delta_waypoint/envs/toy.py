@@ -1,6 +1,6 @@
 """``ToyWaypoint-v0``: one car."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -24,14 +24,14 @@ class ToyWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["human", "rgb_array"], "render_fps": round(1 / CONTROL_DT)}
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": round(1 / CONTROL_DT)}
 
     def __init__(self, render_mode: str | None = None, **kwargs: Any):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode={render_mode!r}; accepted are {self.metadata['render_modes']} and None")
         self.render_mode = render_mode
         self.simulation = Simulation(1, driving_config(**kwargs), autoreset=False)
-        self.observation_space = observation_space()
+        self.observation_space = observation_space()  # type: ignore[assignment]
         self.action_space = action_space(self.simulation.config.horizon_steps)
         self.overlay: dict[str, np.ndarray] = {}
         """Plans to draw beside the one that is driven, float32 ``(H, 2)``, ego frame, such as ``{"sft": plan}``."""
@@ -100,7 +100,7 @@ class ToyWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """
         return self.simulation.expert_plans()[0]
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | None:
         """
         Draw road, route, plans, car and trail.
 

@@ -1,6 +1,6 @@
 """``ToyWaypoint-v0`` for many cars at once: what ``gym.make_vec`` makes."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -26,7 +26,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata = {
         "render_modes": ["rgb_array"],
         "render_fps": ToyWaypointEnv.metadata["render_fps"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
@@ -64,9 +64,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
             self._seeded = True
         return self.simulation.reset()._asdict(), {}
 
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """
         Track a plan in every env for one control step of 0.1 s.
 

@@ -54,8 +54,12 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     :raises ValueError: if the planner does not fit the env, or an option is out of range
     """
 
+    observation_space: spaces.Dict
+    action_space: spaces.Box
     features_extractor: FrozenPlannerExtractor
     optimizer: th.optim.Optimizer
+    reference_log_std: th.Tensor
+    _place: th.Tensor
 
     def __init__(
         self,
@@ -172,10 +176,11 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         if self._absent is not None:
             raise self._absent
         features = self.extract_features(obs)
+        assert isinstance(features, th.Tensor)  # the extractor is shared
         n_coordinates = 2 * self.action_space.shape[0]
         return PlannerFeatures(features[:, :n_coordinates].view(-1, *self.action_space.shape), features[:, n_coordinates:])
 
-    def get_distribution(self, obs: PyTorchObs | PlannerFeatures) -> PlanDistribution:  # type: ignore[override]
+    def get_distribution(self, obs: PyTorchObs | PlannerFeatures) -> PlanDistribution:
         """
         :param obs: batch of observations or of their features
         :return: the distribution over plans
@@ -211,7 +216,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         sft_waypoints = self.encode(obs).sft_waypoints
         return PlanDistribution(self.basis, sft_waypoints, th.zeros_like(sft_waypoints), self.reference_log_std)
 
-    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[th.Tensor, th.Tensor, th.Tensor]:  # type: ignore[override]
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """
         :param obs: batch of observations
         :param deterministic: the most likely plan instead of a sample
@@ -222,7 +227,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, self.value_net(features.inputs), distribution.log_prob(actions)
 
-    def evaluate_actions(  # type: ignore[override]
+    def evaluate_actions(
         self, obs: PyTorchObs | PlannerFeatures, actions: th.Tensor
     ) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """
@@ -234,7 +239,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         distribution = self.get_distribution(features)
         return self.value_net(features.inputs), distribution.log_prob(actions), distribution.entropy()
 
-    def predict_values(self, obs: PyTorchObs | PlannerFeatures) -> th.Tensor:  # type: ignore[override]
+    def predict_values(self, obs: PyTorchObs | PlannerFeatures) -> th.Tensor:
         """
         :param obs: batch of observations or of their features
         :return: values ``(B, 1)``

@@ -38,7 +38,7 @@ class ResidualBasis(nn.Module):
             raise ValueError(f"basis={kind!r}: accepted are 'smooth' and 'independent'")
         if min(scale) <= 0.0:
             raise ValueError(f"residual_scale={scale} m: both ends must be positive")
-        factor = np.eye(horizon_steps)
+        factor: np.ndarray = np.eye(horizon_steps)
         if kind == "smooth":
             rows = np.arange(horizon_steps)
             kernel = np.exp(-0.5 * ((rows[:, None] - rows[None]) / SMOOTH_LENGTH) ** 2)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch as th
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import preprocess_obs
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim, preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
@@ -29,6 +29,8 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     :raises ValueError: if the planner does not fit the env, or an input is unknown
     """
 
+    state_scale: th.Tensor
+
     def __init__(
         self,
         observation_space: spaces.Dict,
@@ -48,7 +50,7 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
                 f"the planner's waypoints have the shape {tuple(waypoints.shape)}; expected (batch, {horizon_steps}, 2)"
             )
         size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps}
-        size["observation"] = sum(observation_space[key].shape[0] * (2 if key == "route" else 1) for key in ("state", "route"))
+        size["observation"] = sum(get_flattened_obs_dim(observation_space[key]) for key in ("state", "route"))
         inputs_dim = sum(size[name] for name in head_inputs)
         super().__init__(observation_space, 2 * horizon_steps + inputs_dim)
         self.planner = frozen
@@ -120,4 +122,4 @@ def freeze(module: nn.Module) -> nn.Module:
 
 def _zeros(observation_space: spaces.Dict) -> dict[str, th.Tensor]:
     zeros = {key: th.zeros((1, *space.shape)) for key, space in observation_space.spaces.items() if space.shape is not None}
-    return preprocess_obs(zeros, observation_space)  # type: ignore[return-value, arg-type]
+    return preprocess_obs(zeros, observation_space)  # type: ignore[return-value]

@@ -33,18 +33,18 @@ class WaypointPolicy:
     :raises ValueError: if it holds something else
     """
 
-    def __init__(
-        self, checkpoint: str | Path | nn.Module | BaseAlgorithm | None = None, device: str | th.device = "auto"
-    ):
+    def __init__(self, checkpoint: str | Path | nn.Module | BaseAlgorithm | None = None, device: str | th.device = "auto"):
         self.device = get_device(device)
         found = checkpoint.policy if isinstance(checkpoint, BaseAlgorithm) else checkpoint
         if isinstance(found, str | Path) and str(found).endswith(".zip"):
             found = load_policy(found, self.device)
         module = found if isinstance(found, DeltaWaypointPolicy) else load_planner(found, self.device)
         self.module = module.to(self.device)
-        self.horizon_steps: int = (
-            module.action_space.shape[0] if isinstance(module, DeltaWaypointPolicy) else int(module.horizon_steps)  # type: ignore[index, arg-type]
-        )
+        planner: Any = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
+        self.horizon_steps: int = planner.horizon_steps
+        """Rows ``H`` of a plan."""
+        self.plan_dt: float = float(getattr(planner, "plan_dt", 0.1))
+        """Seconds between them."""
 
     @overload
     def __call__(self, observation: Mapping[str, Any]) -> Any: ...
@@ -83,7 +83,7 @@ class WaypointPolicy:
             self.module.train(training)
             return PlanParts(waypoints, waypoints, th.zeros_like(waypoints))
         # keys that the policy does not know are left out, as the planner does
-        spaces = self.module.observation_space.spaces  # type: ignore[attr-defined]
+        spaces = self.module.observation_space.spaces
         missing = [key for key in spaces if key not in observation]
         if missing:
             raise ValueError(f"the observation lacks {missing[0]!r}, which the policy reads; it has {sorted(observation)}")

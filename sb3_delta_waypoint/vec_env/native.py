@@ -71,7 +71,8 @@ class NativeVecEnv(VecEnv):
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """:return: a picture of each env"""
-        return self.env.render() or [None] * self.num_envs
+        pictures: Any = self.env.render()
+        return pictures or [None] * self.num_envs
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of the vector env, the same for each of the envs asked for."""
@@ -83,7 +84,9 @@ class NativeVecEnv(VecEnv):
             raise ValueError(f"{attr_name} is one attribute for all envs: set it without indices")
         setattr(self.env, attr_name, value)
 
-    def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any) -> list[Any]:
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
         """
         Call the plural of a method of the scalar env, once for all envs: ``env_method("expert_plan")`` calls
         ``expert_plans()`` of the vector env.

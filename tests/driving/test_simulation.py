@@ -159,8 +159,9 @@ def test_network_routes_turn_at_forks_and_never_meet_a_dead_end():
         return points, np.full(len(points), np.inf)
 
     # a stem that forks into a long branch, a second long branch and a dead end of 5 m
-    segments = [line((0, 0), (1, 0), 40), line((40, 0), (0.6, 0.8), 100), line((40, 0), (0.6, -0.8), 100), line((40, 0), (1, 0), 5)]
-    network = from_segments(segments, [(1, 2, 3), (), (), ()])
+    stem, dead_end = line((0, 0), (1, 0), 40), line((40, 0), (1, 0), 5)
+    left, right = line((40, 0), (0.6, 0.8), 100), line((40, 0), (0.6, -0.8), 100)
+    network = from_segments([stem, left, right, dead_end], [(1, 2, 3), (), (), ()])
     simulation = Simulation(400, DrivingConfig(network, route_length=60.0))
     simulation.reset()
     assert (simulation.cars["n_points"] == 61).all()
@@ -203,7 +204,7 @@ def test_off_route_and_timeout_end_episodes():
     metrics = drive(simulation, ahead)
     assert metrics["off_route"] == 1.0 and metrics["timeout"] == 0.0 and metrics["success"] == 0.0
     assert 0.0 < metrics["route_completion"] < 0.5
-    assert metrics["reward_off_route"] == -5.0 and metrics["lateral_deviation_max"] > 2.0
+    assert metrics["reward_off_route"] == -10.0 and metrics["lateral_deviation_max"] > 2.0
 
     stand = np.zeros((1, 20, 2), np.float32)
     metrics = drive(simulation, lambda _: stand)

@@ -1,0 +1,90 @@
+"""The distribution over plans against definitions computed independently in float64."""
+
+import math
+
+import numpy as np
+import pytest
+import torch as th
+from stable_baselines3.common.distributions import kl_divergence
+
+from sb3_delta_waypoint.policies.distribution import PlanDistribution, ResidualBasis
+
+H = 20
+
+
+def make(kind: str = "smooth", batch: int = 3, seed: int = 0) -> PlanDistribution:
+    generator = th.Generator().manual_seed(seed)
+    sft = 5.0 * th.randn((batch, H, 2), generator=generator)
+    delta = 0.3 * th.randn((batch, 1, 2), generator=generator).expand(-1, H, -1)
+    log_std = 0.2 * th.randn(2 * H, generator=generator) - 1.2
+    return PlanDistribution(ResidualBasis(H, kind), sft, delta, log_std)
+
+
+def covariance(distribution: PlanDistribution) -> np.ndarray:
+    basis = distribution.basis.matrix.double().numpy()
+    std = distribution.distribution.stddev[0].double().numpy()
+    return basis @ np.diag(std**2) @ basis.T
+
+
+@pytest.mark.parametrize("kind", ["smooth", "independent"])
+def test_log_prob_and_entropy_are_those_of_the_gaussian_in_metres(kind):
+    distribution = make(kind)
+    plans = distribution.sample()
+    mean = (distribution.sft_waypoints + distribution.delta).double().flatten(1).numpy()
+    cov = covariance(distribution)
+    sign, log_det = np.linalg.slogdet(cov)
+    assert sign > 0
+    residual = plans.double().flatten(1).numpy() - mean
+    expected = -0.5 * (
+        np.einsum("bi,ij,bj->b", residual, np.linalg.inv(cov), residual) + log_det + 2 * H * math.log(2 * math.pi)
+    )
+    np.testing.assert_allclose(distribution.log_prob(plans).numpy(), expected, rtol=2e-4)
+    np.testing.assert_allclose(distribution.log_prob(plans.flatten(1)).numpy(), expected, rtol=2e-4)
+    entropy = 0.5 * (log_det + 2 * H * (1 + math.log(2 * math.pi)))
+    np.testing.assert_allclose(distribution.entropy().numpy(), entropy, rtol=1e-5)
+
+
+def test_smooth_samples_are_smooth_and_grow_with_the_horizon():
+    def residuals(kind):
+        basis = ResidualBasis(H, kind)
+        zeros = th.zeros((4000, H, 2))
+        th.manual_seed(0)
+        return PlanDistribution(basis, zeros, zeros, th.zeros(2 * H)).sample()
+
+    smooth, independent = residuals("smooth"), residuals("independent")
+    for samples in (smooth, independent):
+        std = samples.std(dim=0)
+        np.testing.assert_allclose(std[[0, -1]].numpy(), [[0.2, 0.2], [2.1, 2.1]], rtol=0.1)
+    assert smooth.diff(n=2, dim=1).std() < 0.25 * independent.diff(n=2, dim=1).std()
+
+
+def test_kl_is_that_of_the_gaussians_and_what_sb3_computes():
+    distribution, reference_log_std = make(), th.full((2 * H,), -1.0)
+    zeros = th.zeros_like(distribution.delta)
+    reference = PlanDistribution(distribution.basis, distribution.sft_waypoints, zeros, reference_log_std)
+    closed_form = distribution.kl_to(reference_log_std)
+    np.testing.assert_allclose(closed_form, kl_divergence(distribution, reference), rtol=1e-5)
+    p, q = covariance(distribution), covariance(reference)
+    shift = distribution.delta.double().flatten(1).numpy()
+    inverse = np.linalg.inv(q)
+    expected = 0.5 * (
+        np.trace(inverse @ p)
+        - 2 * H
+        + np.einsum("bi,ij,bj->b", shift, inverse, shift)
+        + np.linalg.slogdet(q)[1]
+        - np.linalg.slogdet(p)[1]
+    )
+    np.testing.assert_allclose(closed_form.numpy(), expected, rtol=1e-3)
+    assert kl_divergence(distribution, reference).shape == (3,), "TRPO averages over plans, not over coordinates"
+
+
+def test_kl_of_the_start_to_itself_is_zero():
+    distribution = make()
+    same = PlanDistribution(distribution.basis, distribution.sft_waypoints, 0.0 * distribution.delta, th.full((2 * H,), -1.0))
+    assert same.kl_to(th.full((2 * H,), -1.0)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(("kind", "scale", "named"), [("wavy", (0.2, 2.1), "wavy"), ("smooth", (0.0, 2.1), "positive")])
+def test_bad_bases_are_refused(kind, scale, named):
+    with pytest.raises(ValueError, match=named):
+        ResidualBasis(H, kind, scale)

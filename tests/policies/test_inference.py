@@ -1,0 +1,77 @@
+"""waypoints = policy(observation)"""
+
+import numpy as np
+import pytest
+import torch as th
+from stable_baselines3 import PPO
+
+from sb3_delta_waypoint import WaypointPolicy
+from tests.policies.conftest import observations
+
+
+def as_numpy(observation):
+    return {key: value.numpy() for key, value in observation.items()}
+
+
+def test_planner_file_numpy_and_torch_single_and_batched(planner, sft_path):
+    policy = WaypointPolicy(sft_path, device="cpu")
+    batch = observations(4)
+    with th.no_grad():
+        expected = planner(batch)[1]
+    waypoints = policy(batch)
+    assert isinstance(waypoints, th.Tensor) and (waypoints == expected).all()
+    waypoints = policy(as_numpy(batch))
+    assert isinstance(waypoints, np.ndarray) and waypoints.shape == (4, 20, 2) and (waypoints == expected.numpy()).all()
+    single = policy(as_numpy({key: value[2] for key, value in batch.items()}))
+    assert single.shape == (20, 2)
+    np.testing.assert_allclose(single, expected[2].numpy(), rtol=1e-5, atol=1e-5)
+    assert policy.horizon_steps == 20
+
+
+def test_refined_model_file_model_and_policy_agree_and_give_their_parts(make_model, planner, tmp_path):
+    model = make_model()
+    model.learn(256)
+    model.save(tmp_path / "refined.zip")
+    batch = observations(4)
+    with th.no_grad():
+        sft = planner(batch)[1].numpy()
+    expected = model.predict(as_numpy(batch), deterministic=True)[0]
+    for checkpoint in (tmp_path / "refined.zip", model, model.policy):
+        parts = WaypointPolicy(checkpoint)(as_numpy(batch), parts=True)
+        assert (parts.waypoints == expected).all() and (parts.sft_waypoints == sft).all()
+        assert (parts.waypoints == parts.sft_waypoints + parts.delta).all() and np.abs(parts.delta).max() > 0.0
+
+
+def test_keys_that_nobody_reads_are_left_out(make_model):
+    batch = {**as_numpy(observations(2)), "front": np.zeros((2, 3, 8, 8), np.uint8)}
+    assert WaypointPolicy(make_model())(batch).shape == (2, 20, 2)
+
+
+def test_missing_keys_are_named(make_model):
+    policy = WaypointPolicy(make_model())
+    with pytest.raises(ValueError, match="'route'"):
+        policy({"state": np.zeros(4, np.float32)})
+    with pytest.raises(ValueError, match="'state'"):
+        policy({"route": np.zeros((10, 2), np.float32)})
+
+
+def test_files_that_are_something_else_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.zip"):
+        WaypointPolicy("nowhere.zip")
+    (tmp_path / "text.zip").write_text("not a model")
+    with pytest.raises(ValueError, match=r"text\.zip"):
+        WaypointPolicy(tmp_path / "text.zip")
+    PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8).save(tmp_path / "cartpole.zip")
+    with pytest.raises(ValueError, match="not a DeltaWaypointPolicy"):
+        WaypointPolicy(tmp_path / "cartpole.zip")
+
+
+def test_the_planner_of_the_package_drives():
+    import gymnasium as gym
+
+    policy = WaypointPolicy()
+    env = gym.make("ToyWaypoint-v0")
+    observation, _ = env.reset(seed=0)
+    for _ in range(30):
+        observation, _, terminated, _, _ = env.step(policy(observation))
+    assert not terminated
