@@ -34,6 +34,10 @@ print(json.dumps([name for name in heavy if name not in before and sys.modules.g
     assert loaded == []
 
 
+def test_registering_the_envs_does_not_load_torch() -> None:
+    assert run("import json, sys, sb3_delta_waypoint; print(json.dumps('torch' in sys.modules))") is False
+
+
 def test_the_public_names() -> None:
     names = run("import json, sb3_delta_waypoint; print(json.dumps(sb3_delta_waypoint.__all__))")
     expected = {"DeltaWaypointPolicy", "SFTWaypointModel", "WaypointEvalCallback", "WaypointPolicy", "make_waypoint_vec_env"}
@@ -48,8 +52,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import gymnasium as gym, sb3_delta_waypoint
     first = gym.spec("ToyWaypoint-v0")
-    import importlib, sb3_delta_waypoint.envs
-    importlib.reload(sb3_delta_waypoint.envs)
+    import importlib
     importlib.reload(sb3_delta_waypoint)
 messages = [str(warning.message) for warning in caught if "Waypoint" in str(warning.message)]
 entries = sum(name.startswith("ToyWaypoint") for name in gym.registry)

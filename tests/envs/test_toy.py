@@ -12,6 +12,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import sb3_delta_waypoint
 from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.envs import ToyWaypointEnv
 from sb3_delta_waypoint.episodes.recorder import record_episodes
 
 
@@ -135,7 +136,7 @@ def test_a_bad_plan_in_a_vector_env_names_the_env_and_moves_none():
 )
 def test_bad_arguments_are_refused(kwargs, error, named):
     with pytest.raises(error, match=named):
-        sb3_delta_waypoint.envs.ToyWaypointEnv(**kwargs)
+        ToyWaypointEnv(**kwargs)
 
 
 def test_a_list_of_seeds_is_refused_with_the_reason():
