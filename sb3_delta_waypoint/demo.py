@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import gymnasium as gym
+import torch
 
 from sb3_delta_waypoint.episodes.reader import read_episodes
 from sb3_delta_waypoint.episodes.recorder import record_episodes
@@ -18,6 +19,8 @@ from sb3_delta_waypoint.policies.inference import WaypointPolicy
 from sb3_delta_waypoint.sft.training import save_run, train_sft
 
 ENV_ID = "ToyWaypoint-v0"
+EVAL_FREQ = 50_000
+"""Env steps between the evaluations that select the model."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class DemoSettings:
     :param eval_routes: further maps to evaluate on, beside the one that was trained on
     :param algo: algorithm that refines
     :param timesteps: env steps of refinement; None for what the algorithm's yaml says
-    :param episodes: held-out scenarios of each evaluation
+    :param episodes: scenarios of each evaluation, those that select the model and those that are held out
     :param seed: of demonstrations, cloning and refinement
     """
 
@@ -55,6 +58,8 @@ def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
     :raises FileNotFoundError: if a map is missing
     :raises KeyboardInterrupt: if it was interrupted; what is complete stays
     """
+    # networks this small gain nothing from a second thread
+    torch.set_num_threads(1)
     out, env_kwargs = settings.out, _env_kwargs(settings.routes)
     # every map is read before anything is written
     places = {_name(routes): _env_kwargs(routes) for routes in (settings.routes, *settings.eval_routes)}
@@ -96,6 +101,7 @@ def _refine(settings: DemoSettings, sft_path: Path, env_kwargs: dict[str, Any]) 
 
     arguments = ["--algo", settings.algo, "--env", ENV_ID, "--seed", str(settings.seed), "--progress"]
     arguments += ["--log-folder", str(settings.out / "logs"), "--verbose", "0"]
+    arguments += ["--eval-freq", str(EVAL_FREQ), "--eval-episodes", str(settings.episodes), "--n-eval-envs", "256"]
     if settings.timesteps is not None:
         arguments += ["--n-timesteps", str(settings.timesteps)]
     manager = zoo.train(arguments, policy_kwargs={"sft": str(sft_path)}, env_kwargs=env_kwargs)

@@ -17,10 +17,10 @@ class RewardWeights:
     :param off_route: penalty for leaving the route, which ends the episode
     """
 
-    progress: float = 0.2
+    progress: float = 0.1
     goal: float = 10.0
-    time: float = 0.05
-    lateral_deviation: float = 0.05
-    imitation: float = 0.15
+    time: float = 0.01
+    lateral_deviation: float = 0.5
+    imitation: float = 0.5
     comfort: float = 0.0
-    off_route: float = 10.0
+    off_route: float = 20.0

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch as th
 from gymnasium import spaces
 from stable_baselines3.common.distributions import Distribution
@@ -14,6 +15,15 @@ from torch import nn
 from sb3_delta_waypoint.policies.distribution import INITIAL_LOG_STD, PlanDistribution, ResidualBasis
 from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtractor
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
+
+OWN_ERRORS = 4.0
+"""The residual scale at the last waypoint is so many times the planner's own error there."""
+NEAR_SHARE = 0.1
+"""The residual scale at the first waypoint, as a share of that at the last."""
+MIN_RESIDUAL_SCALE = 0.1
+"""The residual scale at the last waypoint is at least this [m]."""
+DEFAULT_RESIDUAL_SCALE = 2.0
+"""The residual scale at the last waypoint [m], for planners that do not know their errors."""
 
 
 class PlannerFeatures(NamedTuple):
@@ -40,9 +50,12 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     :param delta_hidden_dim: width of the residual head's two hidden layers
     :param value_hidden_dim: width of the value head's two hidden layers
     :param max_delta: bound of each coordinate of the deterministic residual [m]; None for no bound
-    :param head_inputs: what the heads see, some of ``"latent"``, ``"observation"`` (state and route), ``"sft_waypoints"``
+    :param head_inputs: what the heads see, some of ``"latent"``, ``"observation"`` (state and route), ``"sft_waypoints"`` and
+        ``"route_offset"`` (how far these lie beside the route)
     :param basis: ``"smooth"`` or ``"independent"`` exploration along the horizon, see :class:`~.distribution.ResidualBasis`
-    :param residual_scale: size of a residual of one standard unit at the first and the last waypoint [m]
+    :param residual_scale: size of a residual of one standard unit: at the first and the last waypoint [m], linear between;
+        or ``"planner"`` for four times the planner's own error on held-out data (its ``residual_std``) at the last waypoint
+        and a tenth of that at the first
     :param log_std_init: initial log standard deviation, in units of the residual scale
     :param state_dependent_std: predict the standard deviation from the features (the uncertainty head) rather than learn
         one for all states
@@ -72,7 +85,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         max_delta: float | None = 2.0,
         head_inputs: Sequence[str] = HEAD_INPUTS,
         basis: str = "smooth",
-        residual_scale: tuple[float, float] = (0.2, 2.1),
+        residual_scale: tuple[float, float] | str = "planner",
         log_std_init: float = INITIAL_LOG_STD,
         state_dependent_std: bool = False,
         delta_lr_scale: float = 1.0,
@@ -94,7 +107,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             "max_delta": max_delta,
             "head_inputs": tuple(head_inputs),
             "basis": basis,
-            "residual_scale": tuple(residual_scale),
+            "residual_scale": residual_scale if isinstance(residual_scale, str) else tuple(residual_scale),
             "log_std_init": log_std_init,
             "state_dependent_std": state_dependent_std,
             "delta_lr_scale": delta_lr_scale,
@@ -138,7 +151,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     def _build_heads(self) -> None:
         options, horizon_steps = self._options, self.action_space.shape[0]
         inputs_dim, n_coordinates = self.features_extractor.inputs_dim, 2 * horizon_steps
-        self.basis = ResidualBasis(horizon_steps, options["basis"], options["residual_scale"])
+        self.basis = ResidualBasis(self._residual_scale(), options["basis"])
         self.delta_net = _mlp(inputs_dim, options["delta_hidden_dim"], n_coordinates)
         self.value_net = _mlp(inputs_dim, options["value_hidden_dim"], 1)  # type: ignore[assignment]
         _zero(self.delta_net[-1])
@@ -150,6 +163,19 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             _zero(self.log_std_net[-1])
         self.to(self._place.device)
         self._build_optimizer()
+
+    def _residual_scale(self) -> np.ndarray:
+        """``(H, 2)``, metres."""
+        ends = self._options["residual_scale"]
+        if ends == "planner":
+            own_error = getattr(self.features_extractor.planner, "residual_std", None)
+            far = DEFAULT_RESIDUAL_SCALE
+            if own_error is not None:
+                far = max(OWN_ERRORS * own_error[-1].square().mean().sqrt().item(), MIN_RESIDUAL_SCALE)
+            ends = (NEAR_SHARE * far, far)
+        if isinstance(ends, str):
+            raise ValueError(f"residual_scale={ends!r}: accepted are 'planner' and two sizes in metres")
+        return np.repeat(np.linspace(ends[0], ends[1], self.action_space.shape[0])[:, None], 2, axis=1)
 
     def _build_optimizer(self) -> None:
         values = list(self.value_net.parameters())

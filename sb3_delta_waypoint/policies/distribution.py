@@ -21,34 +21,33 @@ class ResidualBasis(nn.Module):
 
     ``B = diag(scale) L`` with ``L`` the Cholesky factor of a squared-exponential kernel along the horizon (Rasmussen and
     Williams, Gaussian Processes for Machine Learning, 4.2) for ``kind="smooth"``, the identity for ``"independent"``.
-    The scale grows with the horizon, as a planner's errors do.
 
-    :param horizon_steps: rows ``H``
+    :param scale: ``(H, 2)``, size of a residual of one standard unit in each coordinate of each row [m]
     :param kind: ``"smooth"`` or ``"independent"``
-    :param scale: residual scale at the first and at the last row [m], linear between
     :raises ValueError: for another kind or a scale that is not positive
     """
 
     matrix: th.Tensor
     inverse: th.Tensor
+    log_det: th.Tensor
 
-    def __init__(self, horizon_steps: int, kind: str = "smooth", scale: tuple[float, float] = (0.2, 2.1)):
+    def __init__(self, scale: np.ndarray, kind: str = "smooth"):
         super().__init__()
         if kind not in ("smooth", "independent"):
             raise ValueError(f"basis={kind!r}: accepted are 'smooth' and 'independent'")
-        if min(scale) <= 0.0:
-            raise ValueError(f"residual_scale={scale} m: both ends must be positive")
+        if scale.min() <= 0.0:
+            raise ValueError(f"a residual scale of {scale.min()} m; it must be positive in every coordinate")
+        horizon_steps = len(scale)
         factor: np.ndarray = np.eye(horizon_steps)
         if kind == "smooth":
             rows = np.arange(horizon_steps)
             kernel = np.exp(-0.5 * ((rows[:, None] - rows[None]) / SMOOTH_LENGTH) ** 2)
             factor = np.linalg.cholesky(kernel + JITTER * np.eye(horizon_steps))
-        along = np.linspace(*scale, horizon_steps)[:, None] * factor
-        matrix = np.kron(along, np.eye(2))  # x and y alternate in a flattened plan
-        self.log_det = float(np.log(np.diag(matrix)).sum())
-        # not saved: the constructor's arguments determine them
-        self.register_buffer("matrix", th.tensor(matrix, dtype=th.float32), persistent=False)
-        self.register_buffer("inverse", th.tensor(np.linalg.inv(matrix), dtype=th.float32), persistent=False)
+        # x and y alternate in a flattened plan
+        matrix = scale.reshape(-1, 1) * np.kron(factor, np.eye(2))
+        self.register_buffer("log_det", th.tensor(np.log(np.diag(matrix)).sum(), dtype=th.float32))
+        self.register_buffer("matrix", th.tensor(matrix, dtype=th.float32))
+        self.register_buffer("inverse", th.tensor(np.linalg.inv(matrix), dtype=th.float32))
 
     def to_metres(self, coordinates: th.Tensor) -> th.Tensor:
         """``(B, 2 H)`` coordinates to ``(B, 2 H)`` metres."""

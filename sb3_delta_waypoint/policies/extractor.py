@@ -10,8 +10,11 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
 
-HEAD_INPUTS = ("latent", "observation", "sft_waypoints")
-"""What the heads can be given: the planner's latent, the state and route, the planner's waypoints."""
+HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
+"""
+What the heads can be given: the planner's latent, the state and route, the planner's waypoints, and how far these lie beside
+the route (:func:`route_offset`).
+"""
 _METRES = 20.0
 _STATE_SCALE = (10.0, 0.5, 1.0, 3.0)
 
@@ -49,7 +52,7 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
             raise ValueError(
                 f"the planner's waypoints have the shape {tuple(waypoints.shape)}; expected (batch, {horizon_steps}, 2)"
             )
-        size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps}
+        size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 2 * horizon_steps}
         size["observation"] = sum(get_flattened_obs_dim(observation_space[key]) for key in ("state", "route"))
         inputs_dim = sum(size[name] for name in head_inputs)
         super().__init__(observation_space, 2 * horizon_steps + inputs_dim)
@@ -77,10 +80,33 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
                     parts.append(F.layer_norm(latent, latent.shape[1:]))
                 elif name == "sft_waypoints":
                     parts.append(waypoints.flatten(1) / _METRES)
+                elif name == "route_offset":
+                    parts.append(route_offset(waypoints, observations["route"]).flatten(1))
                 else:
                     parts.append(observations["state"] / self.state_scale)
                     parts.append(observations["route"].flatten(1) / _METRES)
             return th.cat(parts, dim=1)
+
+
+def route_offset(waypoints: th.Tensor, route: th.Tensor) -> th.Tensor:
+    """
+    From each waypoint of a plan to the place as far along the route: nearly zero where the planner follows the route, metres
+    where it has lost it.
+
+    :param waypoints: ``(B, H, 2)``, metres, ego frame
+    :param route: ``(B, R, 2)``, the next route points, metres, ego frame; the last one may repeat
+    :return: ``(B, H, 2)``, metres, ego frame
+    """
+    steps = th.diff(route, dim=1, prepend=th.zeros_like(route[:, :1]))
+    lengths = steps.norm(dim=2)
+    reached = lengths.cumsum(dim=1)
+    travelled = th.diff(waypoints, dim=1, prepend=th.zeros_like(waypoints[:, :1])).norm(dim=2).cumsum(dim=1)
+    # beyond the end of the route its last piece goes straight on
+    last = (lengths > 1e-3).sum(dim=1, keepdim=True).clamp(min=1) - 1
+    piece = th.minimum(th.searchsorted(reached, travelled), last)
+    beyond = (travelled - reached.gather(1, piece)) / lengths.gather(1, piece).clamp(min=1e-3)
+    piece = piece[..., None].expand(-1, -1, 2)
+    return route.gather(1, piece) + beyond[..., None] * steps.gather(1, piece) - waypoints
 
 
 def check_planner_fits(planner: nn.Module, observation_space: spaces.Space, horizon_steps: int) -> None:

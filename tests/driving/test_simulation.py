@@ -204,7 +204,7 @@ def test_off_route_and_timeout_end_episodes():
     metrics = drive(simulation, ahead)
     assert metrics["off_route"] == 1.0 and metrics["timeout"] == 0.0 and metrics["success"] == 0.0
     assert 0.0 < metrics["route_completion"] < 0.5
-    assert metrics["reward_off_route"] == -10.0 and metrics["lateral_deviation_max"] > 2.0
+    assert metrics["reward_off_route"] == -simulation.config.reward.off_route and metrics["lateral_deviation_max"] > 2.0
 
     stand = np.zeros((1, 20, 2), np.float32)
     metrics = drive(simulation, lambda _: stand)

@@ -12,6 +12,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from torch import nn
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, SFTWaypointModel, make_waypoint_vec_env
+from sb3_delta_waypoint.policies.extractor import route_offset
 from sb3_delta_waypoint.sft.checkpoint import save_planner
 from tests.policies.conftest import ALGORITHMS, observations
 
@@ -130,10 +131,10 @@ def test_separate_learning_rates(make_model):
     assert {group["lr"] for group in model.policy.optimizer.param_groups} == {model.lr_schedule(1.0)}
 
 
-@pytest.mark.parametrize("inputs", [("latent",), ("observation",), ("sft_waypoints",), ("latent", "sft_waypoints")])
+@pytest.mark.parametrize("inputs", [("latent",), ("observation",), ("sft_waypoints",), ("latent", "route_offset")])
 def test_what_the_heads_see(inputs, make_model):
     model = make_model(policy_kwargs={"head_inputs": inputs, "delta_hidden_dim": 8})
-    widths = {"latent": 32, "observation": 24, "sft_waypoints": 40}
+    widths = {"latent": 32, "observation": 24, "sft_waypoints": 40, "route_offset": 40}
     assert model.policy.delta_net[0].in_features == sum(widths[name] for name in inputs)
     assert model.policy.delta_net[0].out_features == 8
     model.learn(128)
@@ -161,13 +162,40 @@ def test_encoding_once_gives_the_same_as_encoding_each_time(make_model):
         ({}, {"head_inputs": ()}, "head_inputs"),
         ({}, {"max_delta": -1.0}, "max_delta"),
         ({}, {"basis": "wavy"}, "wavy"),
-        ({}, {"use_sde": True}, "gSDE"),
+        ({}, {"residual_scale": "huge"}, "huge"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_construction(env_kwargs, policy_kwargs, named, sft_path):
     venv = make_waypoint_vec_env(n_envs=1, **env_kwargs)
     with pytest.raises(ValueError, match=named):
         PPO(DeltaWaypointPolicy, venv, policy_kwargs={"sft": sft_path, **policy_kwargs}, n_steps=8, batch_size=8)
+
+
+def test_gsde_is_refused_with_the_reason(sft_path):
+    with pytest.raises(ValueError, match="gSDE"):
+        PPO(DeltaWaypointPolicy, make_waypoint_vec_env(n_envs=1), policy_kwargs={"sft": sft_path}, use_sde=True)
+
+
+def test_the_residual_scale_follows_the_planners_own_error(make_model, planner, sft_path):
+    scales = []
+    for error in (0.1, 0.5):
+        planner.residual_std.fill_(error)
+        save_planner(planner, sft_path)
+        model = make_model()
+        scales.append(model.policy.basis.matrix.norm(dim=1)[[0, -1]])
+    assert th.allclose(scales[1], 5.0 * scales[0])
+    assert scales[0][-1] > 2.0 * scales[0][0]
+
+
+def test_route_offset_points_from_the_plan_to_the_route():
+    ahead = th.arange(1, 11) * 3.0
+    route = th.stack([th.zeros(10), ahead], dim=1)
+    route[7:] = route[6]
+    beside = th.stack([th.full((20,), 0.0), th.arange(1, 21) * 1.5], dim=1)
+    assert route_offset(beside[None], route[None]).abs().max() < 1e-5, "beyond its end the route goes straight on"
+    straight_on = th.stack([th.arange(1, 21) * 1.5, th.zeros(20)], dim=1)
+    offset = route_offset(straight_on[None], route[None])[0]
+    assert th.allclose(offset, beside - straight_on, atol=1e-5)
 
 
 def test_a_planner_that_reads_more_than_the_env_gives_is_refused():

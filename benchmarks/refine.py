@@ -1,0 +1,84 @@
+"""
+The main job over seeds: is the planner beaten, and is no evaluation on the way below it?
+
+    python benchmarks/refine.py --seeds 5 --out out/benchmarks/refine
+    python benchmarks/refine.py --seeds 5 --out out/benchmarks/towns --routes Town01.xodr --demonstrations 15 \\
+        --eval-routes Town02.xodr --timesteps 2000000
+
+Runs ``sb3-delta-waypoint demo`` for each seed (a seed that is there already is not run again) and prints a table and medians.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+WORST_DROP = 0.03
+"""No evaluation may lie more than this below the planner's success rate."""
+
+
+def run(seed: int, out: Path, arguments: list[str]) -> float:
+    """The demo with one seed; how long it took [s]."""
+    timing = out / "seconds.json"
+    if not timing.exists():
+        started = time.perf_counter()
+        command = ["sb3-delta-waypoint", "demo", "--seed", str(seed), "--out", str(out), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        timing.write_text(json.dumps(time.perf_counter() - started))
+    return json.loads(timing.read_text())
+
+
+def row(comparison: dict) -> dict[str, float]:
+    """The numbers of one comparison that the issue is about."""
+    success, ade = comparison["metrics"]["success_rate"], comparison["metrics"]["ade"]
+    return {
+        "SFT success": success["sft"]["mean"],
+        "RL success": success["rl"]["mean"],
+        "success gained, low": success["difference"]["ci95"][0],
+        "SFT ADE": ade["sft"]["mean"],
+        "RL ADE": ade["rl"]["mean"],
+        "ADE ratio": ade["rl"]["mean"] / ade["sft"]["mean"],
+        "ADE gained, high": ade["difference"]["ci95"][1],
+    }
+
+
+def lowest_margin(out: Path) -> float:
+    """The lowest success rate on the way, above the planner's on the same scenarios."""
+    (path,) = out.glob("logs/*/*/evaluations.npz")
+    rates = np.load(path)["successes"].mean(axis=1)
+    return float((rates - rates[0]).min())
+
+
+def main() -> None:
+    """Run the seeds and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("out/benchmarks/refine"))
+    options, arguments = parser.parse_known_args()
+    tables: dict[str, list[dict[str, float]]] = {}
+    for seed in range(options.seeds):
+        out = options.out / str(seed)
+        seconds = run(seed, out, arguments)
+        for path in sorted(out.glob("**/comparison.json")):
+            name = path.parent.name if path.parent != out else "training routes"
+            margin = {"lowest on the way": lowest_margin(out), "seconds": seconds}
+            tables.setdefault(name, []).append({**row(json.loads(path.read_text())), **margin})
+        print(f"seed {seed}: done", file=sys.stderr)
+    for name, rows in tables.items():
+        print(f"\n{name}")
+        print("| seed | " + " | ".join(rows[0]) + " |")
+        print("|---" * (len(rows[0]) + 1) + "|")
+        for seed, numbers in enumerate(rows):
+            print(f"| {seed} | " + " | ".join(f"{value:.3f}" for value in numbers.values()) + " |")
+        medians = {key: float(np.median([numbers[key] for numbers in rows])) for key in rows[0]}
+        print("| median | " + " | ".join(f"{value:.3f}" for value in medians.values()) + " |")
+        worst = min(numbers["lowest on the way"] for numbers in rows)
+        print(f"never more than {WORST_DROP} success below the planner: {'yes' if worst >= -WORST_DROP else 'NO'} ({worst:+.3f})")
+
+
+if __name__ == "__main__":
+    main()
