@@ -77,7 +77,8 @@ def main() -> None:
         medians = {key: float(np.median([numbers[key] for numbers in rows])) for key in rows[0]}
         print("| median | " + " | ".join(f"{value:.3f}" for value in medians.values()) + " |")
         worst = min(numbers["lowest on the way"] for numbers in rows)
-        print(f"never more than {WORST_DROP} success below the planner: {'yes' if worst >= -WORST_DROP else 'NO'} ({worst:+.3f})")
+        held = "yes" if worst >= -WORST_DROP else "NO"
+        print(f"never more than {WORST_DROP} success below the planner: {held} ({worst:+.3f})")
 
 
 if __name__ == "__main__":
