@@ -36,6 +36,9 @@ CAR = np.dtype(
 ROUTE_POINT = np.dtype([("x", "f8"), ("y", "f8"), ("cos", "f8"), ("sin", "f8"), ("speed", "f8")], align=True)
 """A point of a route: position [m], unit tangent, and the speed [m/s] at which the expert passes it."""
 
+WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
+"""A row of a plan: metres, ego frame."""
+
 TOTALS = np.dtype(
     [
         ("steps", "i8"),

@@ -4,9 +4,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.driving.kernels import inlined
 
 RUNNING, GOAL, OFF_ROUTE, TIMEOUT = 0, 1, 2, 3
 """How a step leaves the episode."""
@@ -48,21 +48,21 @@ class EpisodeRules(NamedTuple):
     """A waypoint is hit by passing it no farther away than this."""
 
 
-@njit(cache=True)
+@inlined
 def score_plan(totals: Record, plan: np.ndarray, expert: np.ndarray, displacements: np.ndarray) -> float:
     """
     Add the displacement between a plan and the expert's plan from the same state to the totals.
 
     :param totals: record of :data:`~.car.TOTALS`
     :param plan: float32 ``(H, 2)``, metres
-    :param expert: float32 ``(H, 2)``, metres
+    :param expert: records of :data:`~.car.WAYPOINT` ``(H,)``, metres
     :param displacements: float64 ``(H,)``, running sums by horizon step
     :return: average displacement of this plan [m]
     """
     horizon = plan.shape[0]
     total, displacement = 0.0, 0.0
     for h in range(horizon):
-        dx, dy = plan[h, 0] - expert[h, 0], plan[h, 1] - expert[h, 1]
+        dx, dy = plan[h, 0] - expert[h].x, plan[h, 1] - expert[h].y
         displacement = math.sqrt(dx * dx + dy * dy)
         displacements[h] += displacement
         total += displacement
@@ -71,7 +71,7 @@ def score_plan(totals: Record, plan: np.ndarray, expert: np.ndarray, displacemen
     return total / horizon
 
 
-@njit(cache=True)
+@inlined
 def score_step(
     car: Record,
     totals: Record,
@@ -135,7 +135,7 @@ def score_step(
     return reward, outcome
 
 
-@njit(cache=True)
+@inlined
 def write_metrics(
     car: Record, totals: Record, displacements: np.ndarray, outcome: int, spacing: float, row: np.ndarray
 ) -> None:

@@ -7,10 +7,10 @@ an arc length is the index of the point behind it.
 import math
 
 import numpy as np
-from numba import njit
 
 from sb3_delta_waypoint.driving.car import ROUTE_POINT, Record
 from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.driving.scenarios import hash64, uniform
 
@@ -26,14 +26,14 @@ MIN_ROUTE_SPEED = 1.0
 """The speed profile never asks for less [m/s]: stops in recordings are not replayed."""
 
 
-@njit(cache=True)
+@inlined
 def _knot(seed: np.uint64, knot: int) -> float:
     """Curvature at a knot: mostly gentle, seldom sharp."""
     u = uniform(seed, 16 + knot, -1.0, 1.0)
     return MAX_CURVATURE * u * abs(u)
 
 
-@njit(cache=True)
+@inlined
 def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None:
     """
     A route of smooth random curvature from the origin along x: knots of uniform curvature, blended by smoothstep.
@@ -58,7 +58,7 @@ def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None
         heading += curvature
 
 
-@njit(cache=True)
+@inlined
 def draw_network_route(
     seed: np.uint64, network: RoadNetwork, starts: np.ndarray, reach: np.ndarray, whole: bool, route: np.ndarray, n_points: int
 ) -> int:
@@ -115,7 +115,7 @@ def draw_network_route(
     return written
 
 
-@njit(cache=True)
+@inlined
 def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: ExpertParameters) -> float:
     """
     Tangents and the expert's speed profile, from positions and speed limits.
@@ -152,7 +152,7 @@ def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: Exper
     return seconds
 
 
-@njit(cache=True)
+@inlined
 def project(car: Record, route: np.ndarray) -> None:
     """
     Find where the car is on its route, starting from where it was: writes ``index``, ``progress`` and ``lateral``.
@@ -182,7 +182,7 @@ def project(car: Record, route: np.ndarray) -> None:
     car.lateral = (step_x * (car.y - here.y) - step_y * (car.x - here.x)) / math.sqrt(length_squared)
 
 
-@njit(cache=True)
+@inlined
 def observe(car: Record, route: np.ndarray, state: np.ndarray, points: np.ndarray) -> None:
     """
     Write the observation of one car.

@@ -1,7 +1,8 @@
 """Scenario numbers and seeds: everything random in an episode is a function of one 64-bit seed."""
 
 import numpy as np
-from numba import njit
+
+from sb3_delta_waypoint.driving.kernels import inlined
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -9,7 +10,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
 
 
-@njit(cache=True)
+@inlined
 def hash64(seed: np.uint64, counter: np.uint64) -> np.uint64:
     """
     The ``counter``-th output of the SplitMix64 generator that starts at ``seed`` (Steele, Lea and Flood, 2014).
@@ -24,7 +25,7 @@ def hash64(seed: np.uint64, counter: np.uint64) -> np.uint64:
     return z ^ (z >> _S31)
 
 
-@njit(cache=True)
+@inlined
 def scenario_seed(base_seed: int, scenario: int) -> np.uint64:
     """
     The seed of a scenario. Hashed twice, so that neighbouring base seeds do not share scenarios.
@@ -36,7 +37,7 @@ def scenario_seed(base_seed: int, scenario: int) -> np.uint64:
     return hash64(hash64(np.uint64(base_seed), np.uint64(0)), np.uint64(scenario))
 
 
-@njit(cache=True)
+@inlined
 def uniform(seed: np.uint64, counter: int, low: float, high: float) -> float:
     """
     A number in ``[low, high)`` that depends on seed and counter alone.

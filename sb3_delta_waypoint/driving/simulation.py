@@ -1,12 +1,12 @@
 """Any number of cars, each on its own route: the loop over the functions about one car."""
 
+import math
 from dataclasses import astuple, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from sb3_delta_waypoint.driving.car import CAR, TOTALS, Record
+from sb3_delta_waypoint.driving.car import CAR, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.episode import (
     EPISODE_METRICS,
     GOAL,
@@ -17,7 +17,8 @@ from sb3_delta_waypoint.driving.episode import (
     score_step,
     write_metrics,
 )
-from sb3_delta_waypoint.driving.expert import ExpertParameters, expert_plan
+from sb3_delta_waypoint.driving.expert import BLOCK, ExpertParameters, expert_plans, new_lead
+from sb3_delta_waypoint.driving.kernels import inlined, kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.routes import (
@@ -137,7 +138,7 @@ class StepResult(NamedTuple):
     outcome: np.ndarray
 
 
-@njit(cache=True)
+@kernel
 def _begin(car: Record, route: np.ndarray, totals: Record, displacements: np.ndarray, world: World, scenario: int) -> None:
     """Put a car at the start of a scenario."""
     seed = scenario_seed(world.base_seed, scenario)
@@ -171,7 +172,7 @@ def _begin(car: Record, route: np.ndarray, totals: Record, displacements: np.nda
     displacements[:] = 0.0
 
 
-@njit(cache=True)
+@inlined
 def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
     """The number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
     number = (car.episodes * n + i) // group_size
@@ -179,7 +180,7 @@ def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
     return number
 
 
-@njit(cache=True)
+@kernel
 def _reset(
     cars: np.ndarray, routes: np.ndarray, totals: np.ndarray, displacements: np.ndarray, world: World, only: int,
     scenario: int, state: np.ndarray, points: np.ndarray,
@@ -192,24 +193,38 @@ def _reset(
         observe(cars[i], routes[i], state[i], points[i])
 
 
-@njit(cache=True)
+@kernel
 def _expert_plans(cars: np.ndarray, routes: np.ndarray, world: World, plans: np.ndarray) -> None:
-    for i in range(cars.shape[0]):
-        expert_plan(cars[i], routes[i], world.expert, world.plan_dt, plans[i])
+    lead = new_lead(plans.shape[1])
+    for first in range(0, cars.shape[0], BLOCK):
+        block = slice(first, first + BLOCK)
+        expert_plans(cars[block], routes[block], world.expert, world.plan_dt, lead, plans[block])
 
 
-@njit(cache=True)
+@kernel
+def _all_finite(values: np.ndarray) -> bool:
+    """``np.isfinite(values).all()`` in one pass over a flat array."""
+    finite = True
+    for k in range(values.size):
+        finite &= math.isfinite(values[k])
+    return finite
+
+
+@kernel
 def _step(
     cars: np.ndarray, routes: np.ndarray, totals: np.ndarray, displacements: np.ndarray, world: World, plans: np.ndarray,
-    expert: np.ndarray, autoreset: bool, state: np.ndarray, points: np.ndarray, rewards: np.ndarray, outcomes: np.ndarray,
+    autoreset: bool, state: np.ndarray, points: np.ndarray, rewards: np.ndarray, outcomes: np.ndarray,
     final_state: np.ndarray, final_points: np.ndarray, final_metrics: np.ndarray, final_scenario: np.ndarray,
 ) -> int:  # fmt: skip
     n = cars.shape[0]
     n_finished = 0
+    lead, expert = new_lead(plans.shape[1]), np.empty((BLOCK, plans.shape[1]), WAYPOINT)
     for i in range(n):
         car = cars[i]
-        expert_plan(car, routes[i], world.expert, world.plan_dt, expert)
-        ade = score_plan(totals[i], plans[i], expert, displacements[i])
+        if i % BLOCK == 0:
+            block = slice(i, i + BLOCK)
+            expert_plans(cars[block], routes[block], world.expert, world.plan_dt, lead, expert)
+        ade = score_plan(totals[i], plans[i], expert[i % BLOCK], displacements[i])
         before = (car.progress, car.acceleration)
         steer, acceleration = track(car, plans[i], world.plan_dt, world.vehicle)
         advance(car, world.vehicle, steer, acceleration, CONTROL_DT)
@@ -271,7 +286,6 @@ class Simulation:
         self.totals = np.zeros(n_cars, TOTALS)
         self.metric_names = EPISODE_METRICS + tuple(f"displacement_{h + 1}" for h in range(config.horizon_steps))
         self._displacements = np.zeros((n_cars, config.horizon_steps))
-        self._expert = np.zeros((config.horizon_steps, 2), np.float32)
         self.final = Observation.empty(n_cars)
         """Last observations of the cars that finished in the last step (where ``autoreset``)."""
         self.final_metrics = np.zeros((n_cars, len(self.metric_names)))
@@ -322,7 +336,7 @@ class Simulation:
         rewards = np.empty(self.n_cars)
         outcomes = np.empty(self.n_cars, np.int8)
         _step(
-            self.cars, self.routes, self.totals, self._displacements, self._world, plans, self._expert, self.autoreset,
+            self.cars, self.routes, self.totals, self._displacements, self._world, plans, self.autoreset,
             observation.state, observation.route, rewards, outcomes, self.final.state, self.final.route,
             self.final_metrics, self.final_scenario,
         )  # fmt: skip
@@ -335,7 +349,7 @@ class Simulation:
         :return: float32 ``(n, H, 2)``, metres, ego frame
         """
         plans = np.empty((self.n_cars, self.config.horizon_steps, 2), np.float32)
-        _expert_plans(self.cars, self.routes, self._world, plans)
+        _expert_plans(self.cars, self.routes, self._world, plans.view(WAYPOINT)[..., 0])
         return plans
 
     def _checked(self, plans: np.ndarray) -> np.ndarray:
@@ -343,7 +357,7 @@ class Simulation:
         shape = (self.n_cars, self.config.horizon_steps, 2)
         if plans.shape != shape:
             raise ValueError(f"plans have the shape {plans.shape}; accepted is (cars, horizon steps, x and y) = {shape}")
-        if not np.isfinite(plans).all():
+        if not _all_finite(plans.ravel()):
             i, h, axis = np.argwhere(~np.isfinite(plans))[0]
             raise ValueError(
                 f"the plan of env {i} has {plans[i, h, axis]} at waypoint {h}, {'xy'[axis]}; accepted are finite metres"

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 
 LOOKAHEAD_TIME = 0.6
@@ -16,7 +16,7 @@ SPEED_HORIZON = 0.5
 """The car accelerates so as to be where the plan is at this time [s]."""
 
 
-@njit(cache=True)
+@inlined
 def track(car: Record, plan: np.ndarray, plan_dt: float, vehicle: VehicleParameters) -> tuple[float, float]:
     """
     Follow a plan: pure pursuit for steering (Coulter, 1992), constant acceleration to the plan's position for speed.

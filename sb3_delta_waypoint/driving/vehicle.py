@@ -3,9 +3,8 @@
 import math
 from typing import NamedTuple
 
-from numba import njit
-
 from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.driving.kernels import inlined
 
 
 class VehicleParameters(NamedTuple):
@@ -29,13 +28,13 @@ class VehicleParameters(NamedTuple):
     """[m/s]"""
 
 
-@njit(cache=True)
+@inlined
 def clip(value: float, low: float, high: float) -> float:
     """``value`` held within ``[low, high]``."""
     return min(max(value, low), high)
 
 
-@njit(cache=True)
+@inlined
 def steady_yaw_rate(vehicle: VehicleParameters, speed: float, steer: float) -> float:
     """
     How fast the car turns: ``v tan(steer) / (L (1 + (v / v_ch)²))``, the steady-state yaw response of an understeering car
@@ -51,7 +50,7 @@ def steady_yaw_rate(vehicle: VehicleParameters, speed: float, steer: float) -> f
     return clip(speed * math.tan(steer) / (vehicle.wheelbase * response), -grip, grip)
 
 
-@njit(cache=True)
+@inlined
 def steady_steer(vehicle: VehicleParameters, speed: float, curvature: float) -> float:
     """
     The steering angle that holds a car on a curve, as far as it can be steered; the inverse of :func:`steady_yaw_rate`.
@@ -65,7 +64,7 @@ def steady_steer(vehicle: VehicleParameters, speed: float, curvature: float) -> 
     return clip(math.atan(curvature * vehicle.wheelbase * response), -vehicle.max_steer, vehicle.max_steer)
 
 
-@njit(cache=True)
+@inlined
 def advance(car: Record, vehicle: VehicleParameters, steer: float, acceleration: float, dt: float) -> None:
     """
     Move a car on by one control step, in place.

@@ -6,7 +6,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from sb3_delta_waypoint.driving.simulation import Observation, Simulation, succeeded, terminated, truncated
+from sb3_delta_waypoint.driving.episode import RUNNING
+from sb3_delta_waypoint.driving.simulation import Simulation, succeeded, terminated, truncated
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.rendering import Renderer
 from sb3_delta_waypoint.envs.scenes import scene
@@ -36,6 +37,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r}; a vector env accepts 'rgb_array' and None")
         self.num_envs = num_envs
+        self.group_size = group_size
         self.render_mode = render_mode
         self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size)
         self.single_observation_space = observation_space()
@@ -74,36 +76,23 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         :raises ValueError: for another shape or a value that is not finite, naming the env; no env has moved then
         """
         observation, rewards, outcome = self.simulation.step(actions)
-        infos: dict[str, Any] = {}
-        finished = outcome != 0
-        if finished.any():
-            infos = {
-                "final_obs": self._final_observations(finished),
-                "_final_obs": finished,
-                "final_info": self._final_info(finished, succeeded(outcome)),
-                "_final_info": finished,
-            }
+        finished = outcome != RUNNING
+        infos = self._final_infos(finished, succeeded(outcome)) if finished.any() else {}
         return observation._asdict(), rewards, terminated(outcome), truncated(outcome), infos
 
-    def _final_observations(self, finished: np.ndarray) -> np.ndarray:
-        final = np.full(self.num_envs, None, object)
-        for i in np.flatnonzero(finished):
-            final[i] = Observation(self.simulation.final.state[i].copy(), self.simulation.final.route[i].copy())._asdict()
-        return final
-
-    def _final_info(self, finished: np.ndarray, success: np.ndarray) -> dict[str, Any]:
-        metrics: dict[str, np.ndarray] = {}
-        for name, column in zip(self.simulation.metric_names, self.simulation.final_metrics.T.copy(), strict=True):
-            metrics[name] = column
-            metrics[f"_{name}"] = finished
-        return {
+    def _final_infos(self, finished: np.ndarray, success: np.ndarray) -> dict[str, Any]:
+        ended = np.flatnonzero(finished)
+        observations = np.full(self.num_envs, None, object)
+        states, routes = (values[ended] for values in self.simulation.final)
+        observations[ended] = [{"state": state, "route": route} for state, route in zip(states, routes, strict=True)]
+        metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
+        metrics[:, ended] = self.simulation.final_metrics[ended].T
+        info = {
             "is_success": success,
-            "_is_success": finished,
             "scenario": self.simulation.final_scenario.copy(),
-            "_scenario": finished,
-            "episode_metrics": metrics,
-            "_episode_metrics": finished,
+            "episode_metrics": _masked(dict(zip(self.simulation.metric_names, metrics, strict=True)), finished),
         }
+        return _masked({"final_obs": observations, "final_info": _masked(info, finished)}, finished)
 
     def expert_plans(self) -> np.ndarray:
         """
@@ -132,3 +121,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         """Free the renderer."""
         if self._renderer is not None:
             self._renderer.close()
+
+
+def _masked(values: dict[str, Any], which: np.ndarray) -> dict[str, Any]:
+    """As gymnasium's vector envs do: for every key a second one with an underscore, which envs it holds for."""
+    return values | {f"_{key}": which for key in values}

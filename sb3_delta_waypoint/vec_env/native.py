@@ -48,13 +48,13 @@ class NativeVecEnv(VecEnv):
         observations, rewards, terminated, truncated, final = self.env.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if final:
-            info, metrics = final["final_info"], final["final_info"]["episode_metrics"]
-            names = [name for name in metrics if not name.startswith("_")]
-            finished = np.flatnonzero(final["_final_info"])
-            rows = np.stack([metrics[name][finished] for name in names], axis=1).tolist()
+            info, finished = final["final_info"], np.flatnonzero(final["_final_info"])
+            metrics = {
+                name: values[finished].tolist() for name, values in info["episode_metrics"].items() if not name.startswith("_")
+            }
             seconds = round(time.time() - self._started, 6)
-            for i, row in zip(finished, rows, strict=True):
-                episode = dict(zip(names, row, strict=True))
+            for i, *row in zip(finished.tolist(), *metrics.values(), strict=True):
+                episode = dict(zip(metrics, row, strict=True))
                 infos[i] = {
                     "terminal_observation": final["final_obs"][i],
                     "TimeLimit.truncated": bool(truncated[i] and not terminated[i]),

@@ -1,0 +1,24 @@
+"""How the functions about cars are compiled.
+
+They divide as NumPy does (by zero to inf), since a check at every division costs more than the division. No ``fastmath``: it
+would make ``isfinite`` true for NaN.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(function: Function) -> Function:
+    """Decorator of a loop over cars, and of what it seldom calls."""
+    compiled: Any = njit(function, cache=True, error_model="numpy")
+    return compiled
+
+
+def inlined(function: Function) -> Function:
+    """Decorator of a function about one car: a call that is not inlined counts references to its arrays, atomically."""
+    compiled: Any = njit(function, cache=True, error_model="numpy", inline="always")
+    return compiled
