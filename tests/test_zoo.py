@@ -98,7 +98,7 @@ def test_what_was_asked_for_was_trained(run, planner):
     assert config["run_id"].startswith("ppo-delta-") and config["env_kwargs"] == {"route_length": 20}
     assert config["policy_kwargs"] == {"sft": str(planner), "delta_hidden_dim": 16, "max_delta": 1.5}
     shipped = yaml.safe_load((HYPERPARAMS / "ppo.yml").read_text())["ToyWaypoint-v0"]
-    assert config["hyperparameters"]["n_epochs"] == 2 and config["hyperparameters"]["target_kl"] == shipped["target_kl"]
+    assert config["hyperparameters"]["n_epochs"] == 2 and config["hyperparameters"]["gamma"] == shipped["gamma"]
     saved = yaml.unsafe_load((run / "ToyWaypoint-v0" / "config.yml").read_text())
     assert saved["policy_kwargs"]["max_delta"] == 1.5 and saved["env_kwargs"] == {"route_length": 20}
     assert PPO.load(run / "ToyWaypoint-v0.zip").policy.delta_net[0].out_features == 16
