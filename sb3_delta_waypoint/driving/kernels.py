@@ -5,6 +5,8 @@ would make ``isfinite`` true for NaN.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from numba import njit
@@ -22,3 +24,15 @@ def inlined(function: Function) -> Function:
     """Decorator of a function about one car: a call that is not inlined counts references to its arrays, atomically."""
     compiled: Any = njit(function, cache=True, error_model="numpy", inline="always")
     return compiled
+
+
+def _forget_stale_kernels(folder: Path) -> None:
+    """Numba compiles a kernel anew when its own file changes, not when the file of a function in it does."""
+    changed = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    for compiled in folder.glob("__pycache__/*.nb[ci]"):
+        with suppress(OSError):  # not ours to write, or another process was faster
+            if compiled.stat().st_mtime < changed:
+                compiled.unlink()
+
+
+_forget_stale_kernels(Path(__file__).parent)

@@ -17,7 +17,7 @@ from sb3_delta_waypoint.driving.episode import (
     score_step,
     write_metrics,
 )
-from sb3_delta_waypoint.driving.expert import BLOCK, ExpertParameters, expert_plans, new_lead
+from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.reward import RewardWeights
@@ -195,10 +195,10 @@ def _reset(
 
 @kernel
 def _expert_plans(cars: np.ndarray, routes: np.ndarray, world: World, plans: np.ndarray) -> None:
-    lead = new_lead(plans.shape[1])
+    leads = np.empty((BLOCK, plans.shape[1] + 1), LEAD)
     for first in range(0, cars.shape[0], BLOCK):
         block = slice(first, first + BLOCK)
-        expert_plans(cars[block], routes[block], world.expert, world.plan_dt, lead, plans[block])
+        expert_plans(cars[block], routes[block], world.expert, world.plan_dt, leads, plans[block])
 
 
 @kernel
@@ -218,12 +218,12 @@ def _step(
 ) -> int:  # fmt: skip
     n = cars.shape[0]
     n_finished = 0
-    lead, expert = new_lead(plans.shape[1]), np.empty((BLOCK, plans.shape[1]), WAYPOINT)
+    leads, expert = np.empty((BLOCK, plans.shape[1] + 1), LEAD), np.empty((BLOCK, plans.shape[1]), WAYPOINT)
     for i in range(n):
         car = cars[i]
         if i % BLOCK == 0:
             block = slice(i, i + BLOCK)
-            expert_plans(cars[block], routes[block], world.expert, world.plan_dt, lead, expert)
+            expert_plans(cars[block], routes[block], world.expert, world.plan_dt, leads, expert)
         ade = score_plan(totals[i], plans[i], expert[i % BLOCK], displacements[i])
         before = (car.progress, car.acceleration)
         steer, acceleration = track(car, plans[i], world.plan_dt, world.vehicle)

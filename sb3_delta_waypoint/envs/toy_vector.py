@@ -76,13 +76,14 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         :raises ValueError: for another shape or a value that is not finite, naming the env; no env has moved then
         """
         observation, rewards, outcome = self.simulation.step(actions)
-        finished = outcome != RUNNING
-        infos = self._final_infos(finished, succeeded(outcome)) if finished.any() else {}
+        ended = np.flatnonzero(outcome != RUNNING)
+        infos = self._final_infos(ended, succeeded(outcome)) if len(ended) else {}
         return observation._asdict(), rewards, terminated(outcome), truncated(outcome), infos
 
-    def _final_infos(self, finished: np.ndarray, success: np.ndarray) -> dict[str, Any]:
-        ended = np.flatnonzero(finished)
-        observations = np.full(self.num_envs, None, object)
+    def _final_infos(self, ended: np.ndarray, success: np.ndarray) -> dict[str, Any]:
+        finished = np.zeros(self.num_envs, bool)
+        finished[ended] = True
+        observations = np.empty(self.num_envs, object)  # of None
         states, routes = (values[ended] for values in self.simulation.final)
         observations[ended] = [{"state": state, "route": route} for state, route in zip(states, routes, strict=True)]
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
@@ -125,4 +126,4 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
 
 def _masked(values: dict[str, Any], which: np.ndarray) -> dict[str, Any]:
     """As gymnasium's vector envs do: for every key a second one with an underscore, which envs it holds for."""
-    return values | {f"_{key}": which for key in values}
+    return values | dict.fromkeys(map("_".__add__, values), which)

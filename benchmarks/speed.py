@@ -1,0 +1,149 @@
+"""
+Env steps per second on one core, in one run with its peers.
+
+    python benchmarks/speed.py
+
+All contenders take turns, so that other load on the machine hits them alike; the table shows medians over the turns, of the
+steps per second and of their ratio to scalar CartPole-v1 in the same turn. Only ``step`` is timed, and the resets: the plans
+come from the expert, computed between the steps, so that cars drive as they do in training (the other envs get random
+actions). The step itself holds the expert's plan, ADE, the Dict observation and the automatic reset.
+"""
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", SDL_VIDEODRIVER="dummy")
+
+import argparse
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+import sb3_delta_waypoint  # noqa: F401 (registers the env)
+from sb3_delta_waypoint import make_waypoint_vec_env
+
+N_CARS = 1024
+REFERENCE = "CartPole-v1, scalar"
+VECTOR, ADAPTER = f"ToyWaypoint-v0, gym.make_vec, {N_CARS} cars", f"ToyWaypoint-v0, make_waypoint_vec_env, {N_CARS} cars"
+BUDGETS = {VECTOR: 2e6, ADAPTER: 1e6}
+"""Steps per second, at least."""
+MEMORY_BUDGET = 64
+"""KB per car."""
+WARM_UP = 300
+"""Steps of each contender before the first turn: all is compiled then, and the episodes no longer end at the same time."""
+Steps = Iterator[tuple[int, float]]
+"""Env steps taken and the seconds that they took."""
+
+
+def timed(step: Callable[[], object], n: int) -> tuple[int, float]:
+    """One call of ``step``, which takes ``n`` env steps."""
+    started = time.perf_counter()
+    step()
+    return n, time.perf_counter() - started
+
+
+def vector() -> Steps:
+    """What gymnasium users get."""
+    env = gym.make_vec("ToyWaypoint-v0", num_envs=N_CARS)
+    env.reset(seed=0)
+    while True:
+        plans = env.unwrapped.expert_plans()
+        yield timed(lambda plans=plans: env.step(plans), N_CARS)
+
+
+def adapter() -> Steps:
+    """What SB3 users get."""
+    venv = make_waypoint_vec_env("ToyWaypoint-v0", N_CARS, seed=0)
+    venv.reset()
+    while True:
+        plans = venv.env.expert_plans()
+        yield timed(lambda plans=plans: venv.step(plans), N_CARS)
+
+
+def dummy(n: int = 8) -> Steps:
+    """SB3's usual way, over scalar envs."""
+    venv = DummyVecEnv([lambda: gym.make("ToyWaypoint-v0", disable_env_checker=True)] * n)
+    venv.reset()
+    while True:
+        plans = np.stack(venv.env_method("expert_plan"))
+        yield timed(lambda plans=plans: venv.step(plans), n)
+
+
+def scalar(env_id: str) -> Steps:
+    """A scalar env, with its resets."""
+    env = gym.make(env_id, disable_env_checker=True)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    expert = getattr(env.unwrapped, "expert_plan", env.action_space.sample)
+
+    def step(action: np.ndarray) -> None:
+        _, _, terminated, truncated, _ = env.step(action)
+        if terminated or truncated:
+            env.reset()
+
+    while True:
+        action = expert()
+        yield timed(lambda action=action: step(action), 1)
+
+
+def memory_per_car() -> float:
+    """Bytes that 8,192 more cars take."""
+
+    def resident(n_cars: int) -> int:
+        env = gym.make_vec("ToyWaypoint-v0", num_envs=n_cars)
+        env.reset(seed=0)
+        env.step(env.unwrapped.expert_plans())
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    small = resident(N_CARS)
+    return (resident(9 * N_CARS) - small) / (8 * N_CARS)
+
+
+def main() -> None:
+    """Run all and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of stepping in each turn")
+    options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    contenders: dict[str, Steps] = {
+        REFERENCE: scalar("CartPole-v1"),
+        VECTOR: vector(),
+        ADAPTER: adapter(),
+        "ToyWaypoint-v0, DummyVecEnv of 8": dummy(),
+        "ToyWaypoint-v0, scalar": scalar("ToyWaypoint-v0"),
+    }
+    if importlib.util.find_spec("highway_env"):
+        import highway_env  # noqa: F401 (registers its envs)
+
+        contenders["highway-env racetrack-v1, scalar"] = scalar("racetrack-v1")
+    else:
+        print("highway-env is not installed: left out")
+    memory = memory_per_car()
+    for name, steps in contenders.items():
+        for _ in range(WARM_UP if "racetrack" not in name else 5):
+            next(steps)
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(options.turns):
+        for name, steps in contenders.items():
+            n_steps, seconds = 0, 0.0
+            while seconds < options.seconds:
+                n, took = next(steps)
+                n_steps, seconds = n_steps + n, seconds + took
+            rates[name].append(n_steps / seconds)
+    print("| env | steps/s | budget | times CartPole-v1 |\n|---|---|---|---|")
+    for name, values in rates.items():
+        ratio = median(value / reference for value, reference in zip(values, rates[REFERENCE], strict=True))
+        budget = f"{BUDGETS[name]:,.0f}" if name in BUDGETS else ""
+        print(f"| {name} | {median(values):,.0f} | {budget} | {ratio:.3g} |")
+    print(f"memory per car: {memory / 1024:.1f} KB, budget {MEMORY_BUDGET} KB")
+
+
+if __name__ == "__main__":
+    main()
