@@ -21,13 +21,3 @@ def shared_data():
         return path
 
     return find
-
-
-def pytest_configure() -> None:
-    """numba's cache of a kernel does not notice when a kernel that it calls has changed: drop the cache where one has."""
-    driving = Path(__file__).resolve().parents[1] / "sb3_delta_waypoint" / "driving"
-    cached = list(driving.glob("__pycache__/*.nb*"))
-    changed = max(path.stat().st_mtime for path in driving.glob("*.py"))
-    if cached and min(path.stat().st_mtime for path in cached) < changed:
-        for path in cached:
-            path.unlink(missing_ok=True)
