@@ -16,12 +16,12 @@ def sample_ppo(trial: optuna.Trial, n_actions: int, n_envs: int, additional_args
     :param additional_args: for off-policy algorithms (unused)
     :return: keyword arguments of the algorithm
     """
-    trial.suggest_int("n_steps_pow", 6, 8)
+    trial.suggest_int("n_steps_pow", 4, 7)
     trial.suggest_int("batch_size_pow", 8, 12)
-    trial.suggest_float("one_minus_gamma", 0.003, 0.03, log=True)
-    trial.suggest_float("one_minus_gae_lambda", 0.01, 0.1, log=True)
-    trial.suggest_float("learning_rate", 3e-5, 1e-3, log=True)
-    trial.suggest_float("target_kl", 0.01, 0.1, log=True)
+    trial.suggest_float("one_minus_gamma", 0.01, 0.2, log=True)
+    trial.suggest_float("one_minus_gae_lambda", 0.01, 0.3, log=True)
+    trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True)
+    trial.suggest_float("target_kl", 0.03, 1.0, log=True)
     trial.suggest_categorical("clip_range", [0.1, 0.2, 0.3])
     trial.suggest_categorical("n_epochs", [3, 5, 10])
     return convert_ppo(trial.params)
