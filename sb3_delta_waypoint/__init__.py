@@ -8,6 +8,7 @@ from sb3_delta_waypoint.registration import register_envs
 
 if TYPE_CHECKING:
     from sb3_delta_waypoint.callbacks import WaypointEvalCallback
+    from sb3_delta_waypoint.grpo import GRPO
     from sb3_delta_waypoint.policies import DeltaWaypointPolicy, WaypointPolicy
     from sb3_delta_waypoint.sft.planner import SFTWaypointModel
     from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __version__ = version("sb3_delta_waypoint")
 
 __all__ = [
+    "GRPO",
     "DeltaWaypointPolicy",
     "SFTWaypointModel",
     "WaypointEvalCallback",
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "GRPO": "grpo",
     "DeltaWaypointPolicy": "policies",
     "SFTWaypointModel": "sft.planner",
     "WaypointEvalCallback": "callbacks",

@@ -1,0 +1,106 @@
+"""
+Advantages of episodes over the others of their group, in float64.
+
+Episodes stand side by side, group by group: ``lengths`` is ``(E,)`` with ``E`` a multiple of ``group_size``, and quantities
+per transition are ``(N,)``, episode after episode, with ``N = lengths.sum()``.
+"""
+
+import numpy as np
+
+SPREAD = 1e-6
+"""Returns that differ by less than this share of the largest count as equal: rewards are float32."""
+
+
+def returns_to_go(rewards: np.ndarray, lengths: np.ndarray, gamma: float = 1.0) -> np.ndarray:
+    """
+    :param rewards: ``(N,)``
+    :param lengths: ``(E,)``
+    :param gamma: discount factor
+    :return: ``(N,)``: ``sum_u gamma^(u-t) r_u`` over the rest of the episode; nothing is added for what a time limit cut off
+    """
+    values = np.array(rewards, dtype=np.float64)
+    left = np.repeat(lengths, lengths) - steps(lengths)
+    # each pass doubles how far the sums reach (Hillis and Steele, 1986): no loop over steps, no padding
+    reach = 1
+    while reach < lengths.max(initial=0):
+        further = np.flatnonzero(left > reach)
+        values[further] += gamma**reach * values[further + reach]
+        reach *= 2
+    return values
+
+
+def steps(lengths: np.ndarray) -> np.ndarray:
+    """
+    :param lengths: ``(E,)``
+    :return: ``(N,)``, the step of each transition within its episode, from 0
+    """
+    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+
+
+def outcome_advantages(
+    rewards: np.ndarray, lengths: np.ndarray, group_size: int, gamma: float = 1.0, scale: str | float | None = "group"
+) -> np.ndarray:
+    """
+    Outcome supervision: the return of the episode against the mean return of its group, the same at each of its steps
+    (DeepSeekMath, arXiv 2402.03300, section 4.1.2).
+
+    :param rewards: ``(N,)``
+    :param lengths: ``(E,)``
+    :param group_size: so many consecutive episodes are a group
+    :param gamma: discount factor
+    :param scale: see :func:`scaled`
+    :return: ``(N,)``
+    """
+    starts = np.cumsum(lengths) - lengths
+    returns = np.add.reduceat(rewards * gamma ** steps(lengths), starts).reshape(-1, group_size)
+    advantages = (returns - returns.mean(axis=1, keepdims=True)).ravel()
+    return np.repeat(scaled(advantages, np.arange(len(lengths)) // group_size, scale), lengths)
+
+
+def process_advantages(
+    rewards: np.ndarray, lengths: np.ndarray, group_size: int, gamma: float = 1.0, scale: str | float | None = "group"
+) -> np.ndarray:
+    """
+    Process supervision: the return from each step on against the mean of the group's returns from the same step on. An episode
+    that has ended counts with the nothing that it still gets: a mean over those that are left would let the last of them
+    be compared with itself alone.
+
+    :param rewards: ``(N,)``
+    :param lengths: ``(E,)``
+    :param group_size: so many consecutive episodes are a group
+    :param gamma: discount factor
+    :param scale: see :func:`scaled`
+    :return: ``(N,)``
+    """
+    values = returns_to_go(rewards, lengths, gamma)
+    groups = np.repeat(np.arange(len(lengths)) // group_size, lengths)
+    _, moments = np.unique(groups * lengths.max(initial=1) + steps(lengths), return_inverse=True)
+    baseline = np.bincount(moments, values) / group_size
+    return scaled(values - baseline[moments], groups, scale)
+
+
+def scaled(advantages: np.ndarray, groups: np.ndarray, scale: str | float | None) -> np.ndarray:
+    """
+    :param advantages: centred, ``(M,)``
+    :param groups: the group of each, ``(M,)``, numbered from 0
+    :param scale: ``"group"`` divides by the root mean square within the group (of whole-episode returns: their standard
+        deviation), ``"batch"`` by that of all, a number by that number, None by nothing
+    :return: ``(M,)``
+    """
+    if scale is None:
+        return advantages
+    if scale == "group":
+        deviation = np.sqrt(np.bincount(groups, advantages**2) / np.bincount(groups))[groups]
+    elif scale == "batch":
+        deviation = np.sqrt(np.mean(advantages**2))
+    else:
+        return advantages / float(scale)
+    return advantages / (deviation + 1e-8)
+
+
+def have_spread(returns: np.ndarray) -> bool:
+    """
+    :param returns: of the members of a group
+    :return: whether they differ; where they do not, no member is better than another
+    """
+    return bool(np.ptp(returns) > SPREAD * np.abs(returns).max())

@@ -1,0 +1,85 @@
+"""From the episodes of complete groups to minibatches."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch as th
+
+from sb3_delta_waypoint.grpo.buffer import Episodes, Transitions, map_tensors, select
+from sb3_delta_waypoint.grpo.losses import loss_weights
+
+
+class Batch(NamedTuple):
+    """
+    What an update trains on: ``N`` transitions of ``E`` episodes, side by side.
+
+    ``advantages``: ``(N,)``, weighted; ``weights``: ``(N,)``, see :func:`~.losses.loss_weights`; ``episodes``: ``(N,)``, the
+    episode of each transition; ``lengths``: ``(E,)``; ``reference_log_probs``: ``(N,)``, where they are wanted.
+    """
+
+    transitions: Transitions
+    advantages: th.Tensor
+    weights: th.Tensor
+    episodes: th.Tensor
+    lengths: th.Tensor
+    reference_log_probs: th.Tensor | None = None
+
+    def part(self, rows: th.Tensor) -> "Batch":
+        """
+        :param rows: numbers of transitions
+        :return: these, on the device of ``rows``; ``lengths`` stay those of all episodes
+        """
+        transitions = map_tensors(lambda values: values.to(rows.device), select(self.transitions, rows))
+        advantages, weights, episodes = (values.index_select(0, rows) for values in self[1:4])
+        reference = None if self.reference_log_probs is None else self.reference_log_probs[rows]
+        return Batch(transitions, advantages, weights, episodes, self.lengths, reference)
+
+
+def make_batch(
+    episodes: Episodes, advantages: np.ndarray, average: str | float, mask_truncated: bool, device: th.device
+) -> Batch | None:
+    """
+    :param episodes: of complete groups
+    :param advantages: ``(N,)``
+    :param average: what the loss is averaged over, see :func:`~.losses.loss_weights`
+    :param mask_truncated: leave episodes out that a time limit cut off
+    :param device: where to train
+    :return: what to train on; None if nothing is left
+    """
+    transitions, lengths = episodes.transitions, episodes.lengths
+    if mask_truncated:
+        kept = np.flatnonzero(np.repeat(~episodes.truncated, lengths))
+        transitions = select(transitions, th.from_numpy(kept))
+        advantages, lengths = advantages[kept], lengths[~episodes.truncated]
+    if len(lengths) == 0:
+        return None
+    device_lengths = th.as_tensor(lengths, device=device)
+    weights = loss_weights(device_lengths, average)
+    weighted = th.as_tensor(advantages, dtype=th.float32, device=device) * weights
+    numbers = th.arange(len(lengths), device=device).repeat_interleave(device_lengths)
+    return Batch(transitions, weighted, weights, numbers, device_lengths)
+
+
+def minibatches(batch: Batch, batch_size: int, whole_episodes: bool = False) -> Iterator[th.Tensor]:
+    """
+    :param batch: what to divide, at random
+    :param batch_size: transitions of each part, about: the parts are equal, so that none is a small and noisy rest
+    :param whole_episodes: keep the transitions of an episode together
+    :return: the numbers of the transitions of each part
+    """
+    n_transitions, device = len(batch.weights), batch.weights.device
+    n_parts = max(1, round(n_transitions / batch_size))
+    if not whole_episodes:
+        yield from th.randperm(n_transitions, device=device).tensor_split(n_parts)
+        return
+    order = th.randperm(len(batch.lengths), device=device)
+    # an episode goes to the part in which its middle lies
+    ends = batch.lengths[order].cumsum(0)
+    part_of = th.empty_like(order)
+    part_of[order] = (2 * ends - batch.lengths[order] - 1) * n_parts // (2 * n_transitions)
+    part_of = part_of[batch.episodes]
+    for number in range(n_parts):
+        rows = (part_of == number).nonzero().flatten()
+        if len(rows):
+            yield rows

@@ -1,0 +1,96 @@
+"""Scenario numbers for envs that do not number their scenarios themselves."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+
+class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
+    """
+    Seeds every reset of an env, so that the episodes of a group begin alike: the k-th episode of env ``i`` of ``n`` plays
+    scenario ``g = (k * n + i) // group_size``, by ``reset(seed=hash(s, g))``.
+
+    The base seed ``s`` is that of the first env of a vec env after ``venv.seed(s)``. The info of an episode's last step holds
+    its ``scenario``. :class:`~.GRPO` tells each env its place, and wraps a ``DummyVecEnv`` itself; a ``SubprocVecEnv`` needs
+    ``make_vec_env(..., wrapper_class=ScenarioGroups)``.
+
+    :param env: an env that honours ``reset(seed=...)``
+    """
+
+    def __init__(self, env: gym.Env[Any, Any]):
+        super().__init__(env)
+        self._index, self._n_envs, self._group_size = 0, 1, 1
+        self._base_seed: int | None = None
+        self._episodes = 0
+        self._scenario = 0
+
+    def number_scenarios(self, index: int, n_envs: int, group_size: int) -> None:
+        """
+        Take a place; the numbers start again from 0 at the next seeded reset.
+
+        :param index: which env this is, ``i``
+        :param n_envs: of so many, ``n``
+        :param group_size: so many consecutive episodes share a scenario
+        """
+        self._index, self._n_envs, self._group_size = index, n_envs, group_size
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """
+        Begin the next episode.
+
+        :param seed: base seed plus the env's index, as ``VecEnv.seed`` hands it out; None to go on to the next scenario
+        :param options: for the env
+        """
+        if seed is not None or self._base_seed is None:
+            self._base_seed = int(np.random.randint(2**31)) if seed is None else seed - self._index
+            self._episodes = 0
+        self._scenario = (self._episodes * self._n_envs + self._index) // self._group_size
+        self._episodes += 1
+        return self.env.reset(seed=scenario_seed(self._base_seed, self._scenario), options=options)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """As the env does; the info of the last step holds the ``scenario``."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if terminated or truncated:
+            info = {**info, "scenario": self._scenario}
+        return observation, reward, terminated, truncated, info
+
+
+def scenario_seed(base_seed: int, scenario: int) -> int:
+    """
+    :param base_seed: of the run
+    :param scenario: its number, from 0
+    :return: the seed of a scenario, 31 bits: not every env takes more
+    """
+    return int(np.random.SeedSequence((base_seed % 2**64, scenario)).generate_state(1)[0] >> 1)
+
+
+def number_scenarios(venv: VecEnv, group_size: int) -> None:
+    """
+    Make the episodes of a group play one scenario.
+
+    :param venv: numbers its scenarios itself (it has the attribute ``group_size``), or consists of ``ScenarioGroups``, or is a
+        ``DummyVecEnv``, whose envs are then wrapped in place
+    :param group_size: so many consecutive episodes share a scenario
+    :raises ValueError: if the vec env has groups of another size, or resets its envs where no wrapper can be put
+    """
+    base, n_envs = venv.unwrapped, venv.num_envs
+    if isinstance(base, DummyVecEnv):
+        wrapped = base.env_is_wrapped(ScenarioGroups)
+        base.envs = [env if done else ScenarioGroups(env) for env, done in zip(base.envs, wrapped, strict=True)]
+    if all(base.env_is_wrapped(ScenarioGroups)):
+        for i in range(n_envs):
+            base.env_method("number_scenarios", i, n_envs, group_size, indices=i)
+    elif not base.has_attr("group_size"):
+        raise ValueError(
+            f"GRPO must seed each reset, and {type(base).__name__} resets its envs out of reach: make them with "
+            "make_vec_env(..., wrapper_class=ScenarioGroups), or in rl_zoo3's yaml "
+            "'env_wrapper: sb3_delta_waypoint.grpo.ScenarioGroups'"
+        )
+    elif base.get_attr("group_size")[0] != group_size:
+        raise ValueError(
+            f"group_size={group_size}, but the vec env plays each scenario {base.get_attr('group_size')[0]} times: make it "
+            f"with make_waypoint_vec_env(..., group_size={group_size})"
+        )

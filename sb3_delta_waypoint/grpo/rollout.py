@@ -1,0 +1,171 @@
+"""Collecting groups of episodes that begin alike."""
+
+import warnings
+from collections.abc import Iterable
+from typing import Any, cast
+
+import numpy as np
+import torch as th
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import MaybeCallback, PyTorchObs
+from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import VecEnv
+
+from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer, Seen, Transitions, map_tensors
+from sb3_delta_waypoint.grpo.groups import number_scenarios, scenario_seed
+from sb3_delta_waypoint.grpo.policies import EncodingPolicy
+
+LONG_ROLLOUT = 20_000
+"""Steps per env after which a rollout that goes on is worth a warning."""
+
+
+class GroupRolloutAlgorithm(OnPolicyAlgorithm):
+    """
+    An on-policy algorithm whose rollouts are complete groups of whole episodes. When an episode has ended, its env begins the
+    next at once; episodes that go on, and groups that are not complete, are carried over to the next rollout.
+    """
+
+    rollout_buffer: EpisodeBuffer  # type: ignore[assignment]
+    batch_size: int
+    group_size: int
+    n_groups: int
+    zero_std: str
+
+    def _setup_groups(self) -> None:
+        """
+        Make the envs number their scenarios.
+
+        :raises ValueError: if they cannot, or if a rollout may be smaller than a minibatch
+        """
+        assert self.env is not None
+        smallest = self.n_steps * self.n_envs
+        if self.batch_size > smallest:
+            raise ValueError(
+                f"batch_size={self.batch_size} is more than a rollout is sure to have: {smallest} transitions "
+                f"(n_steps={self.n_steps} times {self.n_envs} envs); make it smaller, or n_steps larger"
+            )
+        number_scenarios(self.env, self.group_size)
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        tb_log_name: str = "run",
+        progress_bar: bool = False,
+    ) -> tuple[int, BaseCallback]:
+        begins = reset_num_timesteps or self._last_obs is None
+        if begins:
+            self._setup_groups()
+            self._seed_scenarios(0 if reset_num_timesteps else self.num_timesteps)
+        result = super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
+        if begins:
+            self.rollout_buffer.reset()
+            self._begin_episodes(range(self.n_envs))
+        return result
+
+    def _seed_scenarios(self, timesteps: int) -> None:
+        """The next reset numbers the scenarios from 0; a model that has learnt for so many steps plays others than before."""
+        assert self.env is not None
+        base_seed = self.env.unwrapped._seeds[0]
+        if base_seed is None:
+            base_seed = int(np.random.randint(2**31))
+        self.env.seed(scenario_seed(base_seed, timesteps) if timesteps else base_seed)
+
+    def collect_rollouts(  # type: ignore[override]
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: EpisodeBuffer, n_rollout_steps: int
+    ) -> bool:
+        """
+        Act until enough groups are complete.
+
+        :param env: the envs
+        :param callback: called at each step, and at the beginning and the end
+        :param rollout_buffer: where episodes wait until their group is complete
+        :param n_rollout_steps: the complete groups have at least so many transitions per env
+        :return: False if the callback ended training
+        """
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        started = self.num_timesteps
+        while not self._has_enough(n_rollout_steps * env.num_envs):
+            if self.num_timesteps - started == LONG_ROLLOUT * env.num_envs:
+                warnings.warn(
+                    f"{LONG_ROLLOUT} steps per env have not completed n_groups={self.n_groups} groups of {self.group_size} "
+                    "episodes: GRPO learns from whole episodes, so do they end?",
+                    stacklevel=2,
+                )
+            assert self._last_obs is not None
+            with th.no_grad():
+                obs_tensor, seen, stored = self._see(self._last_obs)
+                distribution = self.policy.get_distribution(seen)  # type: ignore[arg-type]
+                action_tensor = distribution.get_actions()
+                log_probs = distribution.log_prob(action_tensor)
+            actions = action_tensor.reshape(-1, *self.action_space.shape).cpu().numpy()  # type: ignore[misc]
+            clipped_actions = actions
+            if isinstance(self.action_space, spaces.Box):
+                clipped_actions = np.clip(actions, self.action_space.low, self.action_space.high)
+
+            new_obs, rewards, dones, infos = env.step(clipped_actions)
+            self.num_timesteps += env.num_envs
+            self._check_finite("reward", rewards)
+
+            callback.update_locals(locals())
+            continue_training = callback.on_step()
+
+            self._update_info_buffer(infos, dones)
+            # what was stepped is kept even where training ends
+            ended = np.flatnonzero(dones).tolist()
+            self._check_scenarios(ended, infos)
+            truncated = [i for i in ended if infos[i].get("TimeLimit.truncated", False)]
+            rollout_buffer.add(Transitions(stored, action_tensor, log_probs), rewards, ended, truncated)
+            self._last_obs = new_obs  # type: ignore[assignment]
+            self._last_episode_starts = dones
+            self._begin_episodes(ended)
+            if not continue_training:
+                return False
+
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def _see(self, observations: np.ndarray | dict[str, np.ndarray]) -> tuple[PyTorchObs, Seen, Seen]:
+        """The observations as tensors, what the policy acts on, and what is stored of it: images stay in main memory."""
+        obs_tensor = obs_as_tensor(observations, self.device)
+        if hasattr(self.policy, "encode"):
+            features = cast(EncodingPolicy, self.policy).encode(obs_tensor)
+            return obs_tensor, features, features
+        # a copy: an env may use its array again
+        stored = map_tensors(th.clone, obs_as_tensor(observations, th.device("cpu")))
+        return obs_tensor, obs_tensor, stored
+
+    def _has_enough(self, n_transitions: int) -> bool:
+        resamples = self.zero_std == "resample" and self.num_timesteps < self._total_timesteps
+        return self.rollout_buffer.is_ready(self.n_groups, n_transitions, count_flat=not resamples)
+
+    def _begin_episodes(self, envs: Iterable[int]) -> None:
+        """Some envs have begun episodes; all have given ``_last_obs``."""
+        assert self._last_obs is not None
+        normalize = self._vec_normalize_env
+        observations = self._last_obs if normalize is None else normalize.get_original_obs()
+        self._check_finite("observation", observations)
+        self.rollout_buffer.begin(envs, observations)
+
+    def _check_scenarios(self, envs: Iterable[int], infos: list[dict[str, Any]]) -> None:
+        for i in envs:
+            scenario = self.rollout_buffer.episode_numbers[i] // self.group_size
+            if infos[i].get("scenario", scenario) != scenario:
+                raise ValueError(
+                    f"env {i} has played scenario {infos[i]['scenario']} where scenario {scenario} was its turn: "
+                    "was it reset from outside? Evaluate on other envs than those of the training"
+                )
+
+    def _check_finite(self, what: str, values: np.ndarray | dict[str, np.ndarray]) -> None:
+        for name, array in values.items() if isinstance(values, dict) else ((what, values),):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                i = int(np.argwhere(~np.isfinite(array))[0, 0])
+                raise ValueError(
+                    f"env {i} gave a {what} that is not finite at step {self.num_timesteps}, {name} = {array[i]}; the model "
+                    "keeps the parameters of its last update"
+                )

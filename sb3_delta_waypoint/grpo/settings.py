@@ -1,0 +1,43 @@
+"""Which settings of GRPO make sense."""
+
+from collections.abc import Callable
+from typing import Any
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "advantage": ("outcome", "process"),
+    "advantage_scale": ("group", "batch"),
+    "zero_std": ("skip", "resample"),
+    "importance": ("step", "episode"),
+    "loss_average": ("episode", "step"),
+}
+"""The words that some settings can be."""
+
+AT_LEAST_ONE = ("n_steps", "batch_size", "n_epochs", "n_groups")
+POSITIVE = ("clip_range", "clip_range_high", "target_kl", "kl_target", "advantage_scale", "loss_average", "max_grad_norm")
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """
+    :param settings: by name
+    :raises ValueError: naming the first setting that makes no sense, and what does
+    """
+
+    def check(name: str, fits: Callable[[Any], bool], wanted: str) -> None:
+        if not fits(settings[name]):
+            raise ValueError(f"{name}={settings[name]!r}: {wanted}")
+
+    check("group_size", lambda size: size >= 2, "an episode is judged by the others of its group: 2 at least")
+    for name in AT_LEAST_ONE:
+        check(name, lambda value: value >= 1, "1 at least")
+    for name, words in CHOICES.items():
+        number = name in POSITIVE
+        kinds = f"one of {', '.join(map(repr, words))}" + (", or a positive number" if number else "")
+        check(name, lambda v, words=words, number=number: v in words or (number and not isinstance(v, str)), kinds)  # type: ignore[misc]
+    for name in POSITIVE:
+        check(name, lambda value: not isinstance(value, int | float) or value > 0, "it must be positive")
+    check("loss_average", lambda value: value is not None, "one of 'episode', 'step', or a constant length")
+    check("gamma", lambda value: 0 < value <= 1, "above 0, and 1 at most")
+    check("dual_clip", lambda value: value is None or value > 1, "above 1, or None for no bound")
+    check("kl_coef", lambda value: value >= 0, "it must not be negative")
+    if settings["kl_target"] is not None:
+        check("kl_coef", lambda value: value > 0, "kl_target adapts it from a positive value on")

@@ -1,0 +1,479 @@
+"""GRPO as a citizen of Stable-Baselines3: it runs, learns, saves and is refused where other algorithms are."""
+
+import io
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch as th
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import (
+    BaseCallback,
+    CallbackList,
+    CheckpointCallback,
+    EvalCallback,
+    StopTrainingOnMaxEpisodes,
+)
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import VecNormalize
+
+from sb3_delta_waypoint.grpo import GRPO
+from tests.grpo.conftest import Identity, Varied, varied
+
+SPACES = [
+    spaces.Discrete(3),
+    spaces.MultiDiscrete([3, 2]),
+    spaces.MultiBinary(3),
+    spaces.Box(-1.0, 1.0, (2,), np.float32),
+    spaces.Box(-1.0, 1.0, (2, 2), np.float32),
+]
+
+
+def state(model):
+    return {name: value.clone() for name, value in model.policy.state_dict().items()}
+
+
+def equal(one, other):
+    return all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_spaces(make_model, space, tmp_path):
+    model = make_model(env=Identity, env_kwargs={"space": space})
+    before = state(model)
+    model.learn(300)
+    assert not equal(before, state(model))
+    observation = np.stack([model.env.observation_space.sample() for _ in range(4)])
+    actions = model.predict(observation, deterministic=True)[0]
+    assert (model.predict(observation, deterministic=True)[0] == actions).all()
+    assert all(model.action_space.contains(action) for action in actions)
+    model.save(tmp_path / "model")
+    loaded = GRPO.load(tmp_path / "model")
+    assert (loaded.predict(observation, deterministic=True)[0] == actions).all()
+
+
+VARIANTS = {
+    "Dr. GRPO": {"advantage_scale": None, "loss_average": 8.0},
+    "DAPO": {"clip_range_high": 0.28, "loss_average": "step", "zero_std": "resample", "mask_truncated": True},
+    "GSPO": {"importance": "episode", "clip_range": 4e-4},
+    "process": {"advantage": "process", "advantage_scale": "batch"},
+    "everything": {"dual_clip": 3.0, "ent_coef": 0.01, "kl_coef": 0.1, "kl_target": 0.01, "target_kl": 0.5, "gamma": 0.9},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_variants_learn(make_model, variant):
+    model = make_model(
+        n_envs=8,
+        n_steps=32,
+        batch_size=64,
+        n_epochs=5,
+        learning_rate=5e-3,
+        env_kwargs={"impatient": True},
+        **VARIANTS[variant],
+    )
+    model.learn(4000)
+    reward = evaluate_policy(model, make_vec_env(varied, 1, seed=9), 20)[0]
+    assert reward > 6.0, "a third of 8 by chance"
+
+
+@pytest.mark.parametrize("space", SPACES[:4], ids=str)
+def test_identity_is_learnt(make_model, space):
+    model = make_model(
+        env=Identity, env_kwargs={"space": space}, n_envs=8, n_steps=64, batch_size=64, n_epochs=5, learning_rate=5e-3,
+        advantage="process", gamma=0.5,
+    )  # fmt: skip
+    model.learn(5000)
+    assert evaluate_policy(model, make_vec_env(Identity, 1, seed=9, env_kwargs={"space": space}), 20)[0] > 7.0
+
+
+@pytest.mark.parametrize(("policy", "kind"), [("CnnPolicy", "image"), ("MultiInputPolicy", "dict")])
+def test_images_and_dicts(make_model, policy, kind, tmp_path):
+    model = make_model(policy, env_kwargs={"kind": kind}, policy_kwargs={"net_arch": [16]})
+    before = state(model)
+    model.learn(150)
+    assert not equal(before, state(model))
+    observation = model.env.reset()
+    expected = model.predict(observation, deterministic=True)[0]
+    model.save(tmp_path / "model")
+    loaded = GRPO.load(tmp_path / "model", env=model.env)
+    assert (loaded.predict(observation, deterministic=True)[0] == expected).all()
+    loaded.learn(50)
+
+
+def test_images_wait_as_bytes(make_model):
+    model = make_model("CnnPolicy", env_kwargs={"kind": "image"}, policy_kwargs={"net_arch": [16]})
+    model.learn(60)
+    assert model.rollout_buffer._store.seen.dtype == th.uint8
+
+
+def test_value_parameters_are_left_alone(make_model):
+    model = make_model()
+    before = state(model)
+    model.learn(300)
+    for name, value in model.policy.named_parameters():
+        assert (value == before[name]).all() == ("value" in name), name
+        assert "value" not in name or value.grad is None
+
+
+def test_a_policy_without_a_value_network(make_model):
+    model = make_model()
+    del model.policy.value_net, model.policy.mlp_extractor.value_net
+    model.learn(100)
+    model.predict(np.zeros((1, 3), np.float32))
+
+
+def test_seeds_reproduce(make_model):
+    models = [make_model(seed=seed).learn(300) for seed in (4, 4, 5)]
+    assert equal(state(models[0]), state(models[1])) and not equal(state(models[0]), state(models[2]))
+
+
+def test_going_on_equals_going_through(make_model):
+    """Nothing is lost between two calls of learn: neither episodes under way nor their log-probs."""
+    pieces = make_model(env_kwargs={"impatient": True}, learning_rate=2e-3)
+    pieces.learn(100)
+    steps = pieces.num_timesteps
+    pieces.learn(1000 - steps, reset_num_timesteps=False)
+    whole = make_model(env_kwargs={"impatient": True}, learning_rate=2e-3).learn(1000)
+    assert pieces.num_timesteps == whole.num_timesteps > steps > 100
+    assert equal(state(pieces), state(whole)) and pieces.n_trained_transitions == whole.n_trained_transitions
+
+
+def test_no_transition_is_lost(make_model):
+    model = make_model(env_kwargs={"impatient": True}, advantage="process", advantage_scale=None)
+    flat = []
+    original = model._log_groups
+
+    def spy():
+        flat.extend(group.n_transitions for group in model.rollout_buffer.flat_groups)
+        original()
+
+    model._log_groups = spy
+    model.learn(1000)
+    assert model.n_trained_transitions + sum(flat) + model.rollout_buffer.n_held == model.num_timesteps
+
+
+@pytest.mark.parametrize(("n_envs", "share"), [(1, 0.95), (4, 0.85)])
+def test_most_transitions_are_trained_on(n_envs, share):
+    model = GRPO("MlpPolicy", make_vec_env("CartPole-v1", n_envs), seed=0)
+    model.learn(5000)
+    assert model.logger.name_to_value["grpo/trained_fraction"] > share
+
+
+def test_what_is_carried_over_keeps_its_log_probs(make_model):
+    model = make_model(n_envs=5, learning_rate=0.05, env_kwargs={"length": 30, "impatient": True})
+    old, carried = [], []
+    original = model._take_batch
+
+    def spy():
+        batch = original()
+        seen, actions, log_probs = batch.transitions
+        with th.no_grad():
+            now = model.policy.get_distribution(seen).log_prob(actions)
+        # the policy of this update is that which acted since the last: other ratios belong to older transitions
+        old.append((now - log_probs).abs().max().item())
+        carried.append(log_probs)
+        return batch
+
+    model._take_batch = spy
+    acted = []
+
+    class Acted(BaseCallback):
+        def _on_step(self):
+            acted.append(self.locals["log_probs"])
+            return True
+
+    model.learn(600, Acted())
+    assert old[0] < 1e-5 and max(old) > 1e-2
+    assert set(th.cat(carried).tolist()) <= set(th.cat(acted).tolist())
+
+
+def test_resampling_replaces_groups_without_spread(make_model):
+    sizes = {}
+    for zero_std in ("skip", "resample"):
+        model = make_model(env_kwargs={"length": 1}, group_size=2, n_groups=8, n_steps=6, zero_std=zero_std)
+        sizes[zero_std] = []
+        original = model._take_batch
+
+        def spy(original=original, found=sizes[zero_std]):
+            batch = original()
+            found.append(len(batch.lengths) // 2)
+            return batch
+
+        model._take_batch = spy
+        model.learn(300)
+    # the end of training ends the last search as well
+    assert min(sizes["resample"][:-1]) >= 8 > min(sizes["skip"])
+
+
+class Pays(gym.Env):
+    """Pays one whatever is done."""
+
+    observation_space = spaces.Box(-1.0, 1.0, (1,))
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), 1.0, True, False, {}
+
+
+@pytest.mark.parametrize("zero_std", ["skip", "resample"])
+def test_nothing_to_learn_ends_all_the_same(make_model, zero_std):
+    model = make_model(env=Pays, zero_std=zero_std, ent_coef=0.1)
+    before = state(model)
+    model.learn(500)
+    assert equal(before, state(model)) and model.logger.name_to_value["grpo/frac_groups_zero_std"] == 1.0
+    assert model.n_trained_transitions == 0
+
+
+def test_truncated_episodes_are_masked(make_model):
+    model = make_model(mask_truncated=True)  # all are
+    before = state(model)
+    model.learn(200)
+    assert equal(before, state(model)) and model.n_trained_transitions == 0
+
+
+def test_schedules(make_model):
+    model = make_model(learning_rate=lambda left: 0.01 * left, clip_range=lambda left: 0.2 * left, clip_range_high=0.4)
+    model.learn(100, log_interval=1000)
+    first = model.logger.name_to_value["train/learning_rate"]
+    assert first == 0.0, "the last rollout goes beyond the end, not the schedule"
+    model.learn(10_000, CallbackList([StopTrainingOnMaxEpisodes(40)]), log_interval=1000, reset_num_timesteps=False)
+    left = model.logger.name_to_value["train/learning_rate"] / 0.01
+    assert 0.8 < left < 1.0
+    assert model.logger.name_to_value["train/clip_range"] == pytest.approx(0.2 * left)
+    assert model.logger.name_to_value["train/clip_range_high"] == 0.4
+
+
+@pytest.mark.parametrize("kl_coef", [0.0, 0.1])
+def test_save_and_load(make_model, kl_coef, tmp_path):
+    model = make_model(kl_coef=kl_coef, kl_target=0.01 if kl_coef else None, learning_rate=5e-3)
+    initial = state(model)
+    model.learn(500)
+    buffer = io.BytesIO()
+    model.save(buffer)
+    loaded = GRPO.load(buffer, env=model.env)
+    assert equal(state(model), state(loaded)) and loaded.num_timesteps == model.num_timesteps
+    assert loaded.kl_coef == model.kl_coef and loaded.n_trained_transitions == model.n_trained_transitions
+    moments = [m.policy.optimizer.state_dict()["state"] for m in (model, loaded)]
+    assert moments[0].keys() == moments[1].keys() and all(
+        (moments[0][i]["exp_avg"] == moments[1][i]["exp_avg"]).all() for i in moments[0]
+    )
+    if kl_coef:
+        assert model.kl_coef != kl_coef, "adapted"
+        for reference in (model.reference_policy, loaded.reference_policy):
+            assert equal(initial, reference.state_dict())
+    else:
+        assert loaded.reference_policy is None
+    loaded.learn(100, reset_num_timesteps=False)
+    assert loaded.num_timesteps > model.num_timesteps
+
+
+def test_a_reference_can_be_added_and_left_out_later(make_model, tmp_path):
+    model = make_model().learn(100)
+    model.save(tmp_path / "without")
+    loaded = GRPO.load(tmp_path / "without", env=model.env, kl_coef=0.1)
+    loaded.learn(100, reset_num_timesteps=False)
+    assert equal(state(model), loaded.reference_policy.state_dict())
+    loaded.save(tmp_path / "with")
+    other = GRPO.load(tmp_path / "with", env=model.env, kl_coef=0.0).learn(50)
+    assert equal(state(model), other.reference_policy.state_dict())
+
+
+@pytest.mark.parametrize("kl_coef", [0.0, 0.1])
+def test_parameters(make_model, kl_coef, tmp_path):
+    model, other = make_model(kl_coef=kl_coef).learn(100), make_model(kl_coef=kl_coef, seed=7)
+    other.set_parameters(model.get_parameters())
+    assert equal(state(model), state(other))
+    model.save(tmp_path / "model")
+    other = make_model(kl_coef=kl_coef, seed=7)
+    other.set_parameters(str(tmp_path / "model"))
+    assert equal(state(model), state(other))
+    other.learn(50)
+
+
+def test_reference_holds_the_policy(make_model):
+    distances = {}
+    for kl_coef in (0.001, 20.0):
+        model = make_model(kl_coef=kl_coef, learning_rate=2e-3, n_epochs=4, n_envs=8).learn(1500)
+        distances[kl_coef] = model.logger.name_to_value["train/kl"]
+    assert 0.0 < distances[20.0] < 0.3 * distances[0.001]
+
+
+def test_target_kl_ends_updates_early(make_model, capsys):
+    model = make_model(target_kl=1e-4, learning_rate=0.02, n_epochs=20, verbose=1)
+    model.learn(200)
+    assert "Early stopping" in capsys.readouterr().out and model._n_updates < 20 * 3
+
+
+def test_logs(make_model, tmp_path):
+    model = make_model(ent_coef=0.01, clip_range_high=0.3, kl_coef=0.01, env_kwargs={"impatient": True})
+    model.set_logger(configure(str(tmp_path), ["csv"]))
+    model.learn(400)
+    logged = (tmp_path / "progress.csv").read_text().splitlines()[0].split(",")
+    assert set(logged) >= {
+        *("time/fps", "time/iterations", "time/time_elapsed", "time/total_timesteps"),
+        *("rollout/ep_len_mean", "rollout/ep_rew_mean"),
+        *("train/approx_kl", "train/clip_fraction", "train/clip_fraction_low", "train/clip_fraction_high"),
+        *("train/clip_range", "train/clip_range_high", "train/entropy_loss", "train/learning_rate", "train/loss"),
+        *("train/n_updates", "train/policy_gradient_loss", "train/kl", "train/kl_coef"),
+        *("grpo/frac_groups_zero_std", "grpo/n_groups", "grpo/reward_mean", "grpo/reward_std_within"),
+        "grpo/trained_fraction",
+    }
+
+
+def test_logged_rewards(make_model):
+    model = make_model(env=Identity, env_kwargs={"length": 4}, n_envs=4)
+    model.learn(16, log_interval=1000)
+    logged = model.logger.name_to_value
+    returns = np.array([episode["r"] for episode in model.ep_info_buffer]).reshape(-1, 4)
+    assert len(returns) == logged["grpo/n_groups"]
+    assert logged["grpo/reward_mean"] == pytest.approx(returns.mean())
+    assert logged["grpo/reward_std_within"] == pytest.approx(returns.std(axis=1).mean())
+
+
+def test_callbacks(make_model, tmp_path):
+    seen = []
+
+    class Count(BaseCallback):
+        def _on_step(self):
+            assert self.locals["rewards"].shape == self.locals["dones"].shape == (3,)
+            assert self.locals["new_obs"].shape == (3, 3) and len(self.locals["infos"]) == 3
+            seen.append("step")
+            return True
+
+        def _on_rollout_start(self):
+            seen.append("start")
+
+        def _on_rollout_end(self):
+            seen.append("end")
+
+    evaluation = EvalCallback(make_vec_env(varied, 1), eval_freq=20, n_eval_episodes=2, log_path=str(tmp_path), verbose=0)
+    model = make_model()
+    model.learn(400, [Count(), evaluation, CheckpointCallback(50, str(tmp_path))], progress_bar=True)
+    assert seen.count("step") * 3 == model.num_timesteps and seen.count("start") == seen.count("end") > 2
+    assert len(np.load(tmp_path / "evaluations.npz")["timesteps"]) == seen.count("step") // 20
+    GRPO.load(tmp_path / "rl_model_150_steps.zip")
+
+
+def test_a_callback_ends_training_and_it_goes_on(make_model):
+    model = make_model()
+    model.learn(10_000, StopTrainingOnMaxEpisodes(7))
+    steps = model.num_timesteps
+    assert steps < 400 and model.rollout_buffer.n_held + model.n_trained_transitions <= steps
+    model.learn(100, reset_num_timesteps=False)
+    assert model.num_timesteps > steps
+
+
+def test_vec_normalize(make_model):
+    venv = VecNormalize(make_vec_env(varied, 3), norm_obs=True, norm_reward=True)
+    model = make_model(vec_env=venv).learn(300)
+    assert model.get_vec_normalize_env() is venv and venv.obs_rms.count > 300
+
+
+def test_modes(make_model):
+    class Watched(th.nn.Module):
+        training_modes: list[bool] = []
+
+        def forward(self, x):
+            self.training_modes.append((self.training, th.is_grad_enabled()))
+            return x
+
+    model = make_model()
+    model.policy.action_net = th.nn.Sequential(Watched(), model.policy.action_net)
+    model.learn(100)
+    assert set(Watched.training_modes) >= {(False, False), (True, True)} and (False, True) not in Watched.training_modes
+    model.predict(np.zeros((1, 3), np.float32))
+    assert Watched.training_modes[-1] == (False, False)
+
+
+def test_tensorboard(make_model, tmp_path):
+    pytest.importorskip("tensorboard")
+    model = make_model(tensorboard_log=str(tmp_path))
+    model.learn(100)
+    assert list((tmp_path / "GRPO_1").glob("events.out.tfevents.*"))
+
+
+class Broken(Varied):
+    """Something that is not finite after a while."""
+
+    def __init__(self, where):
+        super().__init__(Identity(), "vector")
+        self.where, self.n = where, 0
+
+    def step(self, action):
+        observation, reward, *rest = super().step(action)
+        self.n += 1
+        broken = self.n > 60
+        if self.where == "reward":
+            return observation, np.nan if broken else reward, *rest
+        return observation * (np.inf if broken else 1.0), reward, *rest
+
+
+@pytest.mark.parametrize("where", ["reward", "observation"])
+def test_what_is_not_finite_stops_training(make_model, where):
+    model = make_model(vec_env=make_vec_env(lambda: Broken(where), 2))
+    with pytest.raises(ValueError, match=f"env 0 gave a {where} that is not finite at step 122"):
+        model.learn(1000)
+    assert all(value.isfinite().all() for value in model.policy.state_dict().values())
+    assert model.n_trained_transitions > 0
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_parameters(make_model):
+    model = make_model()
+    before = state(model)
+    model.policy.action_net.register_full_backward_hook(lambda _, grads, __: (grads[0] * np.nan,))
+    with pytest.raises(ValueError, match="gradient is not finite in update 0"):
+        model.learn(100)
+    assert equal(before, state(model))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "named"),
+    [
+        ({"group_size": 1}, "group_size=1: an episode is judged by the others"),
+        ({"batch_size": 100}, "batch_size=100 is more than .* 48 transitions"),
+        ({"use_sde": True}, "gSDE"),
+        ({"n_epochs": 0}, "n_epochs=0"),
+        ({"n_groups": 0}, "n_groups=0"),
+        ({"gamma": 1.5}, "gamma=1.5"),
+        ({"clip_range": -0.1}, "clip_range=-0.1"),
+        ({"clip_range_high": 0.0}, "clip_range_high=0.0"),
+        ({"dual_clip": 0.9}, "dual_clip=0.9"),
+        ({"advantage": "both"}, "advantage='both': one of 'outcome', 'process'"),
+        ({"advantage_scale": "std"}, "advantage_scale='std': one of 'group', 'batch', or a positive number"),
+        ({"advantage_scale": 0.0}, "advantage_scale=0.0"),
+        ({"zero_std": "keep"}, "zero_std='keep'"),
+        ({"importance": "token"}, "importance='token'"),
+        ({"loss_average": "token"}, "loss_average='token'"),
+        ({"loss_average": None}, "loss_average=None"),
+        ({"kl_coef": -1.0}, "kl_coef=-1.0"),
+        ({"kl_target": 0.1}, "kl_coef=0.0"),
+        ({"target_kl": 0.0}, "target_kl=0.0"),
+    ],
+)
+def test_settings_that_make_no_sense(make_model, kwargs, named):
+    with pytest.raises(ValueError, match=named):
+        make_model(**kwargs)
+
+
+def test_action_spaces_that_are_not_supported(make_model):
+    class Texts(Identity):
+        def __init__(self):
+            super().__init__()
+            self.action_space = spaces.Dict({"a": spaces.Discrete(2)})
+
+    with pytest.raises(AssertionError, match="only supports"):
+        make_model(env=Texts)
+
+
+@pytest.mark.skipif(not th.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(("policy", "kind"), [("MlpPolicy", "vector"), ("CnnPolicy", "image"), ("MultiInputPolicy", "dict")])
+def test_cuda(make_model, policy, kind):
+    model = make_model(policy, env_kwargs={"kind": kind}, device="cuda", kl_coef=0.1, mask_truncated=False)
+    model.learn(100)
+    assert next(model.policy.parameters()).is_cuda
