@@ -223,7 +223,7 @@ def test_optimize_keeps_the_planner(planner, tmp_path, monkeypatch):
         *("--storage", f"sqlite:///{tmp_path}/o.db", "--env-kwargs", "route_length:20", "-params", "n_envs:1"),
     )
     assert "Loading from Optuna study" in output
-    assert load(tmp_path / "ppo" / "ToyWaypoint-v0_1" / "config.json")["hyperparameters"]["n_steps"] in (64, 128, 256)
+    assert load(tmp_path / "ppo" / "ToyWaypoint-v0_1" / "config.json")["hyperparameters"]["n_steps"] in (16, 32, 64, 128)
 
 
 def test_normalised_observations_are_refused(planner, tmp_path):
