@@ -30,23 +30,10 @@ from sb3_delta_waypoint.driving.routes import (
     observe,
     project,
 )
-from sb3_delta_waypoint.driving.scenarios import scenario_seed, uniform
+from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters, set_out
 from sb3_delta_waypoint.driving.tracker import track
-from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance, steady_steer, steady_yaw_rate
-
-CONTROL_DT = 0.1
-"""Length of a control step [s]: a plan is tracked for this long, then made anew."""
-
-
-class StartParameters(NamedTuple):
-    """How far from its route an episode begins: uniform between plus and minus these."""
-
-    lateral: float = 0.2
-    """[m]"""
-    heading: float = 0.03
-    """[rad]"""
-    min_speed: float = 0.5
-    """The speed is uniform between this share of the profile's speed and all of it."""
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance
 
 
 class World(NamedTuple):
@@ -148,28 +135,9 @@ def _begin(car: Record, route: np.ndarray, totals: Record, displacements: np.nda
     else:
         draw_random_route(seed, route, n_points)
     seconds = finish_route(route, n_points, world.whole, world.expert)
-    begin = route[0]
-    lateral = uniform(seed, 0, -world.start.lateral, world.start.lateral)
-    car.x, car.y = begin.x - lateral * begin.sin, begin.y + lateral * begin.cos
-    car.yaw = np.arctan2(begin.sin, begin.cos) + uniform(seed, 1, -world.start.heading, world.start.heading)
-    car.speed = begin.speed * uniform(seed, 2, world.start.min_speed, 1.0)
-    # a route may start in a curve: the wheels are turned for it
-    after = route[2]
-    car.steer = steady_steer(world.vehicle, car.speed, 0.5 * (begin.cos * after.sin - begin.sin * after.cos))
-    car.yaw_rate = steady_yaw_rate(world.vehicle, car.speed, car.steer)
-    car.acceleration = 0.0
-    car.n_points, car.route_length = n_points, n_points - 1.0
-    # twice the time that the expert needs, and some seconds to get going
-    car.max_steps = int((2.0 * seconds + 5.0) / CONTROL_DT)
-    car.scenario = scenario
-    car.index = 0
-    project(car, route)
-    totals.steps, totals.waypoints_hit, totals.waypoints_passed = 0, 0, 0
-    totals.progress, totals.goal, totals.time, totals.lateral_deviation = 0.0, 0.0, 0.0, 0.0
-    totals.imitation, totals.comfort, totals.off_route, totals.reward = 0.0, 0.0, 0.0, 0.0
-    totals.ade, totals.fde, totals.lateral_sum, totals.lateral_max = 0.0, 0.0, 0.0, 0.0
-    totals.jerk_sum, totals.lateral_acceleration_max, totals.speed_sum, totals.furthest = 0.0, 0.0, 0.0, 0.0
-    displacements[:] = 0.0
+    set_out(
+        car, route, totals, displacements, seed, world.start, world.vehicle, n_points, seconds, scenario
+    )  # fmt: skip
 
 
 @inlined

@@ -65,6 +65,21 @@ def steady_steer(vehicle: VehicleParameters, speed: float, curvature: float) -> 
 
 
 @inlined
+def turned_wheel(vehicle: VehicleParameters, steer: float, commanded: float, dt: float) -> float:
+    """
+    How far the wheel gets in one control step.
+
+    :param vehicle: what the car can do
+    :param steer: steering angle before [rad]
+    :param commanded: steering angle wanted [rad]
+    :param dt: length of the step [s]
+    :return: steering angle after [rad]
+    """
+    reach = vehicle.max_steer_rate * dt
+    return clip(clip(commanded, steer - reach, steer + reach), -vehicle.max_steer, vehicle.max_steer)
+
+
+@inlined
 def advance(car: Record, vehicle: VehicleParameters, steer: float, acceleration: float, dt: float) -> None:
     """
     Move a car on by one control step, in place.
@@ -78,8 +93,7 @@ def advance(car: Record, vehicle: VehicleParameters, steer: float, acceleration:
     :param acceleration: commanded acceleration [m/s²]
     :param dt: length of the step [s]
     """
-    reach = vehicle.max_steer_rate * dt
-    new_steer = clip(clip(steer, car.steer - reach, car.steer + reach), -vehicle.max_steer, vehicle.max_steer)
+    new_steer = turned_wheel(vehicle, car.steer, steer, dt)
     new_speed = car.speed + clip(acceleration, -vehicle.max_braking, vehicle.max_acceleration) * dt
     new_speed = clip(new_speed, 0.0, vehicle.max_speed)
     middle_speed = 0.5 * (car.speed + new_speed)

@@ -1,0 +1,68 @@
+"""How an episode begins: the car near the start of its route, at rest or rolling, and its totals at zero."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.routes import project
+from sb3_delta_waypoint.driving.scenarios import uniform
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters, steady_steer, steady_yaw_rate
+
+CONTROL_DT = 0.1
+"""Length of a control step [s]: a plan is tracked for this long, then made anew."""
+
+
+class StartParameters(NamedTuple):
+    """How far from its route an episode begins: uniform between plus and minus these."""
+
+    lateral: float = 0.2
+    """[m]"""
+    heading: float = 0.03
+    """[rad]"""
+    min_speed: float = 0.5
+    """The speed is uniform between this share of the profile's speed and all of it."""
+
+
+@inlined
+def set_out(
+    car: Record, route: np.ndarray, totals: Record, displacements: np.ndarray, seed: np.uint64, start: StartParameters,
+    vehicle: VehicleParameters, n_points: int, seconds: float, scenario: int,
+) -> None:  # fmt: skip
+    """
+    Put a car at the start of its route.
+
+    :param car: record of :data:`~.car.CAR`, written
+    :param route: records of :data:`~.car.ROUTE_POINT`, finished
+    :param totals: record of :data:`~.car.TOTALS`, cleared
+    :param displacements: float64 ``(H,)``, cleared
+    :param seed: uint64, the scenario's seed
+    :param start: how far from the route
+    :param vehicle: what the car can do
+    :param n_points: points of the route in use
+    :param seconds: how long the expert needs for it
+    :param scenario: its number
+    """
+    begin = route[0]
+    lateral = uniform(seed, 0, -start.lateral, start.lateral)
+    car.x, car.y = begin.x - lateral * begin.sin, begin.y + lateral * begin.cos
+    car.yaw = np.arctan2(begin.sin, begin.cos) + uniform(seed, 1, -start.heading, start.heading)
+    car.speed = begin.speed * uniform(seed, 2, start.min_speed, 1.0)
+    # a route may start in a curve: the wheels are turned for it
+    after = route[2]
+    car.steer = steady_steer(vehicle, car.speed, 0.5 * (begin.cos * after.sin - begin.sin * after.cos))
+    car.yaw_rate = steady_yaw_rate(vehicle, car.speed, car.steer)
+    car.acceleration = 0.0
+    car.n_points, car.route_length = n_points, n_points - 1.0
+    # twice the time that the expert needs, and some seconds to get going
+    car.max_steps = int((2.0 * seconds + 5.0) / CONTROL_DT)
+    car.scenario = scenario
+    car.index = 0
+    project(car, route)
+    totals.steps, totals.waypoints_hit, totals.waypoints_passed = 0, 0, 0
+    totals.progress, totals.goal, totals.time, totals.lateral_deviation = 0.0, 0.0, 0.0, 0.0
+    totals.imitation, totals.comfort, totals.off_route, totals.reward = 0.0, 0.0, 0.0, 0.0
+    totals.ade, totals.fde, totals.lateral_sum, totals.lateral_max = 0.0, 0.0, 0.0, 0.0
+    totals.jerk_sum, totals.lateral_acceleration_max, totals.speed_sum, totals.furthest = 0.0, 0.0, 0.0, 0.0
+    displacements[:] = 0.0
