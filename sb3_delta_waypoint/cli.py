@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "Evaluate a planner or a trained model on scenarios or recorded data.",
     "compare": "Compare a planner with its refinement on the same scenarios.",
     "select": "Pick the best of several checkpoints.",
+    "score": "Recompute the driving scores of a leaderboard or Bench2Drive result file.",
     "plot-train": "Plot the training curves of runs (rl_zoo3 plot_train).",
     "record-video": "Record a video of a trained model (rl_zoo3 record_video).",
 }
