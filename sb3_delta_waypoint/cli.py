@@ -19,6 +19,7 @@ COMMANDS = {
     "select": "Pick the best of several checkpoints.",
     "score": "Recompute the driving scores of a leaderboard or Bench2Drive result file.",
     "plot-train": "Plot the training curves of runs (rl_zoo3 plot_train).",
+    "all-plots": "Plot algorithms and runs side by side (rl_zoo3 all_plots).",
     "record-video": "Record a video of a trained model (rl_zoo3 record_video).",
 }
 """Name and one-line help of each sub-command; ``a-b`` is the click command ``a_b`` in ``commands/a_b.py``."""

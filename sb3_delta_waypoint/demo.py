@@ -42,7 +42,7 @@ class DemoSettings:
     demonstrations: int = 5
     routes: str | None = None
     eval_routes: Sequence[str] = ()
-    algo: str = "ppo"
+    algo: str = "grpo"
     timesteps: int | None = None
     episodes: int = 1000
     seed: int = 0

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from stable_baselines3 import PPO
 
-from sb3_delta_waypoint import WaypointPolicy
+from sb3_delta_waypoint import GRPO, WaypointPolicy
 from sb3_delta_waypoint.cli import main
 
 SHORT = ["--timesteps", "16384", "--episodes", "40"]
@@ -31,7 +30,7 @@ def test_demo_writes_everything_that_it_promises(tmp_path: Path) -> None:
         assert str(tmp_path / name) in output
     assert comparison["verdict"].split()[0] in output
     assert len(list((tmp_path / "episodes").glob("*.json"))) == 2
-    run_folder = tmp_path / "logs" / "ppo" / "ToyWaypoint-v0_1"
+    run_folder = tmp_path / "logs" / "grpo" / "ToyWaypoint-v0_1"
     for name in ("config.json", "metrics.json", "train_metrics.json"):
         json.loads((run_folder / name).read_text())
     evaluations = np.load(run_folder / "evaluations.npz")
@@ -40,7 +39,7 @@ def test_demo_writes_everything_that_it_promises(tmp_path: Path) -> None:
     os.remove(tmp_path / "sft" / "model.pt")
     observation = {"state": np.zeros(4, np.float32), "route": np.zeros((10, 2), np.float32)}
     plan = WaypointPolicy(run_folder / "best_model.zip")(observation)
-    assert (PPO.load(run_folder / "best_model").predict(observation, deterministic=True)[0] == plan).all()
+    assert (GRPO.load(run_folder / "best_model").predict(observation, deterministic=True)[0] == plan).all()
 
 
 def test_demo_on_real_roads(tmp_path: Path, shared_data) -> None:

@@ -15,7 +15,7 @@ from stable_baselines3 import PPO
 
 pytest.importorskip("rl_zoo3")
 
-from sb3_delta_waypoint import zoo
+from sb3_delta_waypoint import GRPO, zoo
 from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.policies import WaypointPolicy
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
@@ -196,6 +196,64 @@ def test_single_envs_in_processes(planner, tmp_path):
     assert len(list((tmp_path / "ppo" / "ToyWaypoint-v0_1").glob("?.monitor.csv"))) == 2
 
 
+def model_of(logs, env="ToyWaypoint-v0"):
+    return GRPO.load(logs / "grpo" / f"{env}_1" / f"{env}.zip")
+
+
+GROUPS = ["--algo", "grpo", "--group-size", 4]
+FEW = ["-params", "n_envs:4", "n_steps:32", "batch_size:64", "n_epochs:2", "n_groups:1"]
+
+
+def test_grpo(planner, tmp_path):
+    command = ["--sft", planner, "-f", tmp_path, "-n", 500, "--eval-freq", 400, *SHORT, *FEW]
+    output = succeeded("train", *GROUPS, *command)
+    assert str(HYPERPARAMS / "grpo.yml") in output
+    run = tmp_path / "grpo" / "ToyWaypoint-v0_1"
+    assert load(run / "config.json")["run_id"].startswith("grpo-delta-")
+    training = load(run / "train_metrics.json")
+    assert training["iterations"][0]["kl_to_sft"] is not None and training["total_timesteps"] >= 500
+    model = model_of(tmp_path)
+    assert model.group_size == 4 and model.advantage == "process" and model.n_trained_transitions > 0
+    output = succeeded("enjoy", *GROUPS[:2], "-f", tmp_path, "--load-best", "--no-render", "-n", 150)
+    assert "Success rate" in output
+    # beside PPO
+    succeeded("train", *command[:-1])
+    output = succeeded("all-plots", "-f", tmp_path, "-k", "successes", "--picture", tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG") and "ToyWaypoint-v0" in output
+
+
+def test_grpo_in_processes(planner, tmp_path):
+    """Single envs that reset in their workers play groups all the same."""
+    few = [*FEW, "n_envs:2", "env_wrapper:'gymnasium.wrappers.NormalizeReward'"]
+    command = ["--sft", planner, "-f", tmp_path, "-n", 128, "--eval-freq", -1, "--vec-env", "subproc", *SHORT]
+    succeeded("train", *GROUPS, *command, *few)
+    assert model_of(tmp_path).n_trained_transitions > 0
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
+def test_grpo_on_other_envs(env, tmp_path):
+    few = ["-params", "n_steps:64", "batch_size:64", "n_groups:1", "n_envs:2"]
+    succeeded("train", *GROUPS, "--env", env, "-f", tmp_path, "-n", 300, "--eval-freq", 200, "--eval-episodes", 2, *few)
+    assert model_of(tmp_path, env).group_size == 4
+
+
+def test_grpo_optimize(planner, tmp_path):
+    optimize = ["-optimize", "--n-trials", 1, "--n-evaluations", 1, "--no-optim-plots"]
+    output = succeeded("train", *GROUPS, "--sft", planner, "-f", tmp_path, "-n", 256, *optimize, *SHORT, *FEW)
+    assert "Best trial" in output
+
+
+def test_grpo_through_plain_rl_zoo3(planner, tmp_path):
+    """rl_zoo3 imports ``custom_envs`` from the folder that it is started in before it reads its command line."""
+    (tmp_path / "custom_envs.py").write_text("from sb3_delta_waypoint import zoo\n\nzoo.register()\n")
+    command = [sys.executable, "-m", "rl_zoo3.train", "--algo", "grpo", "--env", "ToyWaypoint-v0"]
+    command += ["-conf", str(HYPERPARAMS / "grpo.yml"), "-f", str(tmp_path), "-n", "128", "--eval-freq", "-1"]
+    command += ["--env-kwargs", "route_length:20", *FEW, "group_size:4", f"policy_kwargs:dict(sft='{planner}')"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert model_of(tmp_path).group_size == 4
+
+
 @pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
 def test_optimize_keeps_the_planner(planner, tmp_path, monkeypatch):
     planners = []
@@ -241,6 +299,8 @@ def test_normalised_observations_are_refused(planner, tmp_path):
         (["--routes", "absent.xodr"], ["absent.xodr"]),
         (["--metric", "colour"], ["colour"]),
         (["--env", "ToyWayPoint-v0"], ["ToyWayPoint-v0", "ToyWaypoint-v0"]),
+        (["--algo", "ppo", "--group-size", "4"], ["--group-size", "--algo grpo"]),
+        (["--algo", "grpo", "-params", "batch_size:100000"], ["batch_size=100000", "make it smaller"]),
         (["--algo", "reinforce"], ["reinforce", "ppo", "--help"]),
         (["--colour", "red"], ["--colour", "--help"]),
         (["-i", "absent.zip"], ["trained_agent"]),

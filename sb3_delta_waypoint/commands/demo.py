@@ -16,7 +16,7 @@ import click
 @click.option("--demonstrations", default=5, show_default=True, type=click.IntRange(min=1), help="Episodes to clone from.")
 @click.option("--routes", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
 @click.option("--eval-routes", multiple=True, help="Evaluate on this map as well; can be repeated.")
-@click.option("--algo", default="ppo", show_default=True, help="Algorithm that refines, as 'train --algo' takes it.")
+@click.option("--algo", default="grpo", show_default=True, help="Algorithm that refines, as 'train --algo' takes it.")
 @click.option("--timesteps", type=click.IntRange(min=1), help="Env steps of refinement.  [default: the algorithm's yaml]")
 @click.option("--episodes", default=1000, show_default=True, type=click.IntRange(min=1), help="Held-out scenarios.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of everything random.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sb3_delta_waypoint.commands.zoo_command import zoo_command
+from sb3_delta_waypoint.commands.zoo_command import pictures_to, zoo_command
 
 
 @zoo_command("plot_train")
@@ -15,12 +15,7 @@ def plot_train(output: Path | None, arguments: tuple[str, ...]) -> None:
     \b
     sb3-delta-waypoint plot-train -y success --output training.png
     """
-    import matplotlib
-    from matplotlib import pyplot as plt
-
     from sb3_delta_waypoint import zoo
 
-    if output is not None:
-        matplotlib.use("Agg")
-        plt.show = lambda: plt.savefig(output)  # type: ignore[assignment]
+    pictures_to(output)
     zoo.run_script("plot_train", ["--algo", "ppo", "--env", "ToyWaypoint-v0", "--exp-folder", "logs", *arguments])

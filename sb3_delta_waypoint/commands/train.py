@@ -22,6 +22,9 @@ from sb3_delta_waypoint.commands.zoo_command import zoo_command
 )
 @click.option("--routes", metavar="PATH", help="Where to drive: an OpenDRIVE map, or a quoted glob of recorded episodes.")
 @click.option(
+    "--group-size", type=click.IntRange(min=2), metavar="N", help="GRPO: episodes of one scenario that are compared."
+)
+@click.option(
     "--metric",
     default="episode_reward",
     show_default=True,
@@ -40,6 +43,7 @@ def train(
     delta_hidden_dim: int | None,
     max_delta: float | None,
     routes: str | None,
+    group_size: int | None,
     metric: str,
     constraints: tuple[str, ...],
     eval_after_training: bool,
@@ -49,7 +53,7 @@ def train(
 
     \b
     sb3-delta-waypoint train --algo ppo --sft out/sft/model.pt --eval-after-training --eval-episodes 1000
-    sb3-delta-waypoint train --algo ppo --routes Town01.xodr -n 2000000 -params learning_rate:1e-4 n_envs:128
+    sb3-delta-waypoint train --algo grpo --group-size 16 --routes Town01.xodr -n 2000000 -params learning_rate:1e-4 n_envs:128
 
     Other defaults than rl_zoo3's: --env ToyWaypoint-v0, --eval-episodes 256 on --n-eval-envs 64, --save-freq 50000 (into the
     run's folder checkpoints/). Ctrl-C stops training and saves the model.
@@ -62,6 +66,7 @@ def train(
         arguments,
         policy_kwargs={name: value for name, value in policy_kwargs.items() if value is not None},
         env_kwargs={} if routes is None else {"routes": routes},
+        hyperparams={} if group_size is None else {"group_size": group_size},
         selection={"metric": metric, "where": parse_where(constraints)},
     )
     if manager.optimize_hyperparameters:

@@ -1,6 +1,7 @@
 """What the commands that pass their arguments on to rl_zoo3 share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
@@ -31,3 +32,17 @@ def zoo_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         return click.command(name, add_help_option=False, context_settings=settings)(function)
 
     return decorate
+
+
+def pictures_to(path: Path | None) -> None:
+    """
+    Have what a script shows written to a file.
+
+    :param path: the file, or None to show it
+    """
+    import matplotlib
+    from matplotlib import pyplot as plt
+
+    if path is not None:
+        matplotlib.use("Agg")
+        plt.show = lambda: plt.savefig(path)  # type: ignore[assignment]

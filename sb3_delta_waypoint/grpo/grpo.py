@@ -65,6 +65,9 @@ class GRPO(GroupRolloutAlgorithm):
     :param zero_std: groups without spread of returns teach nothing: ``"skip"`` trains on the others, ``"resample"``
         collects others in their place until training ends
     :param importance: ratios of each ``"step"``, or of the whole ``"episode"``, normalised by its length
+    :param proximal: clip ratios to the policy that acted (``"acting"``), or to the one before the update (``"latest"``), with
+        older transitions weighted by the ratio of the two, 1 at most (https://arxiv.org/abs/2110.00641, section 3). The
+        latter learns more from episodes that began some updates ago, at the price of less caution
     :param loss_average: average over episodes of their means (``"episode"``), over all steps (``"step"``), or over episodes of
         their sums divided by a constant length (a number)
     :param kl_coef: weight of the KL divergence to a reference: the policy's own (``kl_to_reference``, in closed form), else
@@ -109,6 +112,7 @@ class GRPO(GroupRolloutAlgorithm):
         advantage_scale: str | float | None = "group",
         zero_std: str = "skip",
         importance: str = "step",
+        proximal: str = "acting",
         loss_average: str | float = "episode",
         kl_coef: float = 0.0,
         kl_target: float | None = None,
@@ -159,6 +163,7 @@ class GRPO(GroupRolloutAlgorithm):
         self.advantage_scale = advantage_scale
         self.zero_std = zero_std
         self.importance = importance
+        self.proximal = proximal
         self.loss_average = loss_average
         self.kl_coef = kl_coef
         self.kl_target = kl_target
@@ -221,8 +226,15 @@ class GRPO(GroupRolloutAlgorithm):
         compute = outcome_advantages if self.advantage == "outcome" else process_advantages
         advantages = compute(episodes.rewards, episodes.lengths, self.group_size, self.gamma, self.advantage_scale)
         batch = make_batch(episodes, advantages, self.loss_average, self.mask_truncated, self.device)
-        if batch is not None and self.kl_coef > 0.0 and self.reference_policy is not None:
-            batch = batch._replace(reference_log_probs=self._reference_log_probs(batch))
+        if batch is None:
+            return None
+        if self.proximal == "latest":
+            latest = self._log_probs(self.policy, batch)
+            weights = (latest - batch.transitions.log_probs).exp().clamp(max=1.0)
+            transitions = batch.transitions._replace(log_probs=latest)
+            batch = batch._replace(transitions=transitions, advantages=batch.advantages * weights)
+        if self.kl_coef > 0.0 and self.reference_policy is not None:
+            batch = batch._replace(reference_log_probs=self._log_probs(self.reference_policy, batch))
         return batch
 
     def _update(self, batch: Batch, objective: Objective) -> None:
@@ -300,12 +312,11 @@ class GRPO(GroupRolloutAlgorithm):
         self.reference_policy.set_training_mode(False)
 
     @th.no_grad()
-    def _reference_log_probs(self, batch: Batch) -> th.Tensor:
-        assert self.reference_policy is not None
+    def _log_probs(self, policy: ActorCriticPolicy, batch: Batch) -> th.Tensor:
         parts = []
         for rows in th.arange(len(batch.weights), device=self.device).split(max(self.batch_size, N_LOGGED)):
             seen, actions, _ = batch.part(rows).transitions
-            parts.append(self.reference_policy.get_distribution(seen).log_prob(actions))  # type: ignore[arg-type]
+            parts.append(policy.get_distribution(seen).log_prob(actions))  # type: ignore[arg-type]
         return th.cat(parts)
 
     def learn(

@@ -8,6 +8,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "advantage_scale": ("group", "batch"),
     "zero_std": ("skip", "resample"),
     "importance": ("step", "episode"),
+    "proximal": ("acting", "latest"),
     "loss_average": ("episode", "step"),
 }
 """The words that some settings can be."""

@@ -27,8 +27,9 @@ from huggingface_sb3 import EnvironmentName, ModelName
 from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from sb3_delta_waypoint.grpo import GRPO
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
-from sb3_delta_waypoint.zoo.samplers import convert_ppo, sample_ppo
+from sb3_delta_waypoint.zoo.samplers import convert, sample_grpo, sample_ppo
 
 TRAIN_DEFAULTS = {"--env": "ToyWaypoint-v0", "--eval-episodes": "256", "--n-eval-envs": "64", "--save-freq": "50000"}
 """Where the defaults of :func:`train` differ from rl_zoo3's, which evaluates on 5 episodes and keeps no checkpoints."""
@@ -42,7 +43,7 @@ class Algorithm(NamedTuple):
     converter: Callable[[dict[str, Any]], dict[str, Any]]
 
 
-ALGORITHMS = {"ppo": Algorithm(PPO, sample_ppo, convert_ppo)}
+ALGORITHMS = {"ppo": Algorithm(PPO, sample_ppo, convert), "grpo": Algorithm(GRPO, sample_grpo, convert)}
 """The algorithms that :func:`register` makes known to rl_zoo3."""
 
 
@@ -60,6 +61,7 @@ def train(
     arguments: Sequence[str],
     policy_kwargs: Mapping[str, Any] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    hyperparams: Mapping[str, Any] | None = None,
     selection: Mapping[str, Any] | None = None,
 ) -> WaypointExperimentManager:
     """
@@ -68,6 +70,7 @@ def train(
     :param arguments: command-line arguments of ``rl_zoo3 train``
     :param policy_kwargs: policy arguments on top of those in the yaml
     :param env_kwargs: env arguments on top of those in the yaml and in ``arguments``
+    :param hyperparams: arguments of the algorithm on top of those in the yaml and in ``arguments``
     :param selection: ``metric`` and ``where`` by which the best model is chosen; the highest reward by default
     :return: the experiment manager, which knows the run folder and whether training was interrupted
     """
@@ -76,7 +79,12 @@ def train(
 
     def make_manager(*args: Any, **keywords: Any) -> WaypointExperimentManager:
         manager = WaypointExperimentManager(
-            *args, extra_policy_kwargs=policy_kwargs, extra_env_kwargs=env_kwargs, selection=selection, **keywords
+            *args,
+            extra_policy_kwargs=policy_kwargs,
+            extra_env_kwargs=env_kwargs,
+            extra_hyperparams=hyperparams,
+            selection=selection,
+            **keywords,
         )
         managers.append(manager)
         return manager

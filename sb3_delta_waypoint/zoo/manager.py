@@ -4,9 +4,10 @@ import argparse
 import io
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,6 +24,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
+from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
@@ -42,6 +44,7 @@ class WaypointExperimentManager(ExperimentManager):
     :param positional: rl_zoo3's
     :param extra_policy_kwargs: policy arguments on top of those in the yaml
     :param extra_env_kwargs: env arguments on top of those in the yaml and the command line
+    :param extra_hyperparams: arguments of the algorithm on top of those in the yaml and the command line
     :param selection: ``metric`` and ``where`` of the evaluation callback, which say what the best model is; by default it is
         the one with the highest reward
     :param keywords: rl_zoo3's
@@ -53,15 +56,20 @@ class WaypointExperimentManager(ExperimentManager):
         *positional: Any,
         extra_policy_kwargs: Mapping[str, Any] | None = None,
         extra_env_kwargs: Mapping[str, Any] | None = None,
+        extra_hyperparams: Mapping[str, Any] | None = None,
         selection: Mapping[str, Any] | None = None,
         **keywords: Any,
     ) -> None:
         super().__init__(args, *positional, **keywords)
         self.extra_policy_kwargs = dict(extra_policy_kwargs or {})
         self.extra_env_kwargs = dict(extra_env_kwargs or {})
+        self.extra_hyperparams = dict(extra_hyperparams or {})
         self.selection = {"metric": "episode_reward", **(selection or {})}
+        self.plays_groups = self.algo == "grpo"
         self.is_waypoint_env = has_native_vec_env(self.env_name.gym_id)
         self.interrupted = False
+        if "group_size" in self.extra_hyperparams and not self.plays_groups:
+            raise ValueError(f"--group-size is an option of --algo grpo; {self.algo} does not compare episodes in groups")
         if self.continue_training and self.extra_policy_kwargs:
             raise ValueError(
                 f"{', '.join(self.extra_policy_kwargs)} describe a new policy, but {self.trained_agent} carries its own: "
@@ -83,25 +91,48 @@ class WaypointExperimentManager(ExperimentManager):
         env_kwargs = {**_as_dict(hyperparams.get("env_kwargs")), **self.env_kwargs, **self.extra_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
         given = {name: value for name, value in merged.items() if value}
-        self.custom_hyperparams = {**(self.custom_hyperparams or {}), **given}
+        self.custom_hyperparams = {**(self.custom_hyperparams or {}), **self.extra_hyperparams, **given}
         self.env_kwargs = env_kwargs
         self.args.env_kwargs = env_kwargs or None
         return super().read_hyperparameters()
 
+    def _preprocess_hyperparams(self, hyperparams: dict[str, Any]) -> Any:
+        self.group_size = 1
+        if self.plays_groups:
+            self.group_size = hyperparams.get("group_size", signature(GRPO).parameters["group_size"].default)
+        return super()._preprocess_hyperparams(hyperparams)
+
     def create_envs(self, n_envs: int, eval_env: bool = False, no_log: bool = False) -> VecEnv:
+        env_wrapper = self.env_wrapper
+        if self.plays_groups and not eval_env and self.vec_env_class is SubprocVecEnv:
+            # it resets in its workers, out of GRPO's reach
+            self.env_wrapper = partial(_in_groups, env_wrapper)
+        try:
+            return self._create_envs(n_envs, eval_env, no_log)
+        finally:
+            self.env_wrapper = env_wrapper
+
+    def _create_envs(self, n_envs: int, eval_env: bool, no_log: bool) -> VecEnv:
         # --vec-env subproc, or a wrapper for single envs, needs single envs
         native = self.is_waypoint_env and self.env_wrapper is None and self.vec_env_class is not SubprocVecEnv
         if native:
             log_folder = None if eval_env or no_log else self.save_path
             env_kwargs = self.eval_env_kwargs if eval_env else self.env_kwargs
-            self.vec_env_class = partial(self._make_native_env, env_kwargs, log_folder)  # type: ignore[assignment]
+            group_size = 1 if eval_env else self.group_size
+            make_env = partial(self._make_native_env, env_kwargs, group_size, log_folder)
+            self.vec_env_class = make_env  # type: ignore[assignment]
         return super().create_envs(n_envs, eval_env, no_log)
 
     def _make_native_env(
-        self, env_kwargs: Mapping[str, Any], log_folder: str | None, env_fns: list[Any], **vec_env_kwargs: Any
+        self,
+        env_kwargs: Mapping[str, Any],
+        group_size: int,
+        log_folder: str | None,
+        env_fns: list[Any],
+        **vec_env_kwargs: Any,
     ) -> VecEnv:
         """Stands in for the class ``DummyVecEnv``; of the functions that make one env each only their number matters."""
-        venv = make_waypoint_vec_env(self.env_name.gym_id, len(env_fns), seed=self.seed, **env_kwargs)
+        venv = make_waypoint_vec_env(self.env_name.gym_id, len(env_fns), self.seed, group_size, **env_kwargs)
         with warnings.catch_warnings():
             # the env monitors itself; the wrapper is there for the file monitor.csv, which rl_zoo3 plots
             warnings.filterwarnings("ignore", "The environment is already wrapped with a `Monitor`")
@@ -179,6 +210,10 @@ class StopOnInterrupt(BaseCallback):
 
     def _on_step(self) -> bool:
         return not self.requested
+
+
+def _in_groups(env_wrapper: Callable[[gym.Env], gym.Env] | None, env: gym.Env) -> gym.Env:
+    return ScenarioGroups(env if env_wrapper is None else env_wrapper(env))
 
 
 def has_native_vec_env(env_id: str) -> bool:

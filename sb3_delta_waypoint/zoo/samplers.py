@@ -1,5 +1,7 @@
-"""What ``train --optimize`` draws hyperparameters from."""
+"""What ``train --optimize`` draws hyperparameters from. Never ``policy_kwargs``: they would replace those of the yaml, and the
+planner with them."""
 
+import math
 from typing import Any
 
 import optuna
@@ -7,8 +9,7 @@ import optuna
 
 def sample_ppo(trial: optuna.Trial, n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
     """
-    PPO hyperparameters for a residual that starts from a good policy, with many envs at once. Without ``policy_kwargs``: they
-    would replace those of the yaml, and the planner with them.
+    PPO hyperparameters for a residual that starts from a good policy, with many envs at once.
 
     :param trial: the Optuna trial
     :param n_actions: the first dimension of the action space (unused)
@@ -24,17 +25,44 @@ def sample_ppo(trial: optuna.Trial, n_actions: int, n_envs: int, additional_args
     trial.suggest_float("target_kl", 0.03, 1.0, log=True)
     trial.suggest_categorical("clip_range", [0.1, 0.2, 0.3])
     trial.suggest_categorical("n_epochs", [3, 5, 10])
-    return convert_ppo(trial.params)
+    return convert(trial.params)
 
 
-def convert_ppo(sampled_params: dict[str, Any]) -> dict[str, Any]:
+def sample_grpo(trial: optuna.Trial, n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
     """
-    :param sampled_params: what :func:`sample_ppo` drew, as Optuna stores it
+    GRPO hyperparameters. The size of the groups is the yaml's: envs that number their scenarios are made for it.
+
+    :param trial: the Optuna trial
+    :param n_actions: the first dimension of the action space (unused)
+    :param n_envs: number of training envs
+    :param additional_args: for off-policy algorithms (unused)
     :return: keyword arguments of the algorithm
     """
-    params = dict(sampled_params)
-    for name in ("n_steps", "batch_size"):
-        params[name] = 2 ** params.pop(f"{name}_pow")
-    for name in ("gamma", "gae_lambda"):
-        params[name] = 1 - params.pop(f"one_minus_{name}")
+    # a minibatch is never more than the smallest rollout
+    smallest_rollout_pow = 5 + int(math.log2(n_envs))
+    trial.suggest_int("n_steps_pow", 5, 8)
+    trial.suggest_int("batch_size_pow", min(6, smallest_rollout_pow), min(12, smallest_rollout_pow))
+    trial.suggest_int("n_groups_pow", 0, 4)
+    trial.suggest_float("one_minus_gamma", 0.001, 0.2, log=True)
+    trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True)
+    trial.suggest_categorical("clip_range", [0.1, 0.2, 0.3])
+    trial.suggest_categorical("n_epochs", [3, 5, 10])
+    trial.suggest_categorical("advantage", ["outcome", "process"])
+    trial.suggest_categorical("advantage_scale", ["group", "batch"])
+    return convert(trial.params)
+
+
+def convert(sampled_params: dict[str, Any]) -> dict[str, Any]:
+    """
+    :param sampled_params: what a sampler drew, as Optuna stores it: ``<name>_pow`` is an exponent of two
+    :return: keyword arguments of the algorithm
+    """
+    params = {}
+    for name, value in sampled_params.items():
+        if name.endswith("_pow"):
+            params[name.removesuffix("_pow")] = 2**value
+        elif name.startswith("one_minus_"):
+            params[name.removeprefix("one_minus_")] = 1 - value
+        else:
+            params[name] = value
     return params

@@ -59,6 +59,7 @@ VARIANTS = {
     "DAPO": {"clip_range_high": 0.28, "loss_average": "step", "zero_std": "resample", "mask_truncated": True},
     "GSPO": {"importance": "episode", "clip_range": 4e-4},
     "process": {"advantage": "process", "advantage_scale": "batch"},
+    "latest": {"proximal": "latest"},
     "everything": {"dual_clip": 3.0, "ent_coef": 0.01, "kl_coef": 0.1, "kl_target": 0.01, "target_kl": 0.5, "gamma": 0.9},
 }
 
@@ -188,6 +189,28 @@ def test_what_is_carried_over_keeps_its_log_probs(make_model):
     model.learn(600, Acted())
     assert old[0] < 1e-5 and max(old) > 1e-2
     assert set(th.cat(carried).tolist()) <= set(th.cat(acted).tolist())
+
+
+def test_latest_policy_as_proximal(make_model):
+    """Ratios start at one for every transition; what has become less likely since it was acted counts for less."""
+    acting = make_model(n_envs=5)
+    acting.learn(60)
+    latest = make_model(n_envs=5, proximal="latest")
+    latest.env, latest.rollout_buffer, latest.policy = acting.env, acting.rollout_buffer, acting.policy
+    _, callback = acting._setup_learn(60, reset_num_timesteps=False)
+    acting.collect_rollouts(acting.env, callback, acting.rollout_buffer, 30)
+    episodes = acting.rollout_buffer.take()
+    acting.rollout_buffer.take = latest.rollout_buffer.take = lambda: episodes
+    with th.no_grad():
+        for parameter in acting.policy.parameters():
+            parameter += 0.1 * th.randn(parameter.shape, generator=th.Generator().manual_seed(1))
+    old, new = acting._take_batch(), latest._take_batch()
+    seen, actions, log_probs = new.transitions
+    with th.no_grad():
+        np.testing.assert_allclose(log_probs, acting.policy.get_distribution(seen).log_prob(actions), rtol=1e-5)
+    ratio = np.exp(log_probs.double().numpy() - old.transitions.log_probs.double().numpy())
+    assert ratio.min() < 0.9 and ratio.max() > 1.1
+    np.testing.assert_allclose(new.advantages, old.advantages.double().numpy() * np.minimum(ratio, 1.0), rtol=1e-4, atol=1e-6)
 
 
 def test_resampling_replaces_groups_without_spread(make_model):
@@ -449,6 +472,7 @@ def test_a_gradient_that_is_not_finite_leaves_the_parameters(make_model):
         ({"advantage_scale": 0.0}, "advantage_scale=0.0"),
         ({"zero_std": "keep"}, "zero_std='keep'"),
         ({"importance": "token"}, "importance='token'"),
+        ({"proximal": "oldest"}, "proximal='oldest': one of 'acting', 'latest'"),
         ({"loss_average": "token"}, "loss_average='token'"),
         ({"loss_average": None}, "loss_average=None"),
         ({"kl_coef": -1.0}, "kl_coef=-1.0"),
