@@ -8,8 +8,8 @@ import numpy as np
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
 
-RUNNING, GOAL, OFF_ROUTE, TIMEOUT = 0, 1, 2, 3
-"""How a step leaves the episode."""
+RUNNING, GOAL, OFF_ROUTE, TIMEOUT, COLLISION, BLOCKED = 0, 1, 2, 3, 4, 5
+"""How a step leaves the episode; the simulation knows the first four."""
 
 EPISODE_METRICS = (
     "success",

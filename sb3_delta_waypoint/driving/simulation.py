@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import astuple, dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from sb3_delta_waypoint.driving.episode import (
     write_metrics,
 )
 from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
-from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.routes import (
@@ -234,10 +234,10 @@ class Simulation:
             base_seed=0,
             group_size=group_size,
             plan_dt=float(config.plan_dt),
-            vehicle=_floats(config.vehicle),
-            expert=_floats(config.expert),
-            rules=_floats(config.rules),
-            start=_floats(config.start),
+            vehicle=as_floats(config.vehicle),
+            expert=as_floats(config.expert),
+            rules=as_floats(config.rules),
+            start=as_floats(config.start),
             weights=tuple(float(weight) for weight in astuple(config.reward)),
             drawn=config.network is not None,
             whole=config.recorded,
@@ -346,11 +346,6 @@ def terminated(outcome: np.ndarray) -> np.ndarray:
 def truncated(outcome: np.ndarray) -> np.ndarray:
     """Whether an episode was cut off by its time limit, from its outcome."""
     return outcome == TIMEOUT
-
-
-def _floats(parameters: Any) -> Any:
-    # numba compiles anew for an int where a float was
-    return type(parameters)(*(float(value) for value in parameters))
 
 
 def _drawable(config: DrivingConfig) -> tuple[RoadNetwork, np.ndarray, np.ndarray]:
