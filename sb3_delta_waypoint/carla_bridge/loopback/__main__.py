@@ -1,0 +1,46 @@
+"""The server's process: options as JSON in the only argument; one line of JSON on stdout when it listens, or why it cannot."""
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+PARENT_INTERVAL = 0.5
+"""How often to look whether the parent is alive [s]."""
+
+
+def main() -> None:
+    """Serve until told to stop, or until the parent dies."""
+    options: dict[str, Any] = json.loads(sys.argv[1])
+    threading.Thread(target=_leave_with, args=(options["parent"],), daemon=True).start()
+    try:
+        from sb3_delta_waypoint.carla_bridge.loopback.road_map import read_maps
+        from sb3_delta_waypoint.carla_bridge.loopback.run import exit_on_signals, warm_up
+        from sb3_delta_waypoint.carla_bridge.loopback.server import Server
+
+        exit_on_signals()
+        warm_up()
+        server = Server(read_maps(options["maps"]), options["fps"], options["port"], version=options["version"])
+    except (ImportError, OSError, ValueError) as error:
+        _tell({"error": type(error).__name__, "message": str(error)})
+        return
+    _tell({"port": server.port})
+    server.run()
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), flush=True)
+    # nobody reads further
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_INTERVAL)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The loopback server as a process of its own, the only way in which the client can use it: it waits without letting go of the
+interpreter's lock."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from sb3_delta_waypoint.carla_bridge.loopback.wire import CLIENT_VERSION, check_client_version
+
+TERMINATE_TIMEOUT = 5.0
+"""How long the process may take to end [s] before it is killed."""
+
+
+class LoopbackServer:
+    """
+    A loopback server in a subprocess, on a free port of this machine. It ends with the context, or when this process dies.
+
+    ::
+
+        with LoopbackServer() as server:
+            client = carla.Client(server.host, server.port)
+
+    Each start takes a port that no server of this process had before: a client that still holds on to the old one would crash
+    the interpreter if the port came back to life.
+
+    :param map: OpenDRIVE file, or several, which ``client.load_world`` knows by their names without ``.xodr``; None is a small
+        town
+    :param fps: steps per simulated second where the client does not say, and per second in asynchronous mode
+    :param port: the port; 0 takes a free one
+    :param version: the version that the server says it has
+    :param timeout: how long the start may take [s]; a first start compiles the kernels
+    :raises ImportError: from :meth:`start`, if the installed ``carla`` is missing or of a version with another sensor table
+    :raises FileNotFoundError: from :meth:`start`, if there is no such map
+    :raises ValueError: from :meth:`start`, if a map cannot be driven on
+    :raises OSError: from :meth:`start`, if the port is taken or the server does not come up
+    """
+
+    host = "127.0.0.1"
+    _used_ports: set[int] = set()
+
+    def __init__(
+        self,
+        map: str | Path | Sequence[str | Path] | None = None,
+        fps: float = 10.0,
+        port: int = 0,
+        version: str = CLIENT_VERSION,
+        timeout: float = 60.0,
+    ):
+        self.maps = [] if map is None else [map] if isinstance(map, str | Path) else list(map)
+        self.fps = fps
+        self.requested_port = port
+        self.version = version
+        self.timeout = timeout
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        if self._process is None:
+            raise RuntimeError("the loopback server is not running: start() it first")
+        return self._process.pid
+
+    def start(self) -> "LoopbackServer":
+        """
+        Start the server and wait until it listens.
+
+        :return: itself
+        """
+        if self._process is not None:
+            raise RuntimeError(f"the loopback server runs already, as process {self.pid}; close() it first")
+        check_client_version()
+        while True:
+            self.port = self._launch()
+            if self.requested_port or self.port not in self._used_ports:
+                break
+            self.close()
+        self._used_ports.add(self.port)
+        return self
+
+    def _launch(self) -> int:
+        options = {"maps": [str(path) for path in self.maps], "fps": self.fps, "port": self.requested_port}
+        options |= {"version": self.version, "parent": os.getpid()}
+        # a session of its own: Ctrl-C in the terminal is for the parent, which still needs the server to clean up
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __package__, json.dumps(options)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            answer = self._first_line()
+        except BaseException:
+            self.close()
+            raise
+        if "error" in answer:
+            self.close()
+            kind = {"FileNotFoundError": FileNotFoundError, "ValueError": ValueError, "ImportError": ImportError}
+            raise kind.get(str(answer["error"]), OSError)(answer["message"])
+        return int(answer["port"])
+
+    def _first_line(self) -> dict[str, str | int]:
+        assert self._process is not None and self._process.stdout is not None
+        deadline = time.monotonic() + self.timeout
+        line = b""
+        with self._process.stdout as pipe:
+            while not line.endswith(b"\n"):
+                ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise TimeoutError(f"the loopback server was not ready within {self.timeout} s")
+                part = os.read(pipe.fileno(), 4096)
+                if not part:
+                    raise OSError(f"the loopback server ended while starting (exit code {self._process.wait()}): see stderr")
+                line += part
+        answer: dict[str, str | int] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """End the server. Does nothing if it does not run."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.terminate()
+        try:
+            process.wait(TERMINATE_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            # stopped, perhaps
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> "LoopbackServer":
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,189 @@
+"""
+The calls that the client makes: one method each, named as on the wire.
+
+A method returns what the client gets, or None for a call without a result; a ``ValueError`` becomes the message of the
+client's ``RuntimeError``. Calls that change actors which are gone meanwhile do nothing, as in CARLA.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
+from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
+from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
+from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, Transform, World
+
+if TYPE_CHECKING:
+    from sb3_delta_waypoint.carla_bridge.loopback.server import Server
+
+Wire = list[Any]
+"""A struct on the wire: its fields in order."""
+
+MAP_FOLDER = "/Game/Carla/Maps/"
+
+
+class Calls:
+    """
+    The methods that a client can call.
+
+    :param server: whose world they act on
+    """
+
+    def __init__(self, server: "Server"):
+        self._server = server
+        self.table: dict[str, Callable[..., Any]] = {
+            name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_")
+        }
+
+    @property
+    def _world(self) -> World:
+        return self._server.world
+
+    def _actor(self, actor_id: int) -> Actor:
+        actor = self._world.actors.get(actor_id)
+        if actor is None:
+            raise ValueError(f"there is no actor {actor_id}")
+        return actor
+
+    def _body(self, actor_id: int) -> Any:
+        return self._world.bodies[self._actor(actor_id).row]
+
+    # --------------------------------------------------------------- session
+
+    def version(self) -> str:
+        return self._server.version
+
+    def get_episode_info(self) -> Wire:
+        return [self._world.episode, wire.token(wire.WORLD_STREAM, self._world.stream_port)]
+
+    def get_sensor_token(self, stream: int) -> Wire:
+        return wire.token(stream, self._world.stream_port)
+
+    def get_episode_settings(self) -> Wire:
+        return self._world.settings
+
+    def set_episode_settings(self, settings: Wire) -> int:
+        self._world.settings = settings
+        # a frame that the client has seen: it waits in vain for one to come
+        return self._world.frame
+
+    def get_required_files(self, folder: str) -> Wire:
+        return []
+
+    def query_lights_state(self, client: str) -> Wire:
+        return []
+
+    def tick_cue(self) -> int:
+        if self._server.synchronous:
+            self._server.tick()
+            return self._world.frame
+        return self._world.frame + 1
+
+    # ------------------------------------------------------------------ maps
+
+    def get_map_info(self) -> Wire:
+        return [MAP_FOLDER + self._world.road_map.name, self._world.road_map.spawn_points]
+
+    def get_map_data(self) -> str:
+        return self._world.road_map.text
+
+    def get_available_maps(self) -> list[str]:
+        return [MAP_FOLDER + name for name in self._server.maps]
+
+    # --------------------------------------------------------------- weather
+
+    def get_weather_parameters(self) -> Wire:
+        return self._world.weather
+
+    def set_weather_parameters(self, weather: Wire) -> None:
+        self._world.weather = weather
+
+    # ---------------------------------------------------------------- actors
+
+    def get_actor_definitions(self) -> Wire:
+        return blueprints.definitions()
+
+    def get_spectator(self) -> Wire:
+        return self._world.spectator.wire
+
+    def get_actors_by_id(self, ids: list[int]) -> list[Wire]:
+        actors = self._world.actors
+        return [actors[actor_id].wire for actor_id in ids if actor_id in actors]
+
+    def spawn_actor(self, description: Wire, transform: Transform) -> Wire:
+        return self._spawn(description, transform).wire
+
+    def spawn_actor_with_parent(
+        self, description: Wire, transform: Transform, parent: int, attachment: int = 0, socket: str = ""
+    ) -> Wire:
+        return self._spawn(description, transform, parent).wire
+
+    def _spawn(self, description: Wire, transform: Transform, parent: int = 0) -> Actor:
+        actor = self._world.spawn(description, transform, parent)
+        if sensor := make_sensor(self._world, actor):
+            self._server.sensors[actor.id] = sensor
+        return actor
+
+    def destroy_actor(self, actor_id: int) -> bool:
+        self._server.sensors.pop(actor_id, None)
+        return self._world.destroy(actor_id)
+
+    def get_actor_bounding_box(self, actor_id: int) -> Wire:
+        return self._actor(actor_id).box
+
+    def set_actor_transform(self, actor_id: int, transform: Transform) -> None:
+        self._world.place(self._actor(actor_id), transform)
+
+    def set_actor_location(self, actor_id: int, location: list[float]) -> None:
+        actor = self._actor(actor_id)
+        _, rotation = self._world.transform_of_row(self._world.rows[actor.row])
+        self._world.place(actor, [location, rotation])
+
+    def set_actor_simulate_physics(self, actor_id: int, enabled: bool) -> None:
+        body = self._body(actor_id)
+        body["physics"] = enabled
+        if not enabled:
+            body["speed"] = body["yaw_rate"] = 0.0
+
+    def set_actor_collisions(self, actor_id: int, enabled: bool) -> None:
+        body = self._body(actor_id)
+        body["solid"] = enabled and body["half_length"] > 0.0
+
+    def set_actor_enable_gravity(self, actor_id: int, enabled: bool) -> None:
+        pass
+
+    # -------------------------------------------------------------- vehicles
+
+    def _vehicle(self, actor_id: int) -> Any:
+        body = self._body(actor_id)
+        if body["kind"] != VEHICLE:
+            raise ValueError(f"actor {actor_id} is not a vehicle")
+        return body
+
+    def apply_control_to_vehicle(self, actor_id: int, control: Wire) -> None:
+        world = self._world
+        world.controls[world.actors[actor_id].row] = tuple(control)
+
+    def set_actor_target_velocity(self, actor_id: int, velocity: list[float]) -> None:
+        body = self._vehicle(actor_id)
+        forward = velocity[0] * math.cos(body["yaw"]) - velocity[1] * math.sin(body["yaw"])
+        body["speed"], body["direction"] = abs(forward), -1.0 if forward < 0.0 else 1.0
+        body["yaw_rate"] = 0.0
+
+    def set_actor_target_angular_velocity(self, actor_id: int, velocity: list[float]) -> None:
+        self._vehicle(actor_id)["yaw_rate"] = -math.radians(velocity[2])
+
+    def get_physics_control(self, actor_id: int) -> Wire:
+        self._vehicle(actor_id)
+        return self._world.physics_control(self._actor(actor_id))
+
+    def apply_physics_control(self, actor_id: int, control: Wire) -> None:
+        """Takes over mass and steering range; the rest is as the blueprint has it."""
+        body = self._vehicle(actor_id)
+        body["mass"] = control[11]
+        body["max_steer"] = math.radians(control[15][0][2])
+
+    def get_wheel_steer_angle(self, actor_id: int, wheel: int) -> float:
+        """Degrees, right positive; of the front wheels (0 and 1)."""
+        return -math.degrees(self._vehicle(actor_id)["steer"]) if wheel < 2 else 0.0

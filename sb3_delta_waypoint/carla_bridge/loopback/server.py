@@ -1,0 +1,149 @@
+"""The server: sockets, calls, and the clock."""
+
+import contextlib
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+
+from sb3_delta_waypoint.carla_bridge.loopback import wire
+from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
+from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
+from sb3_delta_waypoint.carla_bridge.loopback.sensors import Sensor
+from sb3_delta_waypoint.carla_bridge.loopback.streams import Streams
+from sb3_delta_waypoint.carla_bridge.loopback.world import World
+
+logger = logging.getLogger(__name__)
+
+RECEIVE = 1 << 16
+"""Bytes read from a socket at a time."""
+MAX_MESSAGE = 1 << 28
+"""A call may be this long [bytes]: the text of a large map."""
+
+
+class Server:
+    """
+    Serves one world to any number of clients, in one thread: calls are answered in the order in which they come.
+
+    :param maps: maps that clients can load, by name; the first is loaded
+    :param fps: steps per simulated second where the client does not say, and per second in asynchronous mode
+    :param port: port of the calls; 0 takes a free one
+    :param host: address to listen on
+    :param version: the version that the server says it has
+    """
+
+    def __init__(
+        self,
+        maps: Mapping[str, RoadMap],
+        fps: float = 10.0,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        version: str = wire.CLIENT_VERSION,
+    ):
+        self.maps = dict(maps)
+        self.default_dt = 1.0 / fps
+        self.version = version
+        self.selector = selectors.DefaultSelector()
+        self.calls_listener = self._listen(host, port)
+        self.streams_listener = self._listen(host, 0)
+        self.port: int = self.calls_listener.getsockname()[1]
+        self.streams = Streams(self.selector)
+        self.sensors: dict[int, Sensor] = {}
+        self.world = World(next(iter(self.maps.values())), self.streams_listener.getsockname()[1])
+        self.calls = Calls(self).table
+        self.selector.register(self.calls_listener, selectors.EVENT_READ, lambda _: self._accept())
+        self.selector.register(
+            self.streams_listener, selectors.EVENT_READ, lambda _: self.streams.accept(self.streams_listener)
+        )
+
+    @staticmethod
+    def _listen(host: str, port: int) -> socket.socket:
+        try:
+            return socket.create_server((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}; choose another port") from None
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether time stands still until a client ticks."""
+        return bool(self.world.settings[0])
+
+    @property
+    def dt(self) -> float:
+        """Length of a step [s]."""
+        fixed = self.world.settings[2]
+        return fixed[1] if fixed[0] and fixed[1] > 0.0 else self.default_dt
+
+    def run(self) -> None:
+        """Serve until something is raised, such as ``SystemExit`` by a signal's handler."""
+        next_tick = time.monotonic()
+        with contextlib.closing(self):
+            while True:
+                wait = None if self.synchronous else max(0.0, next_tick - time.monotonic())
+                for key, events in self.selector.select(wait):
+                    key.data(events)
+                if not self.synchronous and time.monotonic() >= next_tick:
+                    self.tick()
+                    # never more than one step behind: a server that was stopped does not catch up
+                    next_tick = max(next_tick + self.dt, time.monotonic())
+
+    def close(self) -> None:
+        """Close every connection."""
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self.selector.close()
+
+    def tick(self) -> None:
+        """One step of the world. Sensors go first: who has seen the snapshot can rely on having been sent the rest."""
+        world, dt = self.world, self.dt
+        n_hits = world.step(dt)
+        for sensor in self.sensors.values():
+            if sensor.actor.stream in self.streams.subscribers and sensor.due():
+                for parts in sensor.measure(world.hits[:n_hits]):
+                    self.streams.send(sensor.actor.stream, sensor.header(sum(map(len, parts))), *parts)
+        self.streams.send(wire.WORLD_STREAM, world.snapshot(dt))
+
+    # ----------------------------------------------------------------- calls
+
+    def _accept(self) -> None:
+        connection, _ = self.calls_listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE)
+        self.selector.register(connection, selectors.EVENT_READ, lambda _: self._receive(connection, unpacker))
+
+    def _receive(self, connection: socket.socket, unpacker: msgpack.Unpacker) -> None:
+        try:
+            received = connection.recv(RECEIVE)
+            unpacker.feed(received)
+            answers = [self._answer(request) for request in unpacker] if received else []
+            if received:
+                connection.sendall(b"".join(answers))
+                return
+        except OSError:
+            pass
+        except Exception:
+            # not a client; its connection only
+            logger.exception("a connection sent what is not a call")
+        self.selector.unregister(connection)
+        connection.close()
+
+    def _answer(self, request: list[Any]) -> bytes:
+        _, number, name, (_, *arguments) = request
+        call = self.calls.get(name)
+        try:
+            if call is None:
+                raise ValueError(f"the loopback server does not know the call '{name}'")
+            result = call(*arguments)
+        except Exception as error:
+            if not isinstance(error, ValueError | KeyError):
+                logger.exception("%s failed", name)
+            result = [[0, [str(error)]]]
+        else:
+            if name != "apply_batch":
+                result = [[False]] if result is None else [[1, result]]
+        answer: bytes = msgpack.packb([1, number, None, result])
+        return answer

@@ -1,0 +1,262 @@
+"""The simulated world: actors, time, weather, and what happens in a step."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
+from sb3_delta_waypoint.carla_bridge.loopback.bodies import (
+    BODY,
+    CONTROL,
+    FIXED,
+    HIT,
+    MAX_HITS,
+    VEHICLE,
+    WALKER,
+    rows_pose,
+    step_bodies,
+)
+from sb3_delta_waypoint.carla_bridge.loopback.boxes import first_overlap
+from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
+
+Transform = list[list[float]]
+"""Location x, y, z [m] and rotation pitch, yaw, roll [degrees], in CARLA's frame."""
+
+FIRST_STREAM = wire.WORLD_STREAM + 1
+CAPACITY = 64
+"""Actors that there is room for at first."""
+FIRST_ROW = wire.HEADER.size + wire.EPISODE.size
+"""Where the actors begin in the message of a snapshot."""
+
+
+class Actor:
+    """What the client is told about an actor; its state is in the arrays of the world, at ``row``."""
+
+    __slots__ = ("id", "name", "parent", "row", "stream", "wire", "box", "attributes")
+
+    def __init__(
+        self, actor_id: int, description: list[Any], box: list[Any], tag: bytes, parent: int, stream: bytes, row: int
+    ):
+        self.id = actor_id
+        self.name: str = description[1]
+        self.attributes = {name: value for name, _, value in description[2]}
+        self.parent = parent
+        self.row = row
+        self.box = box
+        self.stream = int.from_bytes(stream[:4], "little")
+        self.wire = [actor_id, parent, description, box, tag, stream]
+
+
+class World:
+    """
+    One episode after another on one map.
+
+    :param road_map: where it begins
+    :param stream_port: port of the streams, for the tokens
+    """
+
+    def __init__(self, road_map: RoadMap, stream_port: int):
+        self.stream_port = stream_port
+        self.episode = 0
+        self.frame = 0
+        self.seconds = 0.0
+        self.next_id = 1
+        self.next_stream = FIRST_STREAM
+        self.settings = list(wire.DEFAULT_SETTINGS)
+        self.hits = np.zeros(MAX_HITS, HIT)
+        self.listeners: list[Callable[[float, int], None]] = []
+        self.begin_episode(road_map)
+
+    def begin_episode(self, road_map: RoadMap) -> None:
+        """Destroy everything and begin anew, frames and ids counting on."""
+        self.road_map = road_map
+        self.episode += 1
+        self.state = wire.MAP_CHANGED
+        self.weather = list(wire.DEFAULT_WEATHER)
+        self.actors: dict[int, Actor] = {}
+        self.n = 0
+        self._reserve(CAPACITY)
+        self.spectator = self._add(FIXED, wire.description(0, "spectator", []), [[0.0] * 3, [0.0] * 3], bytes([0]))
+
+    def _reserve(self, capacity: int) -> None:
+        """Make room: the snapshot is one buffer, ready to send, and the kernel writes into it."""
+        message = np.zeros(FIRST_ROW + capacity * wire.ACTOR_ROW.itemsize, np.uint8)
+        bodies, controls = np.zeros(capacity, BODY), np.zeros(capacity, CONTROL)
+        rows = message[FIRST_ROW:].view(wire.ACTOR_ROW)
+        if self.n:
+            rows[: self.n], bodies[: self.n], controls[: self.n] = (
+                self.rows[: self.n],
+                self.bodies[: self.n],
+                self.controls[: self.n],
+            )
+        self.message, self.rows, self.bodies, self.controls = message, rows, bodies, controls
+
+    # ------------------------------------------------------------------ time
+
+    def step(self, dt: float) -> int:
+        """
+        One step of simulated time.
+
+        :param dt: [s]
+        :return: number of collisions, in ``hits``
+        """
+        n_hits: int = step_bodies(self.bodies, self.controls, self.rows, self.n, dt, self.hits)
+        self.frame += 1
+        self.seconds += dt
+        return n_hits
+
+    def snapshot(self, dt: float) -> memoryview:
+        """The message that tells the state of the world, in a buffer that the next step writes into again."""
+        end = FIRST_ROW + self.n * wire.ACTOR_ROW.itemsize
+        kind = wire.SENSOR_TYPES[wire.CLIENT_VERSION]["world"]
+        wire.HEADER.pack_into(self.message, 0, end - 4, kind, self.frame, self.seconds, 0, 0, 0, 0, 0, 0)
+        wire.EPISODE.pack_into(self.message, wire.HEADER.size, self.episode, time.time(), dt, 0, 0, 0, self.state)
+        self.state = 0
+        return memoryview(self.message)[:end]
+
+    # ---------------------------------------------------------------- actors
+
+    def spawn(self, description: list[Any], transform: Transform, parent: int = 0) -> Actor:
+        """
+        :param description: ActorDescription
+        :param transform: where; relative to the parent if there is one
+        :param parent: id of the actor that it is attached to, or 0
+        :return: the new actor
+        :raises ValueError: if the blueprint is unknown, the parent is not there, or the place is taken
+        """
+        name = description[1]
+        if name not in blueprints.UIDS:
+            raise ValueError(f"Spawn failed: the loopback server has no blueprint '{name}'")
+        if parent and parent not in self.actors:
+            raise ValueError(f"Spawn failed: there is no parent actor {parent}")
+        if not all(math.isfinite(value) for vector in transform for value in vector):
+            raise ValueError(f"Spawn failed: {transform} is not finite")
+        if name in blueprints.VEHICLES:
+            vehicle = blueprints.VEHICLES[name]
+            actor = self._add(VEHICLE, description, transform, wire.VEHICLE_TAG, parent, vehicle.size)
+            body = self.bodies[actor.row]
+            for field, value in vehicle.dynamics._asdict().items():
+                body[field] = value
+            for field in ("mass", "throttle_lag", "brake_lag", "drag"):
+                body[field] = getattr(vehicle, field)
+            body["axle"] = vehicle.dynamics.wheelbase / 2
+            self.rows[actor.row]["light"] = wire.NO_LIGHT
+        elif name in blueprints.WALKERS:
+            actor = self._add(WALKER, description, transform, wire.PEDESTRIAN_TAG, parent, blueprints.WALKERS[name])
+            self.bodies[actor.row]["mass"] = blueprints.WALKER_MASS
+        elif name in blueprints.PROPS:
+            actor = self._add(FIXED, description, transform, wire.STATIC_TAG, parent, blueprints.PROPS[name])
+        else:
+            (stream,) = wire.token(self.next_stream, self.stream_port)
+            self.next_stream += 1
+            actor = self._add(FIXED, description, transform, bytes([0]), parent, stream=stream)
+        self.place(actor, transform)
+        if self.bodies[actor.row]["solid"] and first_overlap(self.bodies, self.n, actor.row) >= 0:
+            self.destroy(actor.id)
+            raise ValueError("Spawn failed because of collision at spawn position")
+        return actor
+
+    def _add(
+        self,
+        kind: int,
+        description: list[Any],
+        transform: Transform,
+        tag: bytes,
+        parent: int = 0,
+        size: tuple[float, float, float] | None = None,
+        stream: bytes = b"",
+    ) -> Actor:
+        if self.n == len(self.bodies):
+            self._reserve(2 * self.n)
+        row = self.n
+        self.n += 1
+        # walkers have their origin in the middle of the body, as in CARLA; the others on the ground
+        half = [extent / 2 for extent in size] if size else [0.0, 0.0, 0.0]
+        centre = [0.0, 0.0, 0.0 if kind == WALKER else half[2]]
+        box = [centre, half, [0.0, 0.0, 0.0], self.next_id]
+        actor = Actor(self.next_id, description, box, tag, parent, stream, row)
+        self.next_id += 1
+        self.actors[actor.id] = actor
+        self.bodies[row], self.controls[row], self.rows[row] = (np.zeros(1, array.dtype)[0] for array in self._arrays)
+        body = self.bodies[row]
+        body["kind"], body["physics"], body["solid"] = kind, kind != FIXED, size is not None
+        body["direction"], body["held_speed"] = 1.0, math.nan
+        body["half_length"], body["half_width"], body["half_height"] = half
+        body["box_z"] = centre[2]
+        body["parent"] = -1
+        if parent:
+            body["parent"] = self.actors[parent].row
+            body["offset"] = [*transform[0], *transform[1]]
+        self.rows[row]["id"], self.rows[row]["state"] = actor.id, wire.ACTIVE
+        return actor
+
+    @property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.bodies, self.controls, self.rows
+
+    def place(self, actor: Actor, transform: Transform) -> None:
+        """Put an actor somewhere; an attached one, relative to its parent."""
+        (x, y, z), (pitch, yaw, roll) = transform
+        body = self.bodies[actor.row]
+        if body["parent"] >= 0:
+            body["offset"] = [x, y, z, pitch, yaw, roll]
+            return
+        body["yaw"] = -math.radians(yaw)
+        body["x"] = x - body["axle"] * math.cos(body["yaw"])
+        body["y"] = -y - body["axle"] * math.sin(body["yaw"])
+        if body["kind"] == VEHICLE and body["physics"]:
+            z, pitch, roll = 0.0, 0.0, 0.0
+        elif body["kind"] == WALKER and body["physics"]:
+            z = body["half_height"]
+        body["z"], body["pitch"], body["roll"] = z, pitch, roll
+
+    def destroy(self, actor_id: int) -> bool:
+        """
+        :param actor_id: whom; what is attached to it stays where it is
+        :return: whether there was such an actor
+        """
+        actor = self.actors.get(actor_id)
+        if actor is None or actor is self.spectator:
+            return False
+        for other in self.actors.values():
+            if other.parent == actor_id:
+                self._detach(other)
+        for array in self._arrays:
+            array[actor.row : self.n - 1] = array[actor.row + 1 : self.n]
+        self.n -= 1
+        parents = self.bodies["parent"][: self.n]
+        parents[parents > actor.row] -= 1
+        for other in self.actors.values():
+            if other.row > actor.row:
+                other.row -= 1
+        del self.actors[actor_id]
+        return True
+
+    def _detach(self, actor: Actor) -> None:
+        row = self.rows[actor.row]
+        self.bodies[actor.row]["parent"] = -1
+        actor.parent = actor.wire[1] = 0
+        self.place(actor, self.transform_of_row(row))
+
+    @staticmethod
+    def transform_of_row(row: Any) -> Transform:
+        """Where an actor was in the last snapshot."""
+        return [[float(row[axis]) for axis in "xyz"], [float(row[angle]) for angle in ("pitch", "yaw", "roll")]]
+
+    def physics_control(self, actor: Actor) -> list[Any]:
+        """VehiclePhysicsControl of a vehicle."""
+        body = self.bodies[actor.row]
+        x, y, yaw = rows_pose(body)
+        forward, across = body["wheelbase"] / 2, body["half_width"] * 0.85
+        cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
+        wheels = [
+            (x + along * cos - side * sin, y + along * sin + side * cos, blueprints.WHEEL_RADIUS)
+            for along in (forward, -forward)
+            for side in (-across, across)
+        ]
+        return blueprints.physics_control(
+            blueprints.VEHICLES[actor.name], float(body["max_steer"]), float(body["mass"]), wheels
+        )
