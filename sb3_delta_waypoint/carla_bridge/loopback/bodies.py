@@ -1,8 +1,8 @@
 """
 What the server computes with: one record per actor, and the kernel that moves them all by one step.
 
-Inside, the package's own frame (metres, radians, counter-clockwise): the vehicles are the bicycle of ``driving.vehicle`` with a
-gearbox, pedals that lag, and a steering range that shrinks with speed. The rows of the world snapshot are in CARLA's frame;
+Inside, the package's own frame (metres, radians, counter-clockwise): the vehicles are the bicycle of ``driving.vehicle`` with
+a gearbox, pedals that lag, and a steering range that shrinks with speed. The rows of the world snapshot are in CARLA's frame;
 they are written here and nowhere else.
 """
 
@@ -65,6 +65,12 @@ BODY = np.dtype(
         # rides on the body in this row (-1: on none), at this pose: metres and degrees, CARLA's frame
         ("parent", "i8"),
         ("offset", "f8", (6,)),
+        # a vehicle that follows lanes by itself: where it is on them, what it chooses at forks, and how many it has passed
+        ("autopilot", "?"),
+        ("segment", "i8"),
+        ("point", "i8"),
+        ("route", "i8"),
+        ("forks", "i8"),
         # last velocity of the actor's origin, for its acceleration
         ("velocity_x", "f8"),
         ("velocity_y", "f8"),
@@ -86,7 +92,7 @@ CONTROL = np.dtype(
     ],
     align=True,
 )
-"""The last control of a vehicle; for a walker: direction x, y (CARLA's frame) in ``throttle`` and ``steer``, speed in ``brake``."""
+"""The last control of a vehicle; a walker's direction x, y (CARLA's frame) is in ``throttle`` and ``steer``, speed in ``brake``."""
 
 HIT = np.dtype([("body", "i8"), ("other", "i8"), ("x", "f8"), ("y", "f8")], align=True)
 """A collision of one step: the rows, and the impulse on the first [N s] in CARLA's frame."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from tempfile import TemporaryDirectory
 from pathlib import Path
 from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.loopback import town
+from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
 
 SPAWN_SPACING = 30.0
@@ -32,6 +34,15 @@ class RoadMap:
         self.carla_map = carla.Map(name, text)
 
     @cached_property
+    def network(self) -> RoadNetwork:
+        """
+        The lanes and how they join; read when it is asked for first.
+
+        :raises ValueError: if it is not a map that can be driven on
+        """
+        return check_map(self.text)
+
+    @cached_property
     def spawn_points(self) -> list[list[list[float]]]:
         """Transforms along all driving lanes outside of junctions, in the order of the roads."""
         lanes: dict[tuple[int, int, int], list[Any]] = {}
@@ -53,6 +64,20 @@ class RoadMap:
 def default_map() -> RoadMap:
     """The small town of :mod:`~.town`."""
     return RoadMap(town.NAME, town.town())
+
+
+def check_map(text: str) -> RoadNetwork:
+    """
+    Read a map in a process of its own, since ``carla.Map`` crashes on a damaged one.
+
+    :param text: OpenDRIVE
+    :return: its lanes
+    :raises ValueError: if it is not a map that can be driven on
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "map.xodr")
+        path.write_text(text)
+        return load_opendrive(path)
 
 
 def read_map(path: str | Path) -> RoadMap:

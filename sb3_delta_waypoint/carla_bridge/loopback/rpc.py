@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
 from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
+from sb3_delta_waypoint.carla_bridge.loopback.batch import apply_batch
+from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, check_map
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, Transform, World
 
@@ -21,6 +23,8 @@ Wire = list[Any]
 """A struct on the wire: its fields in order."""
 
 MAP_FOLDER = "/Game/Carla/Maps/"
+UPLOADED = "OpenDriveMap"
+"""What the client calls the map that it has sent."""
 
 
 class Calls:
@@ -32,6 +36,8 @@ class Calls:
 
     def __init__(self, server: "Server"):
         self._server = server
+        self._uploaded: dict[str, RoadMap] = {}
+        self._lights: dict[int, int] = {}
         self.table: dict[str, Callable[..., Any]] = {
             name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_")
         }
@@ -91,6 +97,45 @@ class Calls:
     def get_available_maps(self) -> list[str]:
         return [MAP_FOLDER + name for name in self._server.maps]
 
+    def load_new_episode(self, name: str, reset_settings: bool = True, layers: int = 0) -> None:
+        """An empty name stands for the current map."""
+        key = name.rpartition("/")[2] or self._world.road_map.name
+        maps = self._server.maps | self._uploaded
+        if key not in maps:
+            raise ValueError(f"map '{name}' not found; the loopback server has {', '.join(maps)}")
+        if reset_settings:
+            self._world.settings = list(wire.DEFAULT_SETTINGS)
+        self._server.sensors.clear()
+        self._lights.clear()
+        self._world.begin_episode(maps[key])
+
+    def copy_opendrive_to_file(self, text: str, parameters: Wire) -> None:
+        check_map(text)
+        self._uploaded = {UPLOADED: RoadMap(UPLOADED, text)}
+
+    def load_map_layer(self, layers: int) -> None:
+        pass
+
+    def unload_map_layer(self, layers: int) -> None:
+        pass
+
+    # what a simulator with buildings, lamps and a screen would have
+
+    def get_environment_objects(self, tag: int) -> Wire:
+        return []
+
+    def get_all_level_BBs(self, tag: int) -> Wire:
+        return []
+
+    def cast_ray(self, start: Wire, end: Wire) -> Wire:
+        return []
+
+    def project_point(self, location: Wire, direction: Wire, distance: float) -> Wire:
+        return [False, [[0.0, 0.0, 0.0], 0]]
+
+    def draw_debug_shape(self, shape: Wire) -> None:
+        pass
+
     # --------------------------------------------------------------- weather
 
     def get_weather_parameters(self) -> Wire:
@@ -127,6 +172,7 @@ class Calls:
 
     def destroy_actor(self, actor_id: int) -> bool:
         self._server.sensors.pop(actor_id, None)
+        self._lights.pop(actor_id, None)
         return self._world.destroy(actor_id)
 
     def get_actor_bounding_box(self, actor_id: int) -> Wire:
@@ -153,6 +199,13 @@ class Calls:
     def set_actor_enable_gravity(self, actor_id: int, enabled: bool) -> None:
         pass
 
+    def apply_control_to_walker(self, actor_id: int, control: Wire) -> None:
+        (x, y, _), speed, _ = control
+        self._world.controls[self._actor(actor_id).row] = (x, y, speed, False, False, False, 0)
+
+    def apply_batch(self, commands: list[Wire], tick: bool = False) -> list[Wire]:
+        return apply_batch(self, commands)
+
     # -------------------------------------------------------------- vehicles
 
     def _vehicle(self, actor_id: int) -> Any:
@@ -173,6 +226,27 @@ class Calls:
 
     def set_actor_target_angular_velocity(self, actor_id: int, velocity: list[float]) -> None:
         self._vehicle(actor_id)["yaw_rate"] = -math.radians(velocity[2])
+
+    def set_actor_autopilot(self, actor_id: int, enabled: bool) -> None:
+        self._vehicle(actor_id)
+        self._world.set_autopilot(self._actor(actor_id), enabled)
+
+    def enable_actor_constant_velocity(self, actor_id: int, velocity: list[float]) -> None:
+        """In the frame of the vehicle; only its forward part counts."""
+        self._vehicle(actor_id)["held_speed"] = velocity[0]
+
+    def disable_actor_constant_velocity(self, actor_id: int) -> None:
+        self._vehicle(actor_id)["held_speed"] = math.nan
+
+    def get_vehicle_light_state(self, actor_id: int) -> Wire:
+        return [self._lights.get(actor_id, 0)]
+
+    def set_vehicle_light_state(self, actor_id: int, state: Wire) -> None:
+        self._actor(actor_id)
+        self._lights[actor_id] = state[0]
+
+    def get_vehicle_light_states(self) -> Wire:
+        return [[actor_id, state] for actor_id, state in self._lights.items()]
 
     def get_physics_control(self, actor_id: int) -> Wire:
         self._vehicle(actor_id)

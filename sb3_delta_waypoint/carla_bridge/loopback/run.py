@@ -17,5 +17,6 @@ def exit_on_signals() -> None:
 def warm_up() -> None:
     """Load the kernels, or compile them the first time, so that no client waits for it."""
     world = World(RoadMap(town.NAME, town.town()), 0)
-    world.spawn([0, "vehicle.tesla.model3", []], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    car = world.spawn([0, "vehicle.tesla.model3", []], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    world.set_autopilot(car, True)
     world.step(0.1)

@@ -23,6 +23,24 @@ RECEIVE = 1 << 16
 """Bytes read from a socket at a time."""
 MAX_MESSAGE = 1 << 28
 """A call may be this long [bytes]: the text of a large map."""
+MAX_ANSWERS = 64
+"""Answers that nobody waits for, held back at most."""
+
+
+class Caller:
+    """The connection of one client."""
+
+    def __init__(self, connection: socket.socket):
+        self.connection = connection
+        self.unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE)
+        self.answers: list[bytes] = []
+        self.waits = False
+
+    def flush(self) -> None:
+        """Send the answers."""
+        self.connection.sendall(b"".join(self.answers))
+        self.answers.clear()
+        self.waits = False
 
 
 class Server:
@@ -53,6 +71,7 @@ class Server:
         self.port: int = self.calls_listener.getsockname()[1]
         self.streams = Streams(self.selector)
         self.sensors: dict[int, Sensor] = {}
+        self.callers: set[Caller] = set()
         self.world = World(next(iter(self.maps.values())), self.streams_listener.getsockname()[1])
         self.calls = Calls(self).table
         self.selector.register(self.calls_listener, selectors.EVENT_READ, lambda _: self._accept())
@@ -112,27 +131,33 @@ class Server:
     def _accept(self) -> None:
         connection, _ = self.calls_listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE)
-        self.selector.register(connection, selectors.EVENT_READ, lambda _: self._receive(connection, unpacker))
+        caller = Caller(connection)
+        self.callers.add(caller)
+        self.selector.register(connection, selectors.EVENT_READ, lambda _: self._receive(caller))
 
-    def _receive(self, connection: socket.socket, unpacker: msgpack.Unpacker) -> None:
+    def _receive(self, caller: Caller) -> None:
         try:
-            received = connection.recv(RECEIVE)
-            unpacker.feed(received)
-            answers = [self._answer(request) for request in unpacker] if received else []
+            received = caller.connection.recv(RECEIVE)
             if received:
-                connection.sendall(b"".join(answers))
+                caller.unpacker.feed(received)
+                for request in caller.unpacker:
+                    _, number, name, ((asynchronous, *_), *arguments) = request
+                    caller.answers.append(self._answer(number, name, arguments))
+                    caller.waits = caller.waits or not asynchronous
+                # nobody waits for the answer to an asynchronous call: it can go with the next one, and wakes nobody
+                if caller.waits or len(caller.answers) > MAX_ANSWERS:
+                    caller.flush()
                 return
         except OSError:
             pass
         except Exception:
             # not a client; its connection only
             logger.exception("a connection sent what is not a call")
-        self.selector.unregister(connection)
-        connection.close()
+        self.selector.unregister(caller.connection)
+        self.callers.remove(caller)
+        caller.connection.close()
 
-    def _answer(self, request: list[Any]) -> bytes:
-        _, number, name, (_, *arguments) = request
+    def _answer(self, number: int, name: str, arguments: list[Any]) -> bytes:
         call = self.calls.get(name)
         try:
             if call is None:

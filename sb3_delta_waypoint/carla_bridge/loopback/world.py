@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,14 @@ from sb3_delta_waypoint.carla_bridge.loopback.bodies import (
 )
 from sb3_delta_waypoint.carla_bridge.loopback.boxes import first_overlap
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
+from sb3_delta_waypoint.carla_bridge.loopback.traffic import drive_traffic, join_lane
 
 Transform = list[list[float]]
 """Location x, y, z [m] and rotation pitch, yaw, roll [degrees], in CARLA's frame."""
 
 FIRST_STREAM = wire.WORLD_STREAM + 1
+AUTOPILOT = "autopilot"
+"""A vehicle that is spawned with this ``role_name`` follows the lanes by itself."""
 CAPACITY = 64
 """Actors that there is room for at first."""
 FIRST_ROW = wire.HEADER.size + wire.EPISODE.size
@@ -67,7 +69,6 @@ class World:
         self.next_stream = FIRST_STREAM
         self.settings = list(wire.DEFAULT_SETTINGS)
         self.hits = np.zeros(MAX_HITS, HIT)
-        self.listeners: list[Callable[[float, int], None]] = []
         self.begin_episode(road_map)
 
     def begin_episode(self, road_map: RoadMap) -> None:
@@ -77,6 +78,7 @@ class World:
         self.state = wire.MAP_CHANGED
         self.weather = list(wire.DEFAULT_WEATHER)
         self.actors: dict[int, Actor] = {}
+        self.autopilots: set[int] = set()
         self.n = 0
         self._reserve(CAPACITY)
         self.spectator = self._add(FIXED, wire.description(0, "spectator", []), [[0.0] * 3, [0.0] * 3], bytes([0]))
@@ -84,15 +86,13 @@ class World:
     def _reserve(self, capacity: int) -> None:
         """Make room: the snapshot is one buffer, ready to send, and the kernel writes into it."""
         message = np.zeros(FIRST_ROW + capacity * wire.ACTOR_ROW.itemsize, np.uint8)
-        bodies, controls = np.zeros(capacity, BODY), np.zeros(capacity, CONTROL)
-        rows = message[FIRST_ROW:].view(wire.ACTOR_ROW)
+        arrays = np.zeros(capacity, BODY), np.zeros(capacity, CONTROL), message[FIRST_ROW:].view(wire.ACTOR_ROW)
         if self.n:
-            rows[: self.n], bodies[: self.n], controls[: self.n] = (
-                self.rows[: self.n],
-                self.bodies[: self.n],
-                self.controls[: self.n],
-            )
-        self.message, self.rows, self.bodies, self.controls = message, rows, bodies, controls
+            for new, old in zip(arrays, self._arrays, strict=True):
+                new[: self.n] = old[: self.n]
+        self._arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = arrays
+        self.bodies, self.controls, self.rows = arrays
+        self.message = memoryview(message)
 
     # ------------------------------------------------------------------ time
 
@@ -103,6 +103,8 @@ class World:
         :param dt: [s]
         :return: number of collisions, in ``hits``
         """
+        if self.autopilots:
+            drive_traffic(self.bodies, self.controls, self.n, self.road_map.network)
         n_hits: int = step_bodies(self.bodies, self.controls, self.rows, self.n, dt, self.hits)
         self.frame += 1
         self.seconds += dt
@@ -115,7 +117,7 @@ class World:
         wire.HEADER.pack_into(self.message, 0, end - 4, kind, self.frame, self.seconds, 0, 0, 0, 0, 0, 0)
         wire.EPISODE.pack_into(self.message, wire.HEADER.size, self.episode, time.time(), dt, 0, 0, 0, self.state)
         self.state = 0
-        return memoryview(self.message)[:end]
+        return self.message[:end]
 
     # ---------------------------------------------------------------- actors
 
@@ -157,7 +159,18 @@ class World:
         if self.bodies[actor.row]["solid"] and first_overlap(self.bodies, self.n, actor.row) >= 0:
             self.destroy(actor.id)
             raise ValueError("Spawn failed because of collision at spawn position")
+        if name in blueprints.VEHICLES and actor.attributes.get("role_name") == AUTOPILOT:
+            self.set_autopilot(actor, True)
         return actor
+
+    def set_autopilot(self, actor: Actor, enabled: bool) -> None:
+        """Let a vehicle drive along the lanes by itself, or no longer."""
+        if enabled:
+            join_lane(self.bodies[actor.row], self.road_map.network)
+            self.autopilots.add(actor.id)
+        else:
+            self.bodies[actor.row]["autopilot"] = False
+            self.autopilots.discard(actor.id)
 
     def _add(
         self,
@@ -193,10 +206,6 @@ class World:
         self.rows[row]["id"], self.rows[row]["state"] = actor.id, wire.ACTIVE
         return actor
 
-    @property
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.bodies, self.controls, self.rows
-
     def place(self, actor: Actor, transform: Transform) -> None:
         """Put an actor somewhere; an attached one, relative to its parent."""
         (x, y, z), (pitch, yaw, roll) = transform
@@ -221,6 +230,7 @@ class World:
         actor = self.actors.get(actor_id)
         if actor is None or actor is self.spectator:
             return False
+        self.autopilots.discard(actor_id)
         for other in self.actors.values():
             if other.parent == actor_id:
                 self._detach(other)

@@ -1,0 +1,73 @@
+"""Batches of commands: what each of them is as a call."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
+
+CALLS = {
+    2: "apply_control_to_vehicle",
+    4: "apply_control_to_walker",
+    5: "apply_physics_control",
+    6: "set_actor_transform",
+    8: "set_actor_target_velocity",
+    9: "set_actor_target_angular_velocity",
+    14: "set_actor_simulate_physics",
+    15: "set_actor_enable_gravity",
+    16: "set_actor_autopilot",
+    19: "set_actor_location",
+}
+"""Number of a command on the wire to the call with the same arguments, the actor's id first."""
+
+
+def apply_batch(calls: "Calls", commands: list[Any]) -> list[Any]:
+    """
+    Carry out commands one after another; one that fails does not stop the rest.
+
+    :param calls: what carries them out
+    :param commands: each ``[[number, arguments]]``
+    :return: for each the id of its actor, ``[[1, id]]``, or why it failed, ``[[0, [message]]]``
+    """
+    results: list[Any] = []
+    for ((number, arguments),) in commands:
+        try:
+            if number == 0:
+                results.append([[1, _spawn(calls, *arguments)]])
+            else:
+                _apply(calls, number, *arguments)
+                results.append([[1, arguments[0]]])
+        except (ValueError, KeyError) as error:
+            results.append([[0, [str(error)]]])
+    return results
+
+
+def _spawn(
+    calls: "Calls", description: Any, transform: Any, parent: Any, attachment: int, socket: str, then: list[Any]
+) -> int:
+    if parent[0]:
+        actor = calls.spawn_actor_with_parent(description, transform, parent[1])
+    else:
+        actor = calls.spawn_actor(description, transform)
+    actor_id: int = actor[0]
+    for ((number, arguments),) in then:
+        # written before the actor had an id
+        _apply(calls, number, actor_id, *arguments[1:])
+    return actor_id
+
+
+def _apply(calls: "Calls", number: int, actor_id: int, *arguments: Any) -> None:
+    if number == 1:
+        if not calls.destroy_actor(actor_id):
+            raise ValueError(f"unable to destroy actor {actor_id}: not found")
+    elif number == 7:
+        transform, speed = arguments
+        calls.set_actor_transform(actor_id, transform)
+        yaw = math.radians(transform[1][1])
+        calls.apply_control_to_walker(actor_id, [[math.cos(yaw), math.sin(yaw), 0.0], speed, False])
+    elif number == 18:
+        calls.set_vehicle_light_state(actor_id, list(arguments))
+    elif number in CALLS:
+        getattr(calls, CALLS[number])(actor_id, *arguments)
+    else:
+        raise ValueError(f"the loopback server does not know command {number}")

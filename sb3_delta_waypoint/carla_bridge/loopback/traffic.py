@@ -1,0 +1,163 @@
+"""
+Vehicles that drive by themselves: along the lanes, within the speed limit, and behind whatever is in their way.
+
+They use the same pedals and steering wheel as a client does. Which way one turns at a fork depends only on where it began, so
+that the same scene plays the same way whatever was spawned before.
+"""
+
+import math
+
+import numpy as np
+
+from sb3_delta_waypoint.carla_bridge.loopback.bodies import STEERING_SHARE, STEERING_SPEEDS
+from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.driving.kernels import kernel
+from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.vehicle import clip
+
+LATERAL_ACCELERATION = 2.0
+"""Comfortable in bends [m/s²]."""
+BRAKING = 2.5
+"""Planned deceleration [m/s²]."""
+DEFAULT_LIMIT = 30.0 / 3.6
+"""Where the map has no speed limit [m/s]."""
+LOOKAHEAD_TIME, MIN_LOOKAHEAD = 0.5, 4.0
+"""Pure pursuit steers for a point this far ahead [s], [m]."""
+STANDSTILL_GAP = 3.0
+"""What is left to the vehicle ahead when it stands [m]."""
+SIDE_GAP = 0.4
+"""A vehicle passes what is this far from its side [m]."""
+PREDICTION = 1.5
+"""Others are taken to be anywhere on the way that they make in this time [s]."""
+MAX_HEADING_ERROR = math.radians(60)
+"""Lanes that run another way than the vehicle are not taken [rad]."""
+
+
+def join_lane(body: Record, network: RoadNetwork) -> None:
+    """
+    Let a vehicle start following the nearest lane that goes its way.
+
+    :param body: record of :data:`~.bodies.BODY`, written
+    :param network: the lanes
+    """
+    starts = np.repeat(np.arange(network.n_segments), np.diff(network.offsets))
+    index = np.arange(len(network.points))
+    last = index == network.offsets[starts + 1] - 1
+    ahead = network.points[np.where(last, index, index + 1)] - network.points[np.where(last, index - 1, index)]
+    turned = np.arctan2(ahead[:, 1], ahead[:, 0]) - body["yaw"]
+    away = np.hypot(network.points[:, 0] - body["x"], network.points[:, 1] - body["y"])
+    nearest = int(np.argmin(np.where(np.cos(turned) > math.cos(MAX_HEADING_ERROR), away, np.inf)))
+    body["autopilot"] = True
+    body["segment"], body["point"] = starts[nearest], nearest
+    body["route"] = int(np.round(body["x"] * 8)) * 73856093 ^ int(np.round(body["y"] * 8)) * 19349663
+    body["forks"] = 0
+
+
+@kernel
+def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, network: RoadNetwork) -> None:
+    """
+    Set the controls of all vehicles that drive by themselves.
+
+    :param bodies: array of :data:`~.bodies.BODY`, the first ``n`` in use
+    :param controls: array of :data:`~.bodies.CONTROL`, written
+    :param n: number of actors
+    :param network: the lanes
+    """
+    for i in range(n):
+        if bodies[i].autopilot and bodies[i].physics:
+            _drive_one(bodies, i, controls[i], n, network)
+
+
+@kernel
+def _next_point(body: Record, segment: int, point: int, forks: int, network: RoadNetwork) -> tuple[int, int, int]:
+    """The point that follows on the way: segment, point, forks passed; point -1 at a dead end."""
+    if point + 1 < network.offsets[segment + 1]:
+        return segment, point + 1, forks
+    first, last = network.successor_offsets[segment], network.successor_offsets[segment + 1]
+    if first == last:
+        return segment, -1, forks
+    drawn = np.uint64(body.route) + np.uint64(forks + 1) * np.uint64(0x9E3779B97F4A7C15)
+    drawn = (drawn ^ (drawn >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+    following = network.successors[first + np.int64((drawn >> np.uint64(33)) % np.uint64(last - first))]
+    # its first point is where this segment ends
+    return following, network.offsets[following] + 1, forks + 1
+
+
+@kernel
+def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: RoadNetwork) -> None:
+    body = bodies[i]
+    points = network.points
+    while True:
+        segment, point, forks = _next_point(body, body.segment, body.point, body.forks, network)
+        if point < 0:
+            break
+        here = math.hypot(points[body.point, 0] - body.x, points[body.point, 1] - body.y)
+        if math.hypot(points[point, 0] - body.x, points[point, 1] - body.y) > here:
+            break
+        body.segment, body.point, body.forks = segment, point, forks
+
+    lookahead = max(MIN_LOOKAHEAD, LOOKAHEAD_TIME * body.speed)
+    reach = lookahead + body.wheelbase + STANDSTILL_GAP + body.speed * body.speed / (2.0 * BRAKING) + 5.0
+    front = body.axle + body.box_x + body.half_length
+    target_x, target_y, aimed = 0.0, 0.0, False
+    segment, point, forks = body.segment, body.point, body.forks
+    x, y, heading, along = points[point, 0], points[point, 1], body.yaw, 0.0
+    limit = network.speeds[point]
+    speed = limit if limit < np.inf else DEFAULT_LIMIT
+    while along < reach:
+        segment, point, forks = _next_point(body, segment, point, forks, network)
+        if point < 0:
+            speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front)))
+            break
+        step = math.hypot(points[point, 0] - x, points[point, 1] - y)
+        if step > 0.0:
+            new_heading = math.atan2(points[point, 1] - y, points[point, 0] - x)
+            turn = math.fabs(math.atan2(math.sin(new_heading - heading), math.cos(new_heading - heading)))
+            # the way begins beside the vehicle, not in it
+            bend = turn / step if along > 0.0 else 0.0
+            heading = new_heading
+            allowed = min(network.speeds[point], math.sqrt(LATERAL_ACCELERATION / max(bend, 1e-6)))
+            speed = min(speed, math.sqrt(allowed * allowed + 2.0 * BRAKING * along))
+        x, y = points[point, 0], points[point, 1]
+        along += step
+        if not aimed and math.hypot(x - body.x, y - body.y) >= lookahead:
+            target_x, target_y, aimed = x, y, True
+        if along > body.axle and _occupied(bodies, i, n, x, y):
+            speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front - STANDSTILL_GAP)))
+            break
+    if not aimed:
+        target_x, target_y = x, y
+    bearing = math.atan2(target_y - body.y, target_x - body.x) - body.yaw
+    distance = max(math.hypot(target_x - body.x, target_y - body.y), MIN_LOOKAHEAD)
+    steer = math.atan(2.0 * body.wheelbase * math.sin(bearing) / distance)
+    acceleration = (speed - body.speed) / 0.4
+    control.steer = clip(-steer / (body.max_steer * np.interp(body.speed, STEERING_SPEEDS, STEERING_SHARE)), -1.0, 1.0)
+    control.throttle = clip(acceleration / body.max_acceleration, 0.0, 1.0)
+    control.brake = clip(-acceleration / body.max_braking, 0.0, 1.0)
+    if speed < 0.1:
+        control.brake = max(control.brake, 0.3)
+
+
+@kernel
+def _occupied(bodies: np.ndarray, i: int, n: int, x: float, y: float) -> bool:
+    """Whether something is, or will soon be, too near to a point of the way. Of two vehicles, the one spawned first goes first."""
+    margin = bodies[i].half_width + SIDE_GAP
+    for j in range(n):
+        other = bodies[j]
+        if j == i or not other.solid:
+            continue
+        dx, dy = x - other.x, y - other.y
+        if math.fabs(dx) > 40.0 or math.fabs(dy) > 40.0:
+            continue
+        cos, sin = math.cos(other.yaw), math.sin(other.yaw)
+        ahead = dx * cos + dy * sin - other.axle - other.box_x
+        aside = math.fabs(dy * cos - dx * sin - other.box_y)
+        yields = other.autopilot and j > i
+        way = 0.0 if yields else PREDICTION * other.speed * other.direction
+        if (
+            aside < other.half_width + margin
+            and ahead < other.half_length + margin + max(way, 0.0)
+            and ahead > -other.half_length - margin + min(way, 0.0)
+        ):
+            return True
+    return False
