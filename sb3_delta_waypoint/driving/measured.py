@@ -179,9 +179,7 @@ class MeasuredDrive:
         """The route's records of :data:`~.car.ROUTE_POINT`, 1 m apart."""
         return self.routes[0, : self.cars[0]["n_points"]]
 
-    def begin(
-        self, points: np.ndarray, speeds: np.ndarray, seed: int, scenario: int, longest: float = np.inf, rolling: bool = True
-    ) -> None:
+    def begin(self, points: np.ndarray, speeds: np.ndarray, seed: int, scenario: int, longest: float = np.inf) -> None:
         """
         Set out on a route; the record ``cars[0]`` then says where the car is to be put, and how fast.
 
@@ -190,7 +188,6 @@ class MeasuredDrive:
         :param seed: of the scenario: where exactly and how fast the car begins
         :param scenario: its number
         :param longest: the route is cut off after this arc length [m]
-        :param rolling: begin at speed; else at rest
         :raises ValueError: if the route has another shape, or leads nowhere
         """
         network = from_paths([(points, speeds)])
@@ -202,8 +199,6 @@ class MeasuredDrive:
             self.cars, self.routes, self.totals, self._displacements, self._judge, self._start, network, np.uint64(seed),
             scenario, max_points,
         )  # fmt: skip
-        if not rolling:
-            self.cars["speed"], self.cars["yaw_rate"] = 0.0, 0.0
 
     def settle(self, measurement: Measurement, hazards: np.ndarray = NO_HAZARDS) -> dict[str, np.ndarray]:
         """

@@ -1,0 +1,317 @@
+"""A session with a CARLA server: connect, step in synchronous mode, leave all as it was found, and survive its death."""
+
+import contextlib
+import gc
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, ServerUnreachableError, ServerVersionError
+
+SUPPORTED_CLIENTS = ("0.9.16",)
+"""Versions of the ``carla`` module that this package was checked with."""
+LOADING = 6.0
+"""Loading a map may take so many times as long as any other call."""
+RETRY_INTERVAL = 0.2
+"""While nothing listens, another look is taken after this time [s]."""
+
+
+class Session:
+    """
+    One client of one server, which nobody else may use meanwhile.
+
+    All handles of the client are here and nowhere else. As long as one of them is alive, the client reconnects its streams to
+    whatever server appears at the address, and takes the interpreter down when that is another one than before: so when the
+    server goes away, all of them are dropped at once, whatever the rest of the process is doing. Hold :attr:`lock` while you
+    use a handle.
+
+    :param host: of the server
+    :param port: of the server
+    :param town: map to load, by name, or an OpenDRIVE file; None for whatever is loaded
+    :param fps: ticks per simulated second
+    :param rendering: whether cameras are needed
+    :param timeout: longest wait for an answer [s]; loading a map may take six times as long
+    :raises ImportError: if ``carla`` is not installed, or another version than this package knows
+    :raises ServerUnreachableError: if nobody answers
+    :raises ServerVersionError: if server and client do not match
+    :raises ValueError: if the server does not have the map
+    """
+
+    def __init__(self, host: str, port: int, town: str | None, fps: float, rendering: bool, timeout: float):
+        self.host, self.port, self.town, self.fps, self.rendering, self.timeout = host, port, town, fps, rendering, timeout
+        self.lock = threading.RLock()
+        self.mark = f"sb3_delta_waypoint-{uuid.uuid4().hex}"
+        """The ``role_name`` of everything that is spawned here."""
+        self.client: Any = None
+        self.world: Any = None
+        self.map: Any = None
+        """``carla.Map``: it lives without a server."""
+        self.actors: list[Any] = []
+        self._sensors: list[Any] = []
+        self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
+        self._watch: _Watch | None = None
+        self._lost = "not connected"
+        check_client_version()
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect, after a loss anew; what a lost connection has left behind in the same server is cleaned up."""
+        import carla
+
+        self.drop("connecting")
+        with self._calls(ServerUnreachableError):
+            watch = _Watch(self.host, self.port, self.timeout, self.drop)
+            try:
+                client = carla.Client(self.host, self.port, 1)
+                client.set_timeout(self.timeout)
+                self._check_server_version(client)
+                self.client = client
+                self.world = client.get_world()
+                self._load_town(client)
+                self.map = self.world.get_map()
+                settings = self.world.get_settings()
+                again = self._earlier is not None and self._is_ours(settings)
+                if not again:
+                    self._earlier = (settings, self.world.get_weather())
+                self.world.apply_settings(self._our_settings())
+                if again:
+                    self._destroy([actor.id for actor in self.world.get_actors() if self._is_marked(actor)])
+            except BaseException:
+                watch.stop()
+                self.drop("connecting")
+                raise
+        self._watch, self._lost = watch, ""
+        watch.start()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the handles can be used."""
+        return not self._lost
+
+    def tick(self) -> int:
+        """
+        One step of simulated time.
+
+        :return: its frame
+        :raises ServerLostError: if the server does not answer in time
+        """
+        world = self.world
+        if world is None:
+            raise ServerLostError(self._lost)
+        try:
+            return world.tick(self.timeout)
+        except RuntimeError as error:
+            raise ServerLostError(f"{self.host}:{self.port} did not answer: {error}") from None
+
+    @contextlib.contextmanager
+    def calls(self) -> Iterator[None]:
+        """A block of calls that fails with :class:`ServerLostError` if one of them does."""
+        if not self.connected:
+            raise ServerLostError(self._lost)
+        with self._calls(ServerLostError):
+            yield
+
+    def spawn(self, blueprint: Any, transform: Any, parent: Any = None) -> Any:
+        """
+        :param blueprint: ``carla.ActorBlueprint``; gets this session's mark
+        :param transform: where; relative to the parent if there is one
+        :param parent: what it is attached to
+        :return: the actor, or None where the place is taken
+        """
+        if blueprint.has_attribute("role_name"):
+            blueprint.set_attribute("role_name", self.mark)
+        actor = self.world.try_spawn_actor(blueprint, transform, parent)
+        if actor is not None:
+            self.actors.append(actor)
+        return actor
+
+    def listen(self, sensor: Any, callback: Callable[[Any], None]) -> None:
+        """
+        :param sensor: spawned here
+        :param callback: called with each of its measurements, in a thread of the client
+        """
+        sensor.listen(callback)
+        self._sensors.append(sensor)
+
+    def forget(self, actors: list[Any]) -> None:
+        """
+        Destroy actors that were spawned here.
+
+        :param actors: which, no sensors that listen
+        """
+        ids = {actor.id for actor in actors}
+        self.actors = [actor for actor in self.actors if actor.id not in ids]
+        self._destroy(sorted(ids))
+
+    def drop(self, reason: str) -> None:
+        """
+        Let go of every handle, without a word to the server.
+
+        :param reason: why, for the errors of later calls
+        """
+        with self.lock:
+            self._lost = reason
+            if self._watch is not None:
+                self._watch.stop()
+                self._watch = None
+            for sensor in self._sensors:
+                with contextlib.suppress(RuntimeError):
+                    sensor.stop()
+            sensor = None  # noqa: F841 (a handle, too)
+            self._sensors, self.actors = [], []
+            held = self.world is not None
+            self.client = self.world = None
+        if held:
+            gc.collect()
+
+    def close(self) -> None:
+        """Destroy what was spawned, put settings and weather back, and let go. Does nothing the second time."""
+        with self.lock:
+            try:
+                if self.connected and self._earlier is not None:
+                    with contextlib.suppress(RuntimeError):
+                        for sensor in self._sensors:
+                            sensor.stop()
+                        self._sensors = []
+                        self._destroy([actor.id for actor in reversed(self.actors)])
+                        settings, weather = self._earlier
+                        self.world.freeze_all_traffic_lights(False)
+                        self.world.set_weather(weather)
+                        # the weather is a message without an answer, and this is a call: it has arrived
+                        self.world.apply_settings(settings)
+            finally:
+                self.drop("closed")
+
+    # ------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _calls(self, kind: type[Exception]) -> Iterator[None]:
+        try:
+            yield
+        except (ServerUnreachableError, ServerVersionError, ServerLostError):
+            raise
+        except RuntimeError as error:
+            if type(error) is not RuntimeError:
+                raise
+            raise kind(f"{self.host}:{self.port}: {error}") from error
+
+    def _check_server_version(self, client: Any) -> None:
+        # before anything else is read: the snapshots of another version crash the interpreter
+        server, own = client.get_server_version(), client.get_client_version()
+        if server != own:
+            raise ServerVersionError(
+                f"the server at {self.host}:{self.port} is CARLA {server}, the client {own}; they must be the same: install "
+                f"carla=={server} where this package supports it ({', '.join(SUPPORTED_CLIENTS)}), or run a server {own}"
+            )
+
+    def _load_town(self, client: Any) -> None:
+        if self.town is None:
+            return
+        client.set_timeout(self.timeout * LOADING)
+        if self.town.endswith(".xodr"):
+            import carla
+
+            text = Path(self.town).read_text()
+            self.world = client.generate_opendrive_world(text, carla.OpendriveGenerationParameters())
+        elif short_name(self.world.get_map().name) != short_name(self.town):
+            available = sorted({short_name(name) for name in client.get_available_maps()})
+            if short_name(self.town) not in available:
+                raise ValueError(f"town={self.town!r}: the server at {self.host}:{self.port} has {', '.join(available)}")
+            self.world = client.load_world(self.town)
+        client.set_timeout(self.timeout)
+
+    def _our_settings(self) -> Any:
+        settings = self.world.get_settings()
+        settings.synchronous_mode = True
+        settings.fixed_delta_seconds = 1.0 / self.fps
+        settings.no_rendering_mode = not self.rendering
+        return settings
+
+    def _is_ours(self, settings: Any) -> bool:
+        step = settings.fixed_delta_seconds or 0.0
+        return settings.synchronous_mode and abs(step * self.fps - 1.0) < 1e-6
+
+    def _is_marked(self, actor: Any) -> bool:
+        return actor.attributes.get("role_name") == self.mark
+
+    def _destroy(self, ids: list[int]) -> None:
+        import carla
+
+        if ids:
+            self.client.apply_batch_sync([carla.command.DestroyActor(number) for number in ids], False)
+
+
+class _Watch(threading.Thread):
+    """
+    Notices at once when the server dies: an idle connection to it ends.
+
+    The client itself notices at its next call at the earliest. By then another server may be up at the same address.
+    """
+
+    def __init__(self, host: str, port: int, timeout: float, on_loss: Callable[[str], None]):
+        super().__init__(name=f"carla-watch-{host}:{port}", daemon=True)
+        self._socket = _connect(host, port, timeout)
+        self._on_loss = on_loss
+        self._address = f"{host}:{port}"
+        self._stopped = False
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError):
+            # nothing is ever sent here
+            while self._socket.recv(64):
+                pass
+        self._socket.close()
+        if not self._stopped:
+            self._on_loss(f"the server at {self._address} is gone: it closed the connection")
+
+    def stop(self) -> None:
+        self._stopped = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        if not self.is_alive():
+            self._socket.close()
+
+
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    """A plain connection; a server that is just being started is waited for."""
+    deadline = time.monotonic() + timeout
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            connection = socket.create_connection((host, port), max(left, 0.1))
+        except OSError as error:
+            if left <= RETRY_INTERVAL:
+                raise ServerUnreachableError(
+                    f"there is no CARLA server at {host}:{port} ({error.strerror or error}): start one, or leave host= and "
+                    "port= away to drive on the loopback server that comes with this package"
+                ) from None
+            time.sleep(RETRY_INTERVAL)
+            continue
+        connection.settimeout(None)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return connection
+
+
+def check_client_version() -> None:
+    """
+    :raises ImportError: if ``carla`` is not installed, or another version than this package knows
+    """
+    try:
+        installed = version("carla")
+    except PackageNotFoundError:
+        raise ImportError("CarlaWaypoint-v0 needs the CARLA client: pip install sb3_delta_waypoint[carla]") from None
+    if installed not in SUPPORTED_CLIENTS:
+        raise ImportError(f"carla {installed} is installed; this package supports {', '.join(SUPPORTED_CLIENTS)}")
+
+
+def short_name(name: str) -> str:
+    """
+    :param name: of a map, such as ``/Game/Carla/Maps/Town01``
+    :return: ``Town01``
+    """
+    return name.rpartition("/")[2]

@@ -1,0 +1,165 @@
+"""The vehicle that is driven: put at the start of each episode, controlled, measured, and asked what it ran into."""
+
+import math
+from collections import deque
+from typing import Any, NamedTuple
+
+from sb3_delta_waypoint.carla_bridge.connection import Session
+from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, SpawnPointOccupiedError
+from sb3_delta_waypoint.carla_bridge.frames import ahead_of, pose_of, transform_of, vector_of
+from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, VehicleModel, model_of
+from sb3_delta_waypoint.driving.frames import Pose
+from sb3_delta_waypoint.driving.measured import Measurement
+
+DROP = 0.1
+"""A vehicle is put down from this height above the road [m]."""
+NEIGHBOURHOOD = 10.0
+"""What is further away than this when a vehicle is put somewhere is not looked at [m]."""
+
+
+class Collision(NamedTuple):
+    """What the vehicle ran into."""
+
+    other: int
+    """Id of the actor."""
+    kind: str
+    """``vehicle``, ``pedestrian`` or ``static``."""
+
+
+class Ego:
+    """
+    The vehicle under control. It stays in the world from one episode to the next.
+
+    :param session: a connected session
+    :param blueprint: id of the vehicle's blueprint
+    :raises ValueError: if the server has no such vehicle, or it is no car
+    :raises NoRoutesError: if the map has no spawn point
+    :raises SpawnPointOccupiedError: if something stands on each of them
+    """
+
+    def __init__(self, session: Session, blueprint: str):
+        self._session = session
+        self._collisions: deque[Collision] = deque()
+        self.vehicle = self._spawn(blueprint)
+        """``carla.Vehicle``"""
+        self.id: int = self.vehicle.id
+        with session.calls():
+            session.tick()
+            self.model: VehicleModel = model_of(self.vehicle)
+            extent = self.vehicle.bounding_box.extent
+            self.half_length: float = extent.x
+            self.half_width: float = extent.y
+            library = session.world.get_blueprint_library()
+            sensor = session.spawn(library.find("sensor.other.collision"), transform_of((0.0, 0.0, 0.0)), self.vehicle)
+            session.listen(sensor, self._on_collision)
+        self._driver = Driver(self.model)
+
+    @property
+    def front(self) -> float:
+        """From the rear axle to the front bumper [m]."""
+        return self.half_length - self.model.rear_axle
+
+    def _spawn(self, blueprint: str) -> Any:
+        session = self._session
+        with session.calls():
+            try:
+                found = session.world.get_blueprint_library().find(blueprint)
+            except IndexError:
+                known = sorted(b.id for b in session.world.get_blueprint_library().filter("vehicle.*"))
+                raise ValueError(f"blueprint={blueprint!r}: the server has {', '.join(known)}") from None
+            places = session.map.get_spawn_points()
+            for place in places:
+                vehicle = session.spawn(found, place)
+                if vehicle is not None:
+                    return vehicle
+        raise SpawnPointOccupiedError(
+            f"{session.host}:{session.port}: no place for the vehicle: something stands on each of the {len(places)} spawn points"
+        )
+
+    def _on_collision(self, event: Any) -> None:
+        other = event.other_actor
+        name = other.type_id
+        kind = "vehicle" if name.startswith("vehicle.") else "pedestrian" if name.startswith("walker.") else "static"
+        self._collisions.append(Collision(other.id, kind))
+
+    def place(self, pose: Pose, speed: float, steer: float, route: str) -> None:
+        """
+        Put the vehicle at the start of an episode, as if it had just been made, and roll it through one tick.
+
+        :param pose: of the rear axle
+        :param speed: [m/s]
+        :param steer: steering angle [rad]
+        :param route: its name, for the error
+        :raises SpawnPointOccupiedError: if something stands there
+        """
+        session, vehicle = self._session, self.vehicle
+        with session.calls():
+            middle = ahead_of(pose, -self.model.rear_axle)
+            self._refuse_occupied(middle, route)
+            transform = transform_of(middle)
+            waypoint = session.map.get_waypoint(transform.location)
+            transform.location.z = waypoint.transform.location.z + DROP
+            transform.rotation.pitch = waypoint.transform.rotation.pitch
+            # without physics and back: gearbox, wheels and engine forget the last episode, too
+            vehicle.set_simulate_physics(False)
+            vehicle.set_transform(transform)
+            vehicle.set_simulate_physics(True)
+            vehicle.set_target_angular_velocity(vector_of(0.0, 0.0))
+            vehicle.set_target_velocity(vector_of(speed * math.cos(pose[2]), speed * math.sin(pose[2])))
+            self._driver.reset()
+            vehicle.apply_control(self._driver.control(steer, 0.0, speed, 0.0))
+            session.tick()
+        self._collisions.clear()
+
+    def _refuse_occupied(self, pose: Pose, route: str) -> None:
+        """Look at what does not belong to this session: the rest is put elsewhere."""
+        session = self._session
+        own = {actor.id for actor in session.actors}
+        for actor in session.world.get_actors():
+            if actor.id in own or not actor.type_id.startswith(("vehicle.", "walker.", "static.prop.")):
+                continue
+            x, y, _ = pose_of(actor.get_transform())
+            if math.hypot(x - pose[0], y - pose[1]) > NEIGHBOURHOOD:
+                continue
+            extent = actor.bounding_box.extent
+            reach = max(extent.x, extent.y)
+            cos, sin = math.cos(pose[2]), math.sin(pose[2])
+            along, across = (x - pose[0]) * cos + (y - pose[1]) * sin, (y - pose[1]) * cos - (x - pose[0]) * sin
+            if abs(along) < self.half_length + reach and abs(across) < self.half_width + reach:
+                raise SpawnPointOccupiedError(
+                    f"route {route!r} starts at ({pose[0]:.1f}, {pose[1]:.1f}), where {actor.type_id} (actor {actor.id}) "
+                    "stands: remove it, or begin elsewhere"
+                )
+
+    def control(self, angle: float, acceleration: float, speed: float, measured_acceleration: float) -> None:
+        """
+        :param angle: wanted of the front wheels [rad], left positive
+        :param acceleration: wanted [m/s²]
+        :param speed: as measured [m/s]
+        :param measured_acceleration: of the last step [m/s²]
+        """
+        self.vehicle.apply_control(self._driver.control(angle, acceleration, speed, measured_acceleration))
+
+    def measure(self) -> tuple[Measurement, Any]:
+        """
+        Where the vehicle is, from the last snapshot: no call to the server.
+
+        :return: the measurement, and the snapshot
+        :raises ServerLostError: if the vehicle is not in the world any more
+        """
+        snapshot = self._session.world.get_snapshot()
+        actor = snapshot.find(self.id)
+        if actor is None:
+            raise ServerLostError("the vehicle is gone: somebody else has destroyed it, or loaded another map")
+        x, y, yaw = ahead_of(pose_of(actor.get_transform()), self.model.rear_axle)
+        velocity = actor.get_velocity()
+        forwards = velocity.x * math.cos(yaw) - velocity.y * math.sin(yaw)
+        yaw_rate = -math.radians(actor.get_angular_velocity().z)
+        return Measurement(x, y, yaw, max(forwards, 0.0), yaw_rate), snapshot
+
+    def collisions(self) -> list[Collision]:
+        """:return: those since the last time"""
+        found = []
+        while self._collisions:
+            found.append(self._collisions.popleft())
+        return found

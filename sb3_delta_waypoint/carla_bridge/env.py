@@ -1,0 +1,354 @@
+"""``CarlaWaypoint-v0``: one car in CARLA, or in the loopback server that stands in for it."""
+
+import multiprocessing.util
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from sb3_delta_waypoint.carla_bridge.connection import Session
+from sb3_delta_waypoint.carla_bridge.ego import Ego
+from sb3_delta_waypoint.carla_bridge.errors import CarlaError, SpawnPointOccupiedError
+from sb3_delta_waypoint.carla_bridge.events import EVENTS, EventMonitor
+from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
+from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
+from sb3_delta_waypoint.carla_bridge.routes import Route
+from sb3_delta_waypoint.carla_bridge.sensors import Camera, Cameras, camera_spaces, cameras_of
+from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
+from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
+from sb3_delta_waypoint.driving.frames import Pose, to_ego, to_world
+from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.envs.configuration import driving_config
+from sb3_delta_waypoint.envs.rendering import Renderer, Scene
+from sb3_delta_waypoint.envs.scenes import scene
+from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+
+ATTEMPTS = 10
+"""So many random routes are drawn before the map counts as occupied."""
+
+
+class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
+    """
+    A car follows a route by plans, as in ``ToyWaypoint-v0``: the same observations, actions, rewards and metrics.
+
+    Without ``host`` and ``port`` it starts a loopback server of its own, a kinematic stand-in for CARLA, and stops it at
+    :meth:`close`. With them it drives a real server, which nobody else may use meanwhile; at :meth:`close`, at an exception
+    that ends the program and at Ctrl-C, what was spawned is destroyed, and the server's settings and weather are put back.
+
+    ``reset(seed=s)`` plays scenario 0 of ``s``, further resets play the next ones; ``reset(options={"scenario": g})`` replays
+    scenario ``g``. The same seed and the same plans give the same trace.
+
+    If the server dies, stalls, restarts or is taken over in mid-episode, the episode ends truncated with ``info["fault"]``
+    (what happened) and without ``is_success`` and ``episode_metrics``: it does not count. The next ``reset`` connects anew,
+    with a fresh loopback server if it is the env's own, and plays the same scenario again.
+
+    :param host: of a running server; None for the env's own loopback server, or ``localhost`` where a port is given
+    :param port: of a running server; None for 2000
+    :param town: a map that the server has, by name, or an OpenDRIVE file; None for the one that is loaded (of the loopback
+        server: its own small town)
+    :param routes: a file of routes: leaderboard 1.0, 2.0 or Bench2Drive ``.xml``, or ``.json`` (see :mod:`~.route_file`), of
+        which those in this town are driven in turn; None draws routes of ``route_length`` between spawn points
+    :param weather: a preset of ``carla.WeatherParameters`` such as ``"HardRainNight"``, or its parameters by name; None for
+        that of the route's file, or the server's
+    :param cameras: rgb cameras by name, each with what differs from :class:`~.sensors.Camera`: observations ``<name>`` uint8
+        ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
+    :param traffic: see :class:`~.traffic.TrafficOptions`; None for an empty town whose lights are green
+    :param fps: ticks per simulated second, a multiple of 10: the control step is 0.1 s
+    :param blueprint: the vehicle
+    :param ends_at: events that end an episode, of :data:`~.events.EVENTS`; they cost what leaving the route costs
+    :param blocked_time: who has not moved for so long is blocked [s]
+    :param timeout: longest wait for the server [s]; loading a map may take six times as long
+    :param render_mode: ``"human"``, ``"rgb_array"`` or None
+    :param kwargs: what ``ToyWaypoint-v0`` takes, too: see :func:`~.configuration.driving_config`; wheelbase and steering limit
+        are the vehicle's own
+    :raises ImportError: if ``carla`` is not installed, or another version than this package knows
+    :raises CarlaError: if the server is absent, of another version, full, or has no routes: see :mod:`~.errors`
+    :raises FileNotFoundError: if there is no such map or file of routes
+    :raises ValueError: for arguments that make no sense
+    """
+
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": round(1 / CONTROL_DT)}
+
+    def __init__(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        town: str | Path | None = None,
+        routes: str | Path | None = None,
+        weather: str | Mapping[str, float] | None = None,
+        cameras: Mapping[str, Mapping[str, float] | Camera] | None = None,
+        traffic: Mapping[str, float] | None = None,
+        fps: float = 10.0,
+        blueprint: str = "vehicle.lincoln.mkz_2020",
+        ends_at: Iterable[str] = ("collision", "blocked"),
+        blocked_time: float = 180.0,
+        timeout: float = 10.0,
+        render_mode: str | None = None,
+        **kwargs: Any,
+    ):
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode={render_mode!r}; accepted are {self.metadata['render_modes']} and None")
+        self._ticks = round(CONTROL_DT * fps)
+        if self._ticks < 1 or abs(self._ticks - CONTROL_DT * fps) > 1e-6:
+            raise ValueError(f"fps={fps}: a control step of {CONTROL_DT} s must be a whole number of ticks; 10, 20, 30 … are")
+        self._ends_at = frozenset(ends_at)
+        if unknown := sorted(self._ends_at.difference(EVENTS)):
+            raise ValueError(f"ends_at: {unknown[0]!r} is unknown; accepted are {', '.join(EVENTS)}")
+        self.render_mode = render_mode
+        self._blueprint, self._routes_file, self._blocked_time = blueprint, routes, blocked_time
+        self._weather = weather_parameters(weather)
+        self._cameras = cameras_of(cameras)
+        config = driving_config(**kwargs)
+        self.observation_space = spaces.Dict({**observation_space().spaces, **camera_spaces(self._cameras)})  # type: ignore
+        self.action_space = action_space(config.horizon_steps)
+        self.overlay: dict[str, np.ndarray] = {}
+        """Plans to draw beside the one that is driven, float32 ``(H, 2)``, ego frame, such as ``{"sft": plan}``."""
+        self._renderer: Renderer | None = None
+        self._base_seed: int | None = None
+        self._next_scenario = 0
+        self._in_order = False
+        self._running = False
+        self._outcome = 0
+        self._trail: list[tuple[float, float]] = []
+        self._shown: dict[str, np.ndarray] = {}
+        self._observation: dict[str, np.ndarray] = {}
+
+        self.backend = "loopback" if host is None and port is None else "carla"
+        """``"loopback"`` where the env has started the server itself, else ``"carla"``."""
+        self.server: LoopbackServer | None = None
+        """The env's own server."""
+        if self.backend == "loopback":
+            self.server = LoopbackServer(map=town, fps=fps).start()
+            host, port, town = self.server.host, self.server.port, None
+        try:
+            self.session = Session(
+                host or "localhost", port or 2000, None if town is None else str(town), fps, bool(cameras), timeout
+            )
+        except BaseException:
+            if self.server is not None:
+                self.server.close()
+            raise
+        # at the end of the interpreter and of a worker process, too, which multiprocessing ends without atexit
+        self._finalizer = multiprocessing.util.Finalize(self, _clean_up, (self.session, self.server), exitpriority=10)
+        try:
+            with self.session.lock:
+                self._set_up(config)
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self, config: Any) -> None:
+        """Put into the world what stays there from one episode to the next."""
+        session = self.session
+        self._source = RouteSource(session.map, self._routes_file, config.route_length)
+        self._populate()
+        model = self._ego.model
+        vehicle = config.vehicle._replace(wheelbase=model.wheelbase, max_steer=min(config.vehicle.max_steer, model.max_steer))
+        self.drive = MeasuredDrive(replace(config, vehicle=vehicle))
+        """The car's route, state, totals and metrics: what ``simulation`` is to ``ToyWaypoint-v0``."""
+
+    def _populate(self) -> None:
+        session = self.session
+        with session.calls():
+            session.world.freeze_all_traffic_lights(True)
+        self._weather_now: Any = None
+        self._ego = Ego(session, self._blueprint)
+        self._ego_cameras = Cameras(session, self._ego.vehicle, self._ego.model.rear_axle, self._cameras)
+        model = self._ego.model
+        self._events = EventMonitor(session.map, self._ego.half_width, model.wheelbase, self._ego.front, self._blocked_time)
+
+    # ------------------------------------------------------------------ reset
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """
+        Begin an episode, on a fresh connection if the last one was lost.
+
+        :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
+        :param options: ``{"scenario": g}`` plays scenario ``g`` and leaves the order of the others alone
+        :return: observation and ``{"scenario": number, "route": name}``
+        :raises ValueError: for a negative scenario number
+        :raises CarlaError: if the server is gone and none comes back in time, or the start of a fixed route is occupied
+        """
+        super().reset(seed=seed)
+        if seed is not None or self._base_seed is None:
+            self._base_seed = int(self.np_random.integers(2**62)) if seed is None else int(seed) % 2**63
+            self._next_scenario = 0
+        scenario = (options or {}).get("scenario")
+        if scenario is not None and scenario < 0:
+            raise ValueError(f"options['scenario']={scenario}: scenarios are numbered from 0")
+        self._in_order = scenario is None
+        number = self._next_scenario if scenario is None else int(scenario)
+        self._begin(number)
+        self._next_scenario += self._in_order
+        self._running, self._outcome, self._shown, self.overlay = True, RUNNING, {}, {}
+        self._trail = [self._pose[:2]]
+        if self.render_mode == "human":
+            self.render()
+        return dict(self._observation), {"scenario": number, "route": self._route.name}
+
+    def _begin(self, scenario: int) -> None:
+        """Begin a scenario; if the server turns out to be lost, once more with a fresh connection."""
+        for last in (False, True):
+            try:
+                with self.session.lock:
+                    if not self.session.connected:
+                        self._reconnect()
+                    self._set_out(scenario)
+                return
+            except SpawnPointOccupiedError:
+                raise
+            except CarlaError as error:
+                self.session.drop(str(error))
+                if last:
+                    raise
+
+    def _reconnect(self) -> None:
+        if self.server is not None:
+            self.server.close()
+            self.server.start()
+            self.session.port = self.server.port
+        self.session.connect()
+        self._populate()
+
+    def _set_out(self, scenario: int) -> None:
+        assert self._base_seed is not None
+        for attempt in range(ATTEMPTS):
+            self._route: Route = self._source.route(self._base_seed, scenario, attempt)
+            seed = scenario_seed(self._base_seed, scenario)
+            self.drive.begin(self._route.points, self._route.speeds, seed, scenario, self._source.longest)
+            car = self.drive.cars[0]
+            try:
+                self._ego.place(self._pose, float(car["speed"]), float(car["steer"]), self._route.name)
+                break
+            except SpawnPointOccupiedError:
+                if self._source.fixed or attempt == ATTEMPTS - 1:
+                    raise
+        self._events.reset(())
+        measurement, snapshot = self._ego.measure()
+        self._observation = self.drive.settle(measurement)
+        self._observation |= self._ego_cameras.observe(snapshot.frame)
+
+    # ------------------------------------------------------------------- step
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """
+        Track a plan for one control step of 0.1 s.
+
+        :param action: float32 ``(H, 2)``, metres, ego frame
+        :return: observation, reward, terminated, truncated and info; at the end of an episode the info holds
+            ``is_success``, ``scenario`` and ``episode_metrics``, or ``fault`` and ``scenario``
+        :raises ValueError: for another shape, or a value that is not finite
+        :raises ResetNeeded: if no episode is running
+        """
+        if not self._running:
+            raise gym.error.ResetNeeded("no episode is running: call reset() first")
+        if self.render_mode is not None:
+            # the picture after the step shows the plans where they were made
+            plans = {"expert": self.expert_plan(), **self.overlay, "final": action}
+            self._shown = {name: to_world(plan, self._pose) for name, plan in plans.items()}
+        try:
+            with self.session.lock:
+                reward, self._outcome = self._advance(action)
+        except CarlaError as error:
+            return self._broken_off(error)
+        info: dict[str, Any] = {}
+        if self._outcome:
+            self._running = False
+            info["is_success"] = self._outcome == GOAL
+            info["scenario"] = int(self.drive.cars[0]["scenario"])
+            info["episode_metrics"] = self.drive.metrics(self._outcome) | {
+                name: float(count) for name, count in self._events.counts.items()
+            }
+        if self.render_mode is not None:
+            self._trail.append(self._pose[:2])
+            if self.render_mode == "human":
+                self.render()
+        ended = self._outcome != RUNNING
+        return dict(self._observation), reward, ended and self._outcome != TIMEOUT, self._outcome == TIMEOUT, info
+
+    def _advance(self, action: np.ndarray) -> tuple[float, int]:
+        """One control step in the server; reward and outcome."""
+        drive, ego, session = self.drive, self._ego, self.session
+        car = drive.cars[0]
+        angle, acceleration = drive.command(action)
+        progress = float(car["progress"])
+        ego.control(angle, acceleration, float(car["speed"]), float(car["acceleration"]))
+        for _ in range(self._ticks):
+            session.tick()
+        measurement, snapshot = ego.measure()
+        drive.move(measurement)
+        happened = self._events.update(car, drive.routes[0, car["index"]], progress, ego.collisions(), set())
+        event = RUNNING
+        if happened and not self._ends_at.isdisjoint(happened):
+            event = COLLISION if "blocked" not in happened else BLOCKED
+        self._observation, reward, outcome = drive.judge(event)
+        if self._cameras:
+            self._observation |= self._ego_cameras.observe(snapshot.frame)
+        return reward, outcome
+
+    def _broken_off(self, error: CarlaError) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """The server is lost: the episode does not count, and its scenario is played again."""
+        self.session.drop(str(error))
+        self._running = False
+        self._next_scenario -= self._in_order
+        fault = f"{type(error).__name__}: {error}"
+        gym.logger.warn(f"an episode was broken off: {fault}")
+        return dict(self._observation), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
+
+    def expert_plan(self) -> np.ndarray:
+        """
+        What the expert would plan from here.
+
+        :return: float32 ``(H, 2)``, metres, ego frame
+        """
+        return self.drive.expert_plan()
+
+    # ----------------------------------------------------------------- others
+
+    def render(self) -> np.ndarray | None:
+        """
+        Draw route, plans, car and trail, as ``ToyWaypoint-v0`` does.
+
+        :return: uint8 ``(height, width, 3)`` in mode ``rgb_array``, else None
+        """
+        if self.render_mode is None:
+            gym.logger.warn("render() without a render_mode: pass render_mode='rgb_array' or 'human' to gym.make")
+            return None
+        if self._renderer is None:
+            self._renderer = Renderer(self.render_mode, self.metadata["render_fps"])
+        if self.render_mode == "rgb_array":
+            return self._renderer.draw(self._scene())
+        self._renderer.show(self._scene())
+        return None
+
+    def _scene(self) -> Scene:
+        plans = {name: to_ego(plan, self._pose) for name, plan in self._shown.items()}
+        return scene(self.drive, 0, plans or {"expert": self.expert_plan()}, np.array(self._trail), self._outcome)
+
+    @property
+    def _pose(self) -> Pose:
+        car = self.drive.cars[0]
+        return float(car["x"]), float(car["y"]), float(car["yaw"])
+
+    def close(self) -> None:
+        """Leave the server as it was found, or stop it if it is the env's own. Does nothing the second time."""
+        self._running = False
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+        if self._finalizer.still_active():
+            self._finalizer()
+
+
+def _clean_up(session: Session, server: LoopbackServer | None) -> None:
+    session.close()
+    if server is not None:
+        server.close()

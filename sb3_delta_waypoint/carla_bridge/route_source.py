@@ -1,0 +1,67 @@
+"""Which route a scenario drives."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.carla_bridge.errors import NoRoutesError
+from sb3_delta_waypoint.carla_bridge.frames import pose_of
+from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
+from sb3_delta_waypoint.carla_bridge.route_file import load_routes
+from sb3_delta_waypoint.carla_bridge.routes import Route, random_route
+from sb3_delta_waypoint.driving.scenarios import hash64, scenario_seed
+
+FURTHEST = 1e4
+"""The goal of a random route may be this far by road [m]; the route is cut off at the length that is driven."""
+
+
+class RouteSource:
+    """
+    The routes of a map: drawn between its spawn points, or the fixed ones of a file.
+
+    :param road_map: ``carla.Map``
+    :param routes: a file (see :func:`~.route_file.load_routes`), or None to draw
+    :param length: of drawn routes [m]
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: if the file is malformed
+    :raises NoRoutesError: if there is nothing to drive on
+    """
+
+    def __init__(self, road_map: Any, routes: str | Path | None, length: float):
+        self._length = length
+        self._graph = LaneGraph(road_map)
+        self._spawn_points = [pose_of(transform) for transform in road_map.get_spawn_points()]
+        self._fixed = None if routes is None else load_routes(routes, self._graph)
+        if self._fixed is None:
+            self.route(0, 0)
+
+    @property
+    def longest(self) -> float:
+        """Routes are driven this far [m]."""
+        return self._length if self._fixed is None else FURTHEST
+
+    def route(self, base_seed: int, scenario: int, attempt: int = 0) -> Route:
+        """
+        The route of a scenario: of fixed ones each in turn, from one that depends on the base seed.
+
+        :param base_seed: of the scenarios
+        :param scenario: its number
+        :param attempt: 0; higher numbers draw others, where something stands at the start
+        :return: the route
+        :raises NoRoutesError: if there is nothing to drive on
+        """
+        if self._fixed is not None:
+            return self._fixed[(int(hash64(base_seed, 0)) + scenario) % len(self._fixed)]
+        seed = int(hash64(np.uint64(scenario_seed(base_seed, scenario)), 32 + attempt)) >> 1
+        if not self._spawn_points:
+            raise NoRoutesError("the map has no spawn points: give it some, or pass a file of routes")
+        try:
+            return random_route(self._graph, self._spawn_points, seed, self._length + 1.0, FURTHEST, f"scenario {scenario}")
+        except ValueError as error:
+            raise NoRoutesError(f"route_length={self._length:g} m: {error}") from None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the routes come from a file."""
+        return self._fixed is not None

@@ -1,0 +1,126 @@
+"""Cameras on the vehicle, each image matched to the tick that it was taken in."""
+
+import queue
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+
+from sb3_delta_waypoint.carla_bridge.connection import Session
+from sb3_delta_waypoint.carla_bridge.frames import transform_of
+
+IMAGE_TIMEOUT = 2.0
+"""An image that has not come so long after its tick is missing [s]."""
+
+
+class Camera(NamedTuple):
+    """An rgb camera: its picture, and where it is, from the middle of the rear axle (x forward, y left, z up)."""
+
+    width: float = 84
+    """[pixels]"""
+    height: float = 64
+    """[pixels]"""
+    fov: float = 90.0
+    """Horizontal field of view [degrees]."""
+    x: float = 2.5
+    """[m]"""
+    y: float = 0.0
+    """[m]"""
+    z: float = 1.6
+    """[m]"""
+    yaw: float = 0.0
+    """[rad], counter-clockwise"""
+    pitch: float = 0.0
+    """[rad], upwards"""
+
+
+def cameras_of(given: Mapping[str, Mapping[str, float] | Camera] | None) -> dict[str, Camera]:
+    """
+    :param given: for each camera's name what differs from :class:`Camera`
+    :return: the cameras
+    :raises ValueError: for an unknown parameter, or a picture without size
+    """
+    cameras = {}
+    for name, parameters in (given or {}).items():
+        values = parameters if isinstance(parameters, Mapping) else parameters._asdict()
+        unknown = [key for key in values if key not in Camera._fields]
+        if unknown:
+            raise ValueError(f"cameras[{name!r}]: {unknown[0]!r} is unknown; accepted are {', '.join(Camera._fields)}")
+        camera = Camera(**values)
+        if not (camera.width >= 1 and camera.height >= 1 and 0.0 < camera.fov < 180.0):
+            raise ValueError(f"cameras[{name!r}]={camera}: width, height and field of view must be positive, fov below 180")
+        cameras[name] = camera
+    return cameras
+
+
+def camera_spaces(cameras: Mapping[str, Camera]) -> dict[str, spaces.Box]:
+    """
+    :param cameras: by name
+    :return: for each ``<name>`` uint8 ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
+    """
+    found: dict[str, spaces.Box] = {}
+    for name, camera in cameras.items():
+        found[name] = spaces.Box(0, 255, (3, int(camera.height), int(camera.width)), np.uint8)
+        found[f"{name}_valid"] = spaces.Box(0.0, 1.0, (1,), np.float32)
+    return found
+
+
+class Cameras:
+    """
+    The cameras of a vehicle in a session.
+
+    :param session: a connected session
+    :param vehicle: ``carla.Vehicle`` on which they are
+    :param rear_axle: of the vehicle, from its origin forwards [m]
+    :param cameras: by name
+    """
+
+    def __init__(self, session: Session, vehicle: Any, rear_axle: float, cameras: Mapping[str, Camera]):
+        self._cameras = cameras
+        self._images: dict[str, queue.SimpleQueue[Any]] = {}
+        with session.calls():
+            library = session.world.get_blueprint_library()
+            for name, camera in cameras.items():
+                blueprint = library.find("sensor.camera.rgb")
+                for key, value in (("image_size_x", camera.width), ("image_size_y", camera.height)):
+                    blueprint.set_attribute(key, str(int(value)))
+                blueprint.set_attribute("fov", str(camera.fov))
+                place = transform_of((camera.x + rear_axle, camera.y, camera.yaw), camera.z, camera.pitch)
+                self._images[name] = queue.SimpleQueue()
+                session.listen(session.spawn(blueprint, place, vehicle), self._images[name].put)
+
+    def observe(self, frame: int) -> dict[str, np.ndarray]:
+        """
+        Wait for the images of a tick.
+
+        :param frame: of the tick
+        :return: for each ``<name>`` uint8 ``(3, height, width)``, RGB, and ``<name>_valid`` float32 ``(1,)``: 0 and a black
+            picture where the image did not come
+        """
+        deadline = time.monotonic() + IMAGE_TIMEOUT
+        observation = {}
+        for name, camera in self._cameras.items():
+            image = self._image(name, frame, deadline)
+            picture = np.zeros((3, int(camera.height), int(camera.width)), np.uint8)
+            if image is not None:
+                pixels = np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
+                # BGRA
+                picture[:] = pixels[..., 2::-1].transpose(2, 0, 1)
+            observation[name] = picture
+            observation[f"{name}_valid"] = np.array([image is not None], np.float32)
+        return observation
+
+    def _image(self, name: str, frame: int, deadline: float) -> Any:
+        while True:
+            try:
+                image = self._images[name].get(timeout=max(deadline - time.monotonic(), 0.0))
+            except queue.Empty:
+                return None
+            if image.frame == frame:
+                return image
+            if image.frame > frame:
+                # too late for this tick, but not lost for the next
+                self._images[name].put(image)
+                return None
