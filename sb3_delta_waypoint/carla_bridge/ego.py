@@ -73,7 +73,7 @@ class Ego:
                 if vehicle is not None:
                     return vehicle
         raise SpawnPointOccupiedError(
-            f"{session.host}:{session.port}: no place for the vehicle: something stands on each of the {len(places)} spawn points"
+            f"{session.host}:{session.port}: no place for the vehicle: all {len(places)} spawn points are occupied"
         )
 
     def _on_collision(self, event: Any) -> None:

@@ -222,7 +222,7 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         assert self._base_seed is not None
         for attempt in range(ATTEMPTS):
             self._route: Route = self._source.route(self._base_seed, scenario, attempt)
-            seed = scenario_seed(self._base_seed, scenario)
+            seed = int(scenario_seed(self._base_seed, scenario))
             self.drive.begin(self._route.points, self._route.speeds, seed, scenario, self._source.longest)
             car = self.drive.cars[0]
             try:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sb3_delta_waypoint.carla_bridge.ego import Collision
-from sb3_delta_waypoint.carla_bridge.frames import locations_of
+from sb3_delta_waypoint.carla_bridge.frames import location_of
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.start import CONTROL_DT
@@ -126,7 +126,7 @@ class EventMonitor:
         if deviation < ROUTE_MARGIN:
             self._off_road = self._out_of_lane = False
             return []
-        (location,) = locations_of([(car["x"], car["y"])])
+        location = location_of(float(car["x"]), float(car["y"]))
         waypoint = self._map.get_waypoint(location, project_to_road=False)
         off_road = waypoint is None
         out_of_lane = off_road or (not waypoint.is_junction and deviation + self._half_width > 0.5 * waypoint.lane_width)

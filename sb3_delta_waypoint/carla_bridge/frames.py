@@ -7,8 +7,6 @@ This is the only place where one becomes the other: metres stay, y and yaw chang
 import math
 from typing import Any
 
-import numpy as np
-
 from sb3_delta_waypoint.driving.frames import Pose
 
 
@@ -67,11 +65,12 @@ def ahead_of(pose: Pose, distance: float) -> Pose:
     return x + distance * math.cos(yaw), y + distance * math.sin(yaw), yaw
 
 
-def locations_of(points: np.ndarray) -> list[Any]:
+def location_of(x: float, y: float) -> Any:
     """
-    :param points: ``(N, 2)``, metres
-    :return: N ``carla.Location`` on the ground
+    :param x: [m]
+    :param y: [m]
+    :return: ``carla.Location`` at height 0
     """
     import carla
 
-    return [carla.Location(x=x, y=-y) for x, y in np.asarray(points, np.float64).tolist()]
+    return carla.Location(x=x, y=-y)

@@ -52,8 +52,8 @@ class RouteSource:
         :raises NoRoutesError: if there is nothing to drive on
         """
         if self._fixed is not None:
-            return self._fixed[(int(hash64(base_seed, 0)) + scenario) % len(self._fixed)]
-        seed = int(hash64(np.uint64(scenario_seed(base_seed, scenario)), 32 + attempt)) >> 1
+            return self._fixed[(base_seed + scenario) % len(self._fixed)]
+        seed = int(hash64(np.uint64(scenario_seed(base_seed, scenario)), np.uint64(32 + attempt))) >> 1
         if not self._spawn_points:
             raise NoRoutesError("the map has no spawn points: give it some, or pass a file of routes")
         try:

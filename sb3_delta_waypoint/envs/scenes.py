@@ -4,13 +4,16 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.episode import GOAL, OFF_ROUTE, TIMEOUT
 from sb3_delta_waypoint.driving.frames import Pose
+from sb3_delta_waypoint.driving.measured import MeasuredDrive
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.rendering import Scene
 
 _OUTCOMES = {GOAL: "goal reached", OFF_ROUTE: "off route", TIMEOUT: "out of time"}
 
 
-def scene(simulation: Simulation, i: int, plans: dict[str, np.ndarray], trail: np.ndarray, outcome: int) -> Scene:
+def scene(
+    simulation: Simulation | MeasuredDrive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray, outcome: int
+) -> Scene:
     """
     The scene around one car.
 
@@ -40,13 +43,13 @@ def scene(simulation: Simulation, i: int, plans: dict[str, np.ndarray], trail: n
     )
 
 
-def pose(simulation: Simulation, i: int) -> Pose:
+def pose(simulation: Simulation | MeasuredDrive, i: int) -> Pose:
     """Where a car is: x, y [m] and yaw [rad] in the world frame."""
     car = simulation.cars[i]
     return float(car["x"]), float(car["y"]), float(car["yaw"])
 
 
-def _road_lines(simulation: Simulation) -> np.ndarray | None:
+def _road_lines(simulation: Simulation | MeasuredDrive) -> np.ndarray | None:
     """The pieces of the network's lanes, float64 ``(M, 2, 2)``."""
     network = simulation.config.network
     if network is None:
