@@ -30,11 +30,13 @@ class PlannerFeatures(NamedTuple):
     """
     What the frozen part makes of a batch of observations, once; everything else follows from it.
 
-    ``sft_waypoints``: ``(B, H, 2)``, metres, ego frame; ``inputs``: what the heads see, ``(B, F)``.
+    ``sft_waypoints``: ``(B, H, 2)``, metres, ego frame; ``inputs``: what the heads see, ``(B, F)``; ``stretch``: ``(B, 1)``,
+    how much larger residuals are in this state than usual.
     """
 
     sft_waypoints: th.Tensor
     inputs: th.Tensor
+    stretch: th.Tensor
 
 
 class DeltaWaypointPolicy(ActorCriticPolicy):
@@ -150,7 +152,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
 
     def _build_heads(self) -> None:
         options, horizon_steps = self._options, self.action_space.shape[0]
-        inputs_dim, n_coordinates = self.features_extractor.inputs_dim, 2 * horizon_steps
+        n_coordinates = 2 * horizon_steps
+        inputs_dim = self.features_extractor.inputs_dim + n_coordinates * ("route_offset" in options["head_inputs"])
         self.basis = ResidualBasis(self._residual_scale(), options["basis"])
         self.delta_net = _mlp(inputs_dim, options["delta_hidden_dim"], n_coordinates)
         self.value_net = _mlp(inputs_dim, options["value_hidden_dim"], 1)  # type: ignore[assignment]
@@ -204,7 +207,14 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         features = self.extract_features(obs)
         assert isinstance(features, th.Tensor)  # the extractor is shared
         n_coordinates = 2 * self.action_space.shape[0]
-        return PlannerFeatures(features[:, :n_coordinates].view(-1, *self.action_space.shape), features[:, n_coordinates:])
+        sft_waypoints, offset, inputs = features.tensor_split((n_coordinates, 2 * n_coordinates), dim=1)
+        # centimetres matter where the planner follows the route, metres where it has lost it: there residuals, learnt and
+        # explored ones, are larger by the root mean square of how many scales its waypoints lie beside the route
+        offset = offset / self.basis.scale
+        stretch = (1.0 + 2.0 * offset.square().mean(dim=1, keepdim=True)).sqrt()
+        if "route_offset" in self._options["head_inputs"]:
+            inputs = th.cat([inputs, offset / stretch], dim=1)
+        return PlannerFeatures(sft_waypoints.view(-1, *self.action_space.shape), inputs, stretch)
 
     def get_distribution(self, obs: PyTorchObs | PlannerFeatures) -> PlanDistribution:
         """
@@ -212,7 +222,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :return: the distribution over plans
         """
         features = self.encode(obs)
-        metres = self.basis.to_metres(self.delta_net(features.inputs))
+        metres = self.basis.to_metres(self.delta_net(features.inputs)) * features.stretch
         max_delta = self._options["max_delta"]
         if max_delta is not None:
             # a little inside the bound, which float rounding must not cross
@@ -221,7 +231,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         if self._options["state_dependent_std"]:
             log_std = log_std + self.log_std_net(features.inputs)
         delta = metres.view_as(features.sft_waypoints)
-        return PlanDistribution(self.basis, features.sft_waypoints, delta, log_std)
+        return PlanDistribution(self.basis, features.sft_waypoints, delta, log_std, features.stretch)
 
     def kl_to_reference(self, obs: PyTorchObs | PlannerFeatures) -> th.Tensor:
         """
@@ -239,8 +249,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :param obs: batch of observations or of their features
         :return: plans around the planner's, with the initial standard deviation
         """
-        sft_waypoints = self.encode(obs).sft_waypoints
-        return PlanDistribution(self.basis, sft_waypoints, th.zeros_like(sft_waypoints), self.reference_log_std)
+        sft_waypoints, _, stretch = self.encode(obs)
+        return PlanDistribution(self.basis, sft_waypoints, th.zeros_like(sft_waypoints), self.reference_log_std, stretch)
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """

@@ -27,6 +27,7 @@ class ResidualBasis(nn.Module):
     :raises ValueError: for another kind or a scale that is not positive
     """
 
+    scale: th.Tensor
     matrix: th.Tensor
     inverse: th.Tensor
     log_det: th.Tensor
@@ -43,6 +44,7 @@ class ResidualBasis(nn.Module):
             rows = np.arange(horizon_steps)
             kernel = np.exp(-0.5 * ((rows[:, None] - rows[None]) / SMOOTH_LENGTH) ** 2)
             factor = np.linalg.cholesky(kernel + JITTER * np.eye(horizon_steps))
+        self.register_buffer("scale", th.tensor(scale.ravel(), dtype=th.float32))
         # x and y alternate in a flattened plan
         matrix = scale.reshape(-1, 1) * np.kron(factor, np.eye(2))
         self.register_buffer("log_det", th.tensor(np.log(np.diag(matrix)).sum(), dtype=th.float32))
@@ -60,23 +62,28 @@ class ResidualBasis(nn.Module):
 
 class PlanDistribution(Distribution):
     """
-    Plans around ``sft_waypoints + delta``: ``plan = sft_waypoints + B e`` with ``e`` a diagonal Gaussian about ``B⁻¹ delta``.
+    Plans around ``sft_waypoints + delta``: ``plan = sft_waypoints + s B e`` with ``e`` a diagonal Gaussian about
+    ``B⁻¹ delta / s``.
 
-    ``distribution`` holds the Gaussian over ``e``. The change of variables is the same everywhere, so the KL divergence
-    between two such distributions around the same planner is that of their Gaussians, in closed form.
+    ``distribution`` holds the Gaussian over ``e``. The change of variables follows from the observation alone, so the KL
+    divergence between two such distributions around the same planner is that of their Gaussians, in closed form.
 
     :param basis: the coordinates
     :param sft_waypoints: ``(B, H, 2)``, metres
     :param delta: mean residual ``(B, H, 2)``, metres
     :param log_std: of the coordinates, ``(2 H,)`` or ``(B, 2 H)``
+    :param stretch: ``s``, ``(B, 1)``, how much larger residuals are in this state than usual
     """
 
-    def __init__(self, basis: ResidualBasis, sft_waypoints: th.Tensor, delta: th.Tensor, log_std: th.Tensor):
+    def __init__(
+        self, basis: ResidualBasis, sft_waypoints: th.Tensor, delta: th.Tensor, log_std: th.Tensor, stretch: th.Tensor
+    ):
         super().__init__()
         self.basis = basis
         self.sft_waypoints = sft_waypoints
         self.delta = delta
-        mean = basis.to_coordinates(delta.flatten(1))
+        self.stretch = stretch
+        mean = basis.to_coordinates(delta.flatten(1) / stretch)
         self.distribution: Independent = Independent(
             Normal(mean, log_std.exp().expand_as(mean), validate_args=False), 1, validate_args=False
         )
@@ -86,16 +93,21 @@ class PlanDistribution(Distribution):
         :param actions: plans ``(B, H, 2)`` or ``(B, 2 H)``, metres
         :return: log density ``(B,)``, per metre to the 2 H
         """
-        residual = actions.reshape(len(actions), -1) - self.sft_waypoints.flatten(1)
-        return self.distribution.log_prob(self.basis.to_coordinates(residual)) - self.basis.log_det
+        residual = (actions.reshape(len(actions), -1) - self.sft_waypoints.flatten(1)) / self.stretch
+        return self.distribution.log_prob(self.basis.to_coordinates(residual)) - self._log_det
 
     def entropy(self) -> th.Tensor:
         """:return: differential entropy ``(B,)``, nats"""
-        return self.distribution.entropy() + self.basis.log_det
+        return self.distribution.entropy() + self._log_det
+
+    @property
+    def _log_det(self) -> th.Tensor:
+        """Of ``s B``, ``(B,)``."""
+        return self.basis.log_det + self.delta[0].numel() * self.stretch.log().squeeze(1)
 
     def sample(self) -> th.Tensor:
         """:return: plans ``(B, H, 2)``, metres; gradients flow to the parameters"""
-        residual = self.basis.to_metres(self.distribution.rsample())
+        residual = self.basis.to_metres(self.distribution.rsample()) * self.stretch
         return self.sft_waypoints + residual.view_as(self.sft_waypoints)
 
     def mode(self) -> th.Tensor:

@@ -52,10 +52,10 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
             raise ValueError(
                 f"the planner's waypoints have the shape {tuple(waypoints.shape)}; expected (batch, {horizon_steps}, 2)"
             )
-        size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 2 * horizon_steps}
+        size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 0}
         size["observation"] = sum(get_flattened_obs_dim(observation_space[key]) for key in ("state", "route"))
         inputs_dim = sum(size[name] for name in head_inputs)
-        super().__init__(observation_space, 2 * horizon_steps + inputs_dim)
+        super().__init__(observation_space, 4 * horizon_steps + inputs_dim)
         self.planner = frozen
         self.head_inputs = tuple(head_inputs)
         self.inputs_dim = inputs_dim
@@ -70,19 +70,19 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     def forward(self, observations: dict[str, th.Tensor]) -> th.Tensor:
         """
         :param observations: batch of observations, physical units
-        :return: ``(B, 2 H + F)``: the planner's waypoints, flattened, and the inputs of the heads
+        :return: ``(B, 4 H + F)``: the planner's waypoints and their route offset, flattened, metres, and the other inputs of
+            the heads
         """
         with th.no_grad():
             latent, waypoints = self.planner(observations)
-            parts = [waypoints.flatten(1)]
+            offset = route_offset(waypoints, observations["route"]).flatten(1)
+            parts = [waypoints.flatten(1), offset]
             for name in self.head_inputs:
                 if name == "latent":
                     parts.append(F.layer_norm(latent, latent.shape[1:]))
                 elif name == "sft_waypoints":
                     parts.append(waypoints.flatten(1) / _METRES)
-                elif name == "route_offset":
-                    parts.append(route_offset(waypoints, observations["route"]).flatten(1))
-                else:
+                elif name == "observation":
                     parts.append(observations["state"] / self.state_scale)
                     parts.append(observations["route"].flatten(1) / _METRES)
             return th.cat(parts, dim=1)

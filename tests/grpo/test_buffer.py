@@ -94,7 +94,7 @@ def test_what_the_policy_acts_on_keeps_its_kind(kind):
     from sb3_delta_waypoint.policies import PlannerFeatures
 
     def seen(label):
-        return {"a": label, "b": label[:, :1].byte()} if kind is dict else PlannerFeatures(label, label[:, :1])
+        return {"a": label, "b": label[:, :1].byte()} if kind is dict else PlannerFeatures(label, label[:, :1], label[:, :1])
 
     taken = Player(LENGTHS, seen=seen).play(100).buffer.take().transitions.seen
     if kind is dict:

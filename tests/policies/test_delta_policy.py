@@ -187,6 +187,27 @@ def test_the_residual_scale_follows_the_planners_own_error(make_model, planner, 
     assert scales[0][-1] > 2.0 * scales[0][0]
 
 
+def test_residuals_are_larger_where_the_planner_has_lost_the_route(make_model):
+    """A plan beside the route is explored more widely, and what is learnt about it moves it further."""
+    policy = make_model().policy
+    observation = observations(2)
+    follows = policy.encode(observation).sft_waypoints[0]
+    travelled = th.diff(follows, dim=0, prepend=th.zeros(1, 2)).norm(dim=1).cumsum(0)
+    along = th.arange(1, 11) * 3.0
+    ahead = (follows[th.searchsorted(travelled, along).clamp(max=19)]).clone()
+    observation["route"] = th.stack([ahead, th.stack([th.zeros(10), along], dim=1)])
+    stretch = policy.encode(observation).stretch.flatten()
+    assert 1.0 <= stretch[0] < 0.5 * stretch[1]
+    with th.no_grad():
+        policy.delta_net[-1].bias.fill_(0.0003)
+        distribution = policy.get_distribution(observation)
+        th.testing.assert_close(
+            distribution.delta[1] / distribution.delta[0], (stretch[1] / stretch[0]).expand(20, 2), rtol=0.01, atol=0
+        )
+        spread = th.stack([distribution.sample() for _ in range(300)]).std(dim=0).mean(dim=(1, 2))
+    assert spread[1] / spread[0] == pytest.approx(stretch[1] / stretch[0], rel=0.1)
+
+
 def test_route_offset_points_from_the_plan_to_the_route():
     ahead = th.arange(1, 11) * 3.0
     route = th.stack([th.zeros(10), ahead], dim=1)

@@ -20,13 +20,14 @@ def make(kind: str = "smooth", batch: int = 3, seed: int = 0) -> PlanDistributio
     sft = 5.0 * th.randn((batch, H, 2), generator=generator)
     delta = 0.3 * th.randn((batch, 1, 2), generator=generator).expand(-1, H, -1)
     log_std = 0.2 * th.randn(2 * H, generator=generator) - 1.2
-    return PlanDistribution(ResidualBasis(SCALE, kind), sft, delta, log_std)
+    stretch = 1.0 + 2.0 * th.rand((batch, 1), generator=generator)
+    return PlanDistribution(ResidualBasis(SCALE, kind), sft, delta, log_std, stretch)
 
 
-def covariance(distribution: PlanDistribution) -> np.ndarray:
+def covariances(distribution: PlanDistribution) -> np.ndarray:
     basis = distribution.basis.matrix.double().numpy()
     std = distribution.distribution.stddev[0].double().numpy()
-    return basis @ np.diag(std**2) @ basis.T
+    return distribution.stretch.double().numpy()[..., None] ** 2 * (basis @ np.diag(std**2) @ basis.T)
 
 
 @pytest.mark.parametrize("kind", ["smooth", "independent"])
@@ -34,12 +35,12 @@ def test_log_prob_and_entropy_are_those_of_the_gaussian_in_metres(kind):
     distribution = make(kind)
     plans = distribution.sample()
     mean = (distribution.sft_waypoints + distribution.delta).double().flatten(1).numpy()
-    cov = covariance(distribution)
+    cov = covariances(distribution)
     sign, log_det = np.linalg.slogdet(cov)
-    assert sign > 0
+    assert (sign > 0).all()
     residual = plans.double().flatten(1).numpy() - mean
     expected = -0.5 * (
-        np.einsum("bi,ij,bj->b", residual, np.linalg.inv(cov), residual) + log_det + 2 * H * math.log(2 * math.pi)
+        np.einsum("bi,bij,bj->b", residual, np.linalg.inv(cov), residual) + log_det + 2 * H * math.log(2 * math.pi)
     )
     np.testing.assert_allclose(distribution.log_prob(plans).numpy(), expected, rtol=2e-4)
     np.testing.assert_allclose(distribution.log_prob(plans.flatten(1)).numpy(), expected, rtol=2e-4)
@@ -52,7 +53,7 @@ def test_smooth_samples_are_smooth_and_grow_with_the_horizon():
         basis = ResidualBasis(SCALE, kind)
         zeros = th.zeros((4000, H, 2))
         th.manual_seed(0)
-        return PlanDistribution(basis, zeros, zeros, th.zeros(2 * H)).sample()
+        return PlanDistribution(basis, zeros, zeros, th.zeros(2 * H), th.ones(4000, 1)).sample()
 
     smooth, independent = residuals("smooth"), residuals("independent")
     for samples in (smooth, independent):
@@ -64,16 +65,18 @@ def test_smooth_samples_are_smooth_and_grow_with_the_horizon():
 def test_kl_is_that_of_the_gaussians_and_what_sb3_computes():
     distribution, reference_log_std = make(), th.full((2 * H,), -1.0)
     zeros = th.zeros_like(distribution.delta)
-    reference = PlanDistribution(distribution.basis, distribution.sft_waypoints, zeros, reference_log_std)
+    reference = PlanDistribution(
+        distribution.basis, distribution.sft_waypoints, zeros, reference_log_std, distribution.stretch
+    )
     closed_form = distribution.kl_to(reference_log_std)
     np.testing.assert_allclose(closed_form, kl_divergence(distribution, reference), rtol=1e-5)
-    p, q = covariance(distribution), covariance(reference)
+    p, q = covariances(distribution), covariances(reference)
     shift = distribution.delta.double().flatten(1).numpy()
     inverse = np.linalg.inv(q)
     expected = 0.5 * (
-        np.trace(inverse @ p)
+        np.trace(inverse @ p, axis1=1, axis2=2)
         - 2 * H
-        + np.einsum("bi,ij,bj->b", shift, inverse, shift)
+        + np.einsum("bi,bij,bj->b", shift, inverse, shift)
         + np.linalg.slogdet(q)[1]
         - np.linalg.slogdet(p)[1]
     )
@@ -83,7 +86,8 @@ def test_kl_is_that_of_the_gaussians_and_what_sb3_computes():
 
 def test_kl_of_the_start_to_itself_is_zero():
     distribution = make()
-    same = PlanDistribution(distribution.basis, distribution.sft_waypoints, 0.0 * distribution.delta, th.full((2 * H,), -1.0))
+    basis, sft, zeros = distribution.basis, distribution.sft_waypoints, 0.0 * distribution.delta
+    same = PlanDistribution(basis, sft, zeros, th.full((2 * H,), -1.0), distribution.stretch)
     assert same.kl_to(th.full((2 * H,), -1.0)).abs().max() < 1e-5
 
 
