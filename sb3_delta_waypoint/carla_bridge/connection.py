@@ -5,7 +5,6 @@ import gc
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -45,8 +44,6 @@ class Session:
     def __init__(self, host: str, port: int, town: str | None, fps: float, rendering: bool, timeout: float):
         self.host, self.port, self.town, self.fps, self.rendering, self.timeout = host, port, town, fps, rendering, timeout
         self.lock = threading.RLock()
-        self.mark = f"sb3_delta_waypoint-{uuid.uuid4().hex}"
-        """The ``role_name`` of everything that is spawned here."""
         self.client: Any = None
         self.world: Any = None
         self.map: Any = None
@@ -54,6 +51,7 @@ class Session:
         self.actors: list[Any] = []
         self._sensors: list[Any] = []
         self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
+        self._left_behind: list[int] = []  # actors of a connection that was lost
         self._watch: _Watch | None = None
         self._lost = "not connected"
         check_client_version()
@@ -80,13 +78,20 @@ class Session:
                     self._earlier = (settings, self.world.get_weather())
                 self.world.apply_settings(self._our_settings())
                 if again:
-                    self._destroy([actor.id for actor in self.world.get_actors() if self._is_marked(actor)])
+                    present = {actor.id for actor in self.world.get_actors()}
+                    self._destroy([number for number in self._left_behind if number in present])
+                self._left_behind = []
             except BaseException:
                 watch.stop()
                 self.drop("connecting")
                 raise
         self._watch, self._lost = watch, ""
         watch.start()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is the loopback server, which stands in for CARLA."""
+        return len(self.world.get_blueprint_library().filter("loopback.*")) > 0
 
     @property
     def connected(self) -> bool:
@@ -118,13 +123,11 @@ class Session:
 
     def spawn(self, blueprint: Any, transform: Any, parent: Any = None) -> Any:
         """
-        :param blueprint: ``carla.ActorBlueprint``; gets this session's mark
+        :param blueprint: ``carla.ActorBlueprint``
         :param transform: where; relative to the parent if there is one
         :param parent: what it is attached to
         :return: the actor, or None where the place is taken
         """
-        if blueprint.has_attribute("role_name"):
-            blueprint.set_attribute("role_name", self.mark)
         actor = self.world.try_spawn_actor(blueprint, transform, parent)
         if actor is not None:
             self.actors.append(actor)
@@ -163,6 +166,7 @@ class Session:
                 with contextlib.suppress(RuntimeError):
                     sensor.stop()
             sensor = None  # noqa: F841 (a handle, too)
+            self._left_behind += [actor.id for actor in reversed(self.actors)]
             self._sensors, self.actors = [], []
             held = self.world is not None
             self.client = self.world = None
@@ -179,6 +183,7 @@ class Session:
                             sensor.stop()
                         self._sensors = []
                         self._destroy([actor.id for actor in reversed(self.actors)])
+                        self.actors = []
                         settings, weather = self._earlier
                         self.world.freeze_all_traffic_lights(False)
                         self.world.set_weather(weather)
@@ -235,9 +240,6 @@ class Session:
     def _is_ours(self, settings: Any) -> bool:
         step = settings.fixed_delta_seconds or 0.0
         return settings.synchronous_mode and abs(step * self.fps - 1.0) < 1e-6
-
-    def _is_marked(self, actor: Any) -> bool:
-        return actor.attributes.get("role_name") == self.mark
 
     def _destroy(self, ids: list[int]) -> None:
         import carla

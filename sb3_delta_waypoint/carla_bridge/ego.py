@@ -67,6 +67,7 @@ class Ego:
             except IndexError:
                 known = sorted(b.id for b in session.world.get_blueprint_library().filter("vehicle.*"))
                 raise ValueError(f"blueprint={blueprint!r}: the server has {', '.join(known)}") from None
+            found.set_attribute("role_name", "hero")
             places = session.map.get_spawn_points()
             for place in places:
                 vehicle = session.spawn(found, place)

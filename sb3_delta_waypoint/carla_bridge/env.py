@@ -1,6 +1,8 @@
 """``CarlaWaypoint-v0``: one car in CARLA, or in the loopback server that stands in for it."""
 
 import multiprocessing.util
+import os
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -119,11 +121,9 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self._shown: dict[str, np.ndarray] = {}
         self._observation: dict[str, np.ndarray] = {}
 
-        self.backend = "loopback" if host is None and port is None else "carla"
-        """``"loopback"`` where the env has started the server itself, else ``"carla"``."""
         self.server: LoopbackServer | None = None
         """The env's own server."""
-        if self.backend == "loopback":
+        if host is None and port is None:
             self.server = LoopbackServer(map=town, fps=fps).start()
             host, port, town = self.server.host, self.server.port, None
         try:
@@ -146,6 +146,9 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     def _set_up(self, config: Any) -> None:
         """Put into the world what stays there from one episode to the next."""
         session = self.session
+        with session.calls():
+            self.backend = "loopback" if session.is_loopback or self.server is not None else "carla"
+            """What the env drives in; a result of the loopback server is not a result of CARLA."""
         self._source = RouteSource(session.map, self._routes_file, config.route_length)
         self._populate()
         model = self._ego.model
@@ -212,6 +215,8 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _reconnect(self) -> None:
         if self.server is not None:
+            # it may be stopped, and would not hear of a signal to end
+            os.kill(self.server.pid, signal.SIGKILL)
             self.server.close()
             self.server.start()
             self.session.port = self.server.port

@@ -1,0 +1,250 @@
+"""What the env makes of servers that are absent, wrong, killed, stopped, restarted or full: each is really done to one."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+carla = pytest.importorskip("carla")
+
+# ruff: noqa: E402 (the imports below need it)
+
+from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
+from sb3_delta_waypoint.carla_bridge.errors import (
+    NoRoutesError,
+    ServerUnreachableError,
+    ServerVersionError,
+    SpawnPointOccupiedError,
+)
+from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
+from sb3_delta_waypoint.carla_bridge.route_file import write_routes
+from sb3_delta_waypoint.carla_bridge.routes import Route
+
+TIMEOUT = 1.0
+"""Of the env [s]; every fault is over within a few times as long."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LoopbackServer]:
+    """A server of somebody else; no test kills it."""
+    with LoopbackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., CarlaWaypointEnv]]:
+    made: list[CarlaWaypointEnv] = []
+
+    def make_env(**kwargs) -> CarlaWaypointEnv:
+        made.append(CarlaWaypointEnv(**{"timeout": TIMEOUT, **kwargs}))
+        return made[-1]
+
+    yield make_env
+    for env in made:
+        env.close()
+
+
+def look_around(server: LoopbackServer):
+    """A second client's view of a server's world."""
+    client = carla.Client(server.host, server.port, 1)
+    client.set_timeout(5.0)
+    return client, client.get_world()
+
+
+def drive(env: CarlaWaypointEnv, steps: int) -> list[float]:
+    rewards = []
+    for _ in range(steps):
+        _, reward, terminated, truncated, _ = env.step(env.expert_plan())
+        assert not terminated and not truncated
+        rewards.append(reward)
+    return rewards
+
+
+def assert_broken_off(result: tuple) -> str:
+    observation, reward, terminated, truncated, info = result
+    assert truncated and not terminated and reward == 0.0
+    assert info.keys() == {"fault", "scenario"}, "neither a success nor a failure of the policy"
+    assert all(np.isfinite(value).all() for value in observation.values())
+    return info["fault"]
+
+
+def assert_goes_on(env: CarlaWaypointEnv, scenario: int, rewards: list[float]) -> None:
+    """The broken scenario is played again, as if nothing had been."""
+    _, info = env.reset()
+    assert info["scenario"] == scenario
+    assert drive(env, len(rewards)) == rewards
+    _, info = env.reset()
+    assert info["scenario"] == scenario + 1
+
+
+def test_an_absent_server_is_named(make):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    begin = time.monotonic()
+    with pytest.raises(ServerUnreachableError, match=f"no CARLA server at localhost:{port}"):
+        make(port=port)
+    assert time.monotonic() - begin < 3 * TIMEOUT
+
+
+def test_something_else_than_a_carla_server_is_refused(make):
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(ServerUnreachableError, match="time-out"):
+        make(port=mute.getsockname()[1])
+
+
+def test_a_server_of_another_version_is_refused_before_anything_is_read(make):
+    with LoopbackServer(version="0.9.13") as server, pytest.raises(ServerVersionError, match=r"0\.9\.13"):
+        make(port=server.port)
+
+
+def test_a_killed_server_breaks_the_episode_off_and_is_replaced(make):
+    env = make()
+    env.reset(seed=1)
+    env.reset()
+    rewards = drive(env, 15)
+    pid = env.server.pid
+    os.kill(pid, signal.SIGKILL)
+    fault = assert_broken_off(env.step(env.expert_plan()))
+    assert "ServerLostError" in fault
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(env.expert_plan())
+    assert_goes_on(env, 1, rewards)
+    assert env.server.pid != pid
+
+
+def test_a_server_killed_between_episodes_is_replaced_without_a_fault(make):
+    env = make()
+    env.reset(seed=1)
+    os.kill(env.server.pid, signal.SIGKILL)
+    _, info = env.reset()
+    assert info["scenario"] == 1
+    drive(env, 5)
+
+
+def test_a_stalled_server_breaks_the_episode_off_in_bounded_time(make):
+    env = make()
+    env.reset(seed=2)
+    rewards = drive(env, 10)
+    os.kill(env.server.pid, signal.SIGSTOP)
+    begin = time.monotonic()
+    fault = assert_broken_off(env.step(env.expert_plan()))
+    assert "time-out" in fault and time.monotonic() - begin < 3 * TIMEOUT
+    assert_goes_on(env, 0, rewards)
+
+
+def test_a_stalled_server_of_somebody_else_is_cleaned_up_when_it_goes_on(make, server):
+    env = make(port=server.port)
+    env.reset(seed=2)
+    rewards = drive(env, 10)
+    os.kill(server.pid, signal.SIGSTOP)
+    assert_broken_off(env.step(env.expert_plan()))
+    with pytest.raises(ServerUnreachableError):
+        env.reset()
+    os.kill(server.pid, signal.SIGCONT)
+    assert_goes_on(env, 0, rewards)
+    _, world = look_around(server)
+    drive(env, 1)
+    time.sleep(0.1)  # the step's snapshot is on its way
+    assert len(world.get_actors().filter("vehicle.*")) == 1, "the vehicle of the lost connection is gone"
+    env.close()
+    _, world = look_around(server)
+    assert not world.get_settings().synchronous_mode, "settings are those from before the first connection"
+
+
+def test_a_server_restarted_at_the_same_address_does_not_take_the_interpreter_down(tmp_path):
+    # in a process of its own: what must not happen is that it aborts
+    code = f"""
+import time
+from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
+from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
+server = LoopbackServer().start()
+env = CarlaWaypointEnv(port=server.port, timeout={TIMEOUT})
+env.reset(seed=3)
+rewards = [env.step(env.expert_plan())[1] for _ in range(10)]
+server.close()
+server = LoopbackServer(port=server.port).start()
+time.sleep({2 * TIMEOUT})  # a client that held on to anything aborts by now
+result = env.step(env.expert_plan())
+assert result[3] and "fault" in result[4], result
+env.reset()
+assert [env.step(env.expert_plan())[1] for _ in range(10)] == rewards
+env.close()
+server.close()
+print("went on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "went on" in done.stdout, done.stderr
+
+
+def test_a_vehicle_that_somebody_destroys_breaks_the_episode_off(make, server):
+    env = make(port=server.port)
+    env.reset(seed=1)
+    rewards = drive(env, 5)
+    client, _ = look_around(server)
+    client.apply_batch_sync([carla.command.DestroyActor(env._ego.id)], False)
+    assert "gone" in assert_broken_off(env.step(env.expert_plan()))
+    assert_goes_on(env, 0, rewards)
+
+
+def test_a_world_that_somebody_loads_breaks_the_episode_off(make, server):
+    env = make(port=server.port)
+    env.reset(seed=1)
+    rewards = drive(env, 5)
+    client, _ = look_around(server)
+    client.reload_world(False)
+    assert_broken_off(env.step(env.expert_plan()))
+    assert_goes_on(env, 0, rewards)
+
+
+def straight(tmp_path, env: CarlaWaypointEnv) -> str:
+    """A file with one route, along the first drawn one."""
+    route = env._source.route(0, 0)
+    return str(write_routes(tmp_path / "routes.json", [Route("the one", None, route.points[:60], route.speeds[:60])]))
+
+
+def test_an_occupied_start_is_named_and_a_drawn_one_is_drawn_anew(make, server, tmp_path):
+    drawing = make(port=server.port)
+    first, _ = drawing.reset(seed=0, options={"scenario": 0})
+    path = straight(tmp_path, drawing)
+    car = drawing.drive.cars[0]
+    x, y = float(car["x"]), float(car["y"])
+    drawing.close()
+    _, world = look_around(server)
+    container = world.get_blueprint_library().find("static.prop.container")
+    obstacle = world.try_spawn_actor(container, carla.Transform(carla.Location(x, -y, 0.0)))
+    assert obstacle is not None
+    fixed = make(port=server.port, routes=path)
+    with pytest.raises(SpawnPointOccupiedError, match=r"'the one' .* static.prop.container"):
+        fixed.reset(seed=0)
+    fixed.close()
+    with make(port=server.port) as env:
+        other, _ = env.reset(seed=0, options={"scenario": 0})
+        assert (other["route"] != first["route"]).any()
+        drive(env, 5)
+    obstacle.destroy()
+
+
+def test_a_map_without_room_for_routes_is_refused(make, server):
+    with pytest.raises(NoRoutesError, match="route_length=9000") as caught:
+        make(port=server.port, route_length=9000)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_monitor_lives_with_a_fault_and_counts_no_success(make):
+    inner = make()
+    venv = DummyVecEnv([lambda: Monitor(inner)])
+    venv.seed(1)
+    venv.reset()
+    os.kill(inner.server.pid, signal.SIGKILL)
+    observations, _, dones, infos = venv.step(inner.expert_plan()[None])
+    assert dones[0] and "fault" in infos[0] and "is_success" not in infos[0] and infos[0]["TimeLimit.truncated"]
+    _, _, dones, infos = venv.step(inner.expert_plan()[None])
+    assert not dones[0] and "fault" not in infos[0]
