@@ -33,13 +33,18 @@ def as_floats(parameters: Parameters) -> Parameters:
     return kind(*(float(value) for value in parameters))
 
 
-def _forget_stale_kernels(folder: Path) -> None:
-    """Numba compiles a kernel anew when its own file changes, not when the file of a function in it does."""
-    changed = max(source.stat().st_mtime for source in folder.glob("*.py"))
+def forget_stale_kernels(folder: Path) -> None:
+    """
+    Numba compiles a kernel anew when its own file changes, not when the file of a function in it does.
+
+    :param folder: of modules with kernels; they use functions of each other and of this package
+    """
+    sources = {*folder.glob("*.py"), *Path(__file__).parent.glob("*.py")}
+    changed = max(source.stat().st_mtime for source in sources)
     for compiled in folder.glob("__pycache__/*.nb[ci]"):
         with suppress(OSError):  # not ours to write, or another process was faster
             if compiled.stat().st_mtime < changed:
                 compiled.unlink()
 
 
-_forget_stale_kernels(Path(__file__).parent)
+forget_stale_kernels(Path(__file__).parent)

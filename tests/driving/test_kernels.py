@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.expert import BLOCK
-from sb3_delta_waypoint.driving.kernels import _forget_stale_kernels
+from sb3_delta_waypoint.driving.kernels import forget_stale_kernels
 from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation
 
 
@@ -18,7 +18,7 @@ def test_kernels_older_than_any_source_are_compiled_anew(tmp_path):
         os.utime(path, (time, time))
     (tmp_path / "__pycache__/b.new.nbi").touch()
     (tmp_path / "__pycache__/a.pyc").touch()
-    _forget_stale_kernels(tmp_path)
+    forget_stale_kernels(tmp_path)
     assert {path.name for path in (tmp_path / "__pycache__").iterdir()} == {"b.new.nbi", "a.pyc"}
 
 

@@ -16,13 +16,13 @@ def main() -> None:
     options: dict[str, Any] = json.loads(sys.argv[1])
     threading.Thread(target=_leave_with, args=(options["parent"],), daemon=True).start()
     try:
-        from sb3_delta_waypoint.carla_bridge.loopback.road_map import read_maps
+        from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
         from sb3_delta_waypoint.carla_bridge.loopback.run import exit_on_signals, warm_up
         from sb3_delta_waypoint.carla_bridge.loopback.server import Server
 
         exit_on_signals()
         warm_up()
-        server = Server(read_maps(options["maps"]), options["fps"], options["port"], version=options["version"])
+        server = Server(map_readers(options["maps"]), options["fps"], options["port"], version=options["version"])
     except (ImportError, OSError, ValueError) as error:
         _tell({"error": type(error).__name__, "message": str(error)})
         return

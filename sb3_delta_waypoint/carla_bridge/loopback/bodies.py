@@ -7,12 +7,13 @@ they are written here and nowhere else.
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.loopback.boxes import boxes_overlap
 from sb3_delta_waypoint.driving.car import Record
-from sb3_delta_waypoint.driving.kernels import kernel
+from sb3_delta_waypoint.driving.kernels import forget_stale_kernels, kernel
 from sb3_delta_waypoint.driving.vehicle import advance, clip
 
 FIXED, VEHICLE, WALKER = 0, 1, 2
@@ -59,16 +60,20 @@ BODY = np.dtype(
         ("half_width", "f8"),
         ("half_height", "f8"),
         ("solid", "?"),
+        # red, green, blue: a byte each
+        ("colour", "i8"),
         ("physics", "?"),
         # speed forward that is held whatever the pedals say; NaN: none
         ("held_speed", "f8"),
         # rides on the body in this row (-1: on none), at this pose: metres and degrees, CARLA's frame
         ("parent", "i8"),
         ("offset", "f8", (6,)),
-        # a vehicle that follows lanes by itself: where it is on them, what it chooses at forks, and how many it has passed
+        # a vehicle that follows lanes by itself: where it is on them, the crossing lane that it has claimed (-1: none), what
+        # it chooses at forks, and how many it has passed
         ("autopilot", "?"),
         ("segment", "i8"),
         ("point", "i8"),
+        ("claimed", "i8"),
         ("route", "i8"),
         ("forks", "i8"),
         # last velocity of the actor's origin, for its acceleration
@@ -92,7 +97,7 @@ CONTROL = np.dtype(
     ],
     align=True,
 )
-"""The last control of a vehicle; a walker's direction x, y (CARLA's frame) is in ``throttle`` and ``steer``, speed in ``brake``."""
+"""The last control. Of a walker: direction x, y (CARLA's frame) in ``throttle`` and ``steer``, speed in ``brake``."""
 
 HIT = np.dtype([("body", "i8"), ("other", "i8"), ("x", "f8"), ("y", "f8")], align=True)
 """A collision of one step: the rows, and the impulse on the first [N s] in CARLA's frame."""
@@ -108,6 +113,8 @@ ROLLING = 0.1
 """Rolling resistance [m/s²]."""
 SHIFT_SPEED = 0.1
 """The gear changes between forward and reverse below this speed [m/s]."""
+
+forget_stale_kernels(Path(__file__).parent)
 
 
 @kernel

@@ -62,3 +62,39 @@ def first_overlap(bodies: np.ndarray, n: int, row: int) -> int:
         if j != row and bodies[j].solid and boxes_overlap(bodies[row], bodies[j]):
             return j
     return -1
+
+
+@kernel
+def first_ahead(
+    bodies: np.ndarray, n: int, owner: int, pose: tuple[float, float, float], reach: float, radius: float, movable: bool
+) -> tuple[int, float]:
+    """
+    What a ray as wide as a ball meets first, seen from above.
+
+    :param bodies: array of :data:`~.bodies.BODY`
+    :param n: number of bodies
+    :param owner: row of the body that is looked through, or -1
+    :param pose: x, y, yaw of the ray
+    :param reach: its length [m]
+    :param radius: of the ball [m]
+    :param movable: vehicles and walkers only
+    :return: row and distance, or -1 and the reach
+    """
+    found, nearest = -1, reach
+    for j in range(n):
+        body = bodies[j]
+        if j == owner or not body.solid or (movable and body.kind == 0):
+            continue
+        x, y = box_centre(body)
+        cos, sin = math.cos(body.yaw), math.sin(body.yaw)
+        eye = ((pose[0] - x) * cos + (pose[1] - y) * sin, (pose[1] - y) * cos - (pose[0] - x) * sin)
+        ray = (math.cos(pose[2] - body.yaw), math.sin(pose[2] - body.yaw))
+        half = (body.half_length + radius, body.half_width + radius)
+        enter, leave = 0.0, nearest
+        for axis in range(2):
+            inverse = 1.0 / ray[axis] if ray[axis] != 0.0 else 1e12
+            one, other = (-half[axis] - eye[axis]) * inverse, (half[axis] - eye[axis]) * inverse
+            enter, leave = max(enter, min(one, other)), min(leave, max(one, other))
+        if enter < leave:
+            found, nearest = j, enter
+    return found, nearest

@@ -1,12 +1,17 @@
 """The maps that the server can load."""
 
-from collections.abc import Sequence
-from functools import cached_property
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sb3_delta_waypoint.carla_bridge.loopback import town
+from sb3_delta_waypoint.carla_bridge.loopback.ground import Ground, paint_ground
+from sb3_delta_waypoint.carla_bridge.loopback.traffic import lane_conflicts
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
 
@@ -23,7 +28,7 @@ class RoadMap:
     A road map as the server serves it. The ground is flat: elevations are ignored.
 
     :param name: what the client calls it
-    :param text: OpenDRIVE; must be a map that ``carla.Map`` can read, since it crashes on others (:func:`read_map` checks)
+    :param text: OpenDRIVE; must be a map that ``carla.Map`` can read, since it crashes on others (:func:`sent_map` checks)
     """
 
     def __init__(self, name: str, text: str):
@@ -35,12 +40,19 @@ class RoadMap:
 
     @cached_property
     def network(self) -> RoadNetwork:
-        """
-        The lanes and how they join; read when it is asked for first.
+        """The lanes and how they join, in the package's frame; read when it is asked for first."""
+        return _checked_lanes(self.text, self.name)
 
-        :raises ValueError: if it is not a map that can be driven on
-        """
-        return check_map(self.text)
+    @cached_property
+    def conflicts(self) -> NDArray[np.bool_]:
+        """Which segments of the network cross or merge."""
+        conflicts: NDArray[np.bool_] = lane_conflicts(self.network)
+        return conflicts
+
+    @cached_property
+    def ground(self) -> Ground:
+        """What a camera sees of it."""
+        return paint_ground(self.carla_map)
 
     @cached_property
     def spawn_points(self) -> list[list[list[float]]]:
@@ -61,41 +73,45 @@ class RoadMap:
         return points
 
 
-def default_map() -> RoadMap:
-    """The small town of :mod:`~.town`."""
-    return RoadMap(town.NAME, town.town())
-
-
-def check_map(text: str) -> RoadNetwork:
+def sent_map(name: str, text: str) -> RoadMap:
     """
-    Read a map in a process of its own, since ``carla.Map`` crashes on a damaged one.
+    A map that a client sent.
 
+    :param name: what to call it
     :param text: OpenDRIVE
-    :return: its lanes
-    :raises ValueError: if it is not a map that can be driven on
-    """
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "map.xodr")
-        path.write_text(text)
-        return load_opendrive(path)
-
-
-def read_map(path: str | Path) -> RoadMap:
-    """
-    :param path: an OpenDRIVE file; the map is named after it
     :return: the map
-    :raises FileNotFoundError: if there is no such file
     :raises ValueError: if it is not a map that can be driven on
     """
-    path = Path(path)
-    load_opendrive(path)
-    return RoadMap(path.stem, path.read_text())
+    network = _checked_lanes(text, name)
+    road_map = RoadMap(name, text)
+    road_map.network = network
+    return road_map
 
 
-def read_maps(paths: Sequence[str | Path]) -> dict[str, RoadMap]:
+def _checked_lanes(text: str, name: str) -> RoadNetwork:
+    # in a process of its own, since carla.Map crashes on a damaged map
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"{name}.xodr")
+        path.write_text(text)
+        try:
+            return load_opendrive(path)
+        except ValueError as error:
+            raise ValueError(str(error).replace(f"{folder}/", "")) from None
+
+
+def map_readers(paths: Sequence[str | Path]) -> dict[str, Callable[[], RoadMap]]:
     """
-    :param paths: OpenDRIVE files
-    :return: maps by name, in this order; the default map where there are no files
+    :param paths: OpenDRIVE files; the maps are named after them
+    :return: for each name what reads the map, in this order; the default map where there are no files
+    :raises FileNotFoundError: if there is no such file
     """
-    maps = [read_map(path) for path in paths] or [default_map()]
-    return {road_map.name: road_map for road_map in maps}
+    if not paths:
+        return {town.NAME: lambda: RoadMap(town.NAME, town.town())}
+    if missing := [str(path) for path in paths if not Path(path).is_file()]:
+        raise FileNotFoundError(f"{missing[0]}: there is no such map file")
+    return {Path(path).stem: partial(_read, Path(path)) for path in paths}
+
+
+@cache
+def _read(path: Path) -> RoadMap:
+    return sent_map(path.stem, path.read_text())

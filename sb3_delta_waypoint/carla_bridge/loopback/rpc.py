@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
 from sb3_delta_waypoint.carla_bridge.loopback.batch import apply_batch
-from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, check_map
+from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
+from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, Transform, World
 
@@ -23,7 +23,7 @@ Wire = list[Any]
 """A struct on the wire: its fields in order."""
 
 MAP_FOLDER = "/Game/Carla/Maps/"
-UPLOADED = "OpenDriveMap"
+SENT = "OpenDriveMap"
 """What the client calls the map that it has sent."""
 
 
@@ -36,7 +36,7 @@ class Calls:
 
     def __init__(self, server: "Server"):
         self._server = server
-        self._uploaded: dict[str, RoadMap] = {}
+        self._sent: RoadMap | None = None
         self._lights: dict[int, int] = {}
         self.table: dict[str, Callable[..., Any]] = {
             name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_")
@@ -64,6 +64,7 @@ class Calls:
         return [self._world.episode, wire.token(wire.WORLD_STREAM, self._world.stream_port)]
 
     def get_sensor_token(self, stream: int) -> Wire:
+        self._server.streams.announced.add(stream)
         return wire.token(stream, self._world.stream_port)
 
     def get_episode_settings(self) -> Wire:
@@ -100,18 +101,20 @@ class Calls:
     def load_new_episode(self, name: str, reset_settings: bool = True, layers: int = 0) -> None:
         """An empty name stands for the current map."""
         key = name.rpartition("/")[2] or self._world.road_map.name
-        maps = self._server.maps | self._uploaded
-        if key not in maps:
-            raise ValueError(f"map '{name}' not found; the loopback server has {', '.join(maps)}")
+        if key in self._server.maps:
+            road_map = self._server.maps[key]()
+        elif self._sent is not None and key == SENT:
+            road_map = self._sent
+        else:
+            raise ValueError(f"map '{name}' not found; the loopback server has {', '.join(self._server.maps)}")
         if reset_settings:
             self._world.settings = list(wire.DEFAULT_SETTINGS)
         self._server.sensors.clear()
         self._lights.clear()
-        self._world.begin_episode(maps[key])
+        self._world.begin_episode(road_map)
 
     def copy_opendrive_to_file(self, text: str, parameters: Wire) -> None:
-        check_map(text)
-        self._uploaded = {UPLOADED: RoadMap(UPLOADED, text)}
+        self._sent = sent_map(SENT, text)
 
     def load_map_layer(self, layers: int) -> None:
         pass
@@ -166,8 +169,12 @@ class Calls:
 
     def _spawn(self, description: Wire, transform: Transform, parent: int = 0) -> Actor:
         actor = self._world.spawn(description, transform, parent)
-        if sensor := make_sensor(self._world, actor):
-            self._server.sensors[actor.id] = sensor
+        try:
+            if sensor := make_sensor(self._world, actor):
+                self._server.sensors[actor.id] = sensor
+        except (ValueError, KeyError):
+            self._world.destroy(actor.id)
+            raise
         return actor
 
     def destroy_actor(self, actor_id: int) -> bool:
@@ -190,7 +197,10 @@ class Calls:
         body = self._body(actor_id)
         body["physics"] = enabled
         if not enabled:
-            body["speed"] = body["yaw_rate"] = 0.0
+            # CARLA makes the vehicle's physics anew when it is switched on again
+            for field in ("speed", "yaw_rate", "acceleration", "steer", "throttle", "brake"):
+                body[field] = 0.0
+            body["direction"] = 1.0
 
     def set_actor_collisions(self, actor_id: int, enabled: bool) -> None:
         body = self._body(actor_id)

@@ -4,8 +4,11 @@ import signal
 import sys
 
 from sb3_delta_waypoint.carla_bridge.loopback import town
+from sb3_delta_waypoint.carla_bridge.loopback.blueprints import SENSORS
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
+from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.driving.network import from_paths
 
 
 def exit_on_signals() -> None:
@@ -16,7 +19,14 @@ def exit_on_signals() -> None:
 
 def warm_up() -> None:
     """Load the kernels, or compile them the first time, so that no client waits for it."""
-    world = World(RoadMap(town.NAME, town.town()), 0)
+    road_map = RoadMap(town.NAME, town.town())
+    road_map.network = from_paths([([(0.0, 0.0), (9.0, 0.0)], [8.0, 8.0])])
+    world = World(road_map, 0)
     car = world.spawn([0, "vehicle.tesla.model3", []], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     world.set_autopilot(car, True)
     world.step(0.1)
+    for name, sensor in SENSORS.items():
+        attributes = [[key, 0, str(value)] for key, value in {**sensor, "image_size_x": 4, "image_size_y": 4}.items()]
+        device = make_sensor(world, world.spawn([0, name, attributes], [[0.0, 0.0, 2.0], [0.0, 0.0, 0.0]], car.id))
+        if device:
+            device.measure(world.hits[:0])

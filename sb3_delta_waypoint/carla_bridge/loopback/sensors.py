@@ -1,13 +1,21 @@
 """What the sensors measure and send, without noise. Lane invasions are found by the client itself."""
 
+import math
 from typing import Any, ClassVar
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.loopback import wire
+from sb3_delta_waypoint.carla_bridge.loopback.boxes import first_ahead
+from sb3_delta_waypoint.carla_bridge.loopback.camera import light, render
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Bytes
 from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, World
+
+GRAVITY = 9.81
+"""[m/s²]"""
+MAX_SIDE = 4096
+"""Largest width and height of an image."""
 
 
 class Sensor:
@@ -68,7 +76,91 @@ class Collision(Sensor):
         return messages
 
 
-KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (Collision,)}
+class Obstacle(Sensor):
+    """What is ahead of it, in every step in which there is something."""
+
+    name = "sensor.other.obstacle"
+
+    def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
+        world, attributes = self.world, self.actor.attributes
+        owner = world.actors.get(self.actor.parent)
+        row = world.rows[self.actor.row]
+        pose = (float(row["x"]), -float(row["y"]), -math.radians(row["yaw"]))
+        reach, radius = float(attributes["distance"]), float(attributes["hit_radius"])
+        movable = attributes["only_dynamics"].lower() == "true"
+        found, distance = first_ahead(world.bodies, world.n, owner.row if owner else -1, pose, reach, radius, movable)
+        if found < 0:
+            return []
+        other = next(actor for actor in world.actors.values() if actor.row == found)
+        return [[msgpack.packb([(owner or self.actor).wire, other.wire, distance])]]
+
+
+class Imu(Sensor):
+    """Acceleration with gravity, turn rate, and the angle from north, in the frame of the sensor."""
+
+    name = "sensor.other.imu"
+
+    def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
+        world = self.world
+        yaw = math.radians(world.rows[self.actor.row]["yaw"])
+        owner = world.actors.get(self.actor.parent, self.actor)
+        x, y, _ = world.rows[owner.row]["acceleration"].tolist()
+        turn = math.radians(world.rows[owner.row]["angular_velocity"][2])
+        acceleration = [x * math.cos(yaw) + y * math.sin(yaw), y * math.cos(yaw) - x * math.sin(yaw), GRAVITY]
+        # north is -y in CARLA
+        return [[msgpack.packb([acceleration, [0.0, 0.0, turn], (yaw + math.pi / 2) % (2 * math.pi)])]]
+
+
+class Gnss(Sensor):
+    """Latitude and longitude [degrees] and altitude [m]."""
+
+    name = "sensor.other.gnss"
+
+    def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
+        import carla
+
+        (x, y, z), _ = self.world.transform_of_row(self.world.rows[self.actor.row])
+        place = self.world.road_map.carla_map.transform_to_geolocation(carla.Location(x, y, z))
+        return [[msgpack.packb([place.latitude, place.longitude, place.altitude])]]
+
+
+class RgbCamera(Sensor):
+    """A simple picture: see :mod:`~.camera`."""
+
+    name = "sensor.camera.rgb"
+
+    def __init__(self, world: World, actor: Actor):
+        super().__init__(world, actor)
+        self.fov = float(actor.attributes["fov"])
+        width, height = int(actor.attributes["image_size_x"]), int(actor.attributes["image_size_y"])
+        if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and 0.0 < self.fov < 180.0):
+            raise ValueError(
+                f"Spawn failed: no camera has {width} x {height} pixels and a field of view of {self.fov} degrees"
+            )
+        self.image = np.zeros((height, width, 4), np.uint8)
+        self.depth = np.zeros((height, width), np.float32)
+        self.prefix = wire.IMAGE.pack(width, height, self.fov)
+        self.pixels = memoryview(self.image.reshape(-1))  # type: ignore[arg-type]
+
+    def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
+        world = self.world
+        (x, y, z), (pitch, yaw, roll) = world.transform_of_row(world.rows[self.actor.row])
+        owner = world.actors.get(self.actor.parent)
+        render(
+            self.image,
+            self.depth,
+            (x, y, z, pitch, yaw, roll),
+            self.fov,
+            world.road_map.ground,
+            world.bodies,
+            world.n,
+            owner.row if owner else -1,
+            light(world.weather),
+        )
+        return [[self.prefix, self.pixels]]
+
+
+KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (Collision, Obstacle, Imu, Gnss, RgbCamera)}
 
 
 def make_sensor(world: World, actor: Actor) -> Sensor | None:
@@ -76,6 +168,7 @@ def make_sensor(world: World, actor: Actor) -> Sensor | None:
     :param world: where it is
     :param actor: any actor
     :return: the sensor that it is, or None
+    :raises ValueError: if its attributes are not of this world
     """
     kind: Any = KINDS.get(actor.name)
     return kind(world, actor) if kind else None

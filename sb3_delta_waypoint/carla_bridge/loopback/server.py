@@ -5,10 +5,10 @@ import logging
 import selectors
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from sb3_delta_waypoint.carla_bridge.loopback import wire
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
@@ -47,7 +47,7 @@ class Server:
     """
     Serves one world to any number of clients, in one thread: calls are answered in the order in which they come.
 
-    :param maps: maps that clients can load, by name; the first is loaded
+    :param maps: what reads the maps that clients can load, by name; the first is loaded
     :param fps: steps per simulated second where the client does not say, and per second in asynchronous mode
     :param port: port of the calls; 0 takes a free one
     :param host: address to listen on
@@ -56,7 +56,7 @@ class Server:
 
     def __init__(
         self,
-        maps: Mapping[str, RoadMap],
+        maps: Mapping[str, Callable[[], RoadMap]],
         fps: float = 10.0,
         port: int = 0,
         host: str = "127.0.0.1",
@@ -67,17 +67,14 @@ class Server:
         self.version = version
         self.selector = selectors.DefaultSelector()
         self.calls_listener = self._listen(host, port)
-        self.streams_listener = self._listen(host, 0)
         self.port: int = self.calls_listener.getsockname()[1]
-        self.streams = Streams(self.selector)
+        self.streams = Streams(self._listen(host, 0))
         self.sensors: dict[int, Sensor] = {}
         self.callers: set[Caller] = set()
-        self.world = World(next(iter(self.maps.values())), self.streams_listener.getsockname()[1])
+        self.world = World(next(iter(self.maps.values()))(), self.streams.listener.getsockname()[1])
         self.calls = Calls(self).table
         self.selector.register(self.calls_listener, selectors.EVENT_READ, lambda _: self._accept())
-        self.selector.register(
-            self.streams_listener, selectors.EVENT_READ, lambda _: self.streams.accept(self.streams_listener)
-        )
+        self.selector.register(self.streams.selector, selectors.EVENT_READ, lambda _: self.streams.serve())
 
     @staticmethod
     def _listen(host: str, port: int) -> socket.socket:
@@ -94,8 +91,8 @@ class Server:
     @property
     def dt(self) -> float:
         """Length of a step [s]."""
-        fixed = self.world.settings[2]
-        return fixed[1] if fixed[0] and fixed[1] > 0.0 else self.default_dt
+        given, *seconds = self.world.settings[2]
+        return seconds[0] if given and seconds[0] > 0.0 else self.default_dt
 
     def run(self) -> None:
         """Serve until something is raised, such as ``SystemExit`` by a signal's handler."""
@@ -112,13 +109,17 @@ class Server:
 
     def close(self) -> None:
         """Close every connection."""
-        for key in list(self.selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
+        self.calls_listener.close()
+        for caller in self.callers:
+            caller.connection.close()
+        self.streams.close()
         self.selector.close()
 
     def tick(self) -> None:
         """One step of the world. Sensors go first: who has seen the snapshot can rely on having been sent the rest."""
         world, dt = self.world, self.dt
+        if self.streams.announced:
+            self.streams.await_announced()
         n_hits = world.step(dt)
         for sensor in self.sensors.values():
             if sensor.actor.stream in self.streams.subscribers and sensor.due():

@@ -3,12 +3,15 @@
 import selectors
 import socket
 import struct
+import time
 from collections.abc import Sequence
 
 Bytes = bytes | memoryview
 
 SEND_BUFFER = 1 << 22
 """What the system holds for a listener [bytes]: two images of 800 by 600."""
+SUBSCRIBE_TIMEOUT = 0.5
+"""How long a client may take from asking where a stream is until it subscribes [s]."""
 
 
 class Subscriber:
@@ -25,16 +28,42 @@ class Streams:
     """
     Subscriptions. One that asks for a stream that nobody feeds stays open and silent: the client would come back at once.
 
-    :param selector: the server's; subscriptions register themselves
+    :param listener: the listening socket
     """
 
-    def __init__(self, selector: selectors.BaseSelector):
-        self.selector = selector
+    def __init__(self, listener: socket.socket):
+        self.listener = listener
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(listener, selectors.EVENT_READ, lambda _: self._accept())
         self.subscribers: dict[int, list[Subscriber]] = {}
+        self.announced: set[int] = set()
 
-    def accept(self, listener: socket.socket) -> None:
-        """A client connects."""
-        connection, _ = listener.accept()
+    def serve(self, timeout: float = 0.0) -> None:
+        """
+        Take in new subscriptions, send what is left to send.
+
+        :param timeout: how long to wait for something to do [s]
+        """
+        for key, events in self.selector.select(timeout):
+            # an earlier one of these may have closed it
+            if key.fileobj in self.selector.get_map():
+                key.data(events)
+
+    def await_announced(self) -> None:
+        """Wait, not long, for those that have asked where to subscribe: what is sent next is for them too."""
+        deadline = time.monotonic() + SUBSCRIBE_TIMEOUT
+        while self.announced and (left := deadline - time.monotonic()) > 0.0:
+            self.serve(left)
+        self.announced.clear()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self.selector.close()
+
+    def _accept(self) -> None:
+        connection, _ = self.listener.accept()
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -84,6 +113,7 @@ class Streams:
                 if len(subscriber.request) >= 4:
                     (subscriber.stream,) = struct.unpack("<I", subscriber.request[:4])
                     self.subscribers.setdefault(subscriber.stream, []).append(subscriber)
+                    self.announced.discard(subscriber.stream)
         if events & selectors.EVENT_WRITE and subscriber.unsent:
             rest, subscriber.unsent = subscriber.unsent, b""
             self._send(subscriber, [rest])

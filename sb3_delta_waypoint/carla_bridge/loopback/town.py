@@ -69,7 +69,7 @@ def town() -> str:
             roads.append(_bend(next_road, node, arms))
             next_road += 1
             continue
-        connections = []
+        connections: list[str] = []
         for incoming in arms:
             for outgoing in arms:
                 if incoming is not outgoing:

@@ -1,7 +1,8 @@
 """
 Vehicles that drive by themselves: along the lanes, within the speed limit, and behind whatever is in their way.
 
-They use the same pedals and steering wheel as a client does. Which way one turns at a fork depends only on where it began, so
+They use the same pedals and steering wheel as a client does. Where lanes cross or merge they go one at a time, and only if
+there is room beyond; they know nothing of right of way. Which way one turns at a fork depends only on where it began, so
 that the same scene plays the same way whatever was spawned before.
 """
 
@@ -28,7 +29,9 @@ STANDSTILL_GAP = 3.0
 SIDE_GAP = 0.4
 """A vehicle passes what is this far from its side [m]."""
 PREDICTION = 1.5
-"""Others are taken to be anywhere on the way that they make in this time [s]."""
+"""What a client drives, and walkers, are taken to be anywhere on the way that they make in this time [s]."""
+CONFLICT_DISTANCE = 2.5
+"""Two vehicles on lanes that come as near as this cannot pass [m]."""
 MAX_HEADING_ERROR = math.radians(60)
 """Lanes that run another way than the vehicle are not taken [rad]."""
 
@@ -51,10 +54,48 @@ def join_lane(body: Record, network: RoadNetwork) -> None:
     body["segment"], body["point"] = starts[nearest], nearest
     body["route"] = int(np.round(body["x"] * 8)) * 73856093 ^ int(np.round(body["y"] * 8)) * 19349663
     body["forks"] = 0
+    body["claimed"] = -1
 
 
 @kernel
-def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, network: RoadNetwork) -> None:
+def lane_conflicts(network: RoadNetwork) -> np.ndarray:
+    """
+    Which segments cross or merge; those that only begin at the same place, or follow one another, do not.
+
+    :param network: the lanes
+    :return: bool ``(S, S)``
+    """
+    points, offsets = network.points, network.offsets
+    n_segments = len(offsets) - 1
+    conflicts = np.zeros((n_segments, n_segments), dtype=np.bool_)
+    for a in range(n_segments):
+        one = points[offsets[a] : offsets[a + 1]]
+        for b in range(a):
+            other = points[offsets[b] : offsets[b + 1]]
+            if (
+                _near(one[0], other[0])
+                or _near(one[-1], other[0])
+                or _near(one[0], other[-1])
+                or one[:, 0].min() > other[:, 0].max() + CONFLICT_DISTANCE
+                or other[:, 0].min() > one[:, 0].max() + CONFLICT_DISTANCE
+                or one[:, 1].min() > other[:, 1].max() + CONFLICT_DISTANCE
+                or other[:, 1].min() > one[:, 1].max() + CONFLICT_DISTANCE
+            ):
+                continue
+            for p in range(len(one)):
+                for q in range(len(other)):
+                    if math.hypot(one[p, 0] - other[q, 0], one[p, 1] - other[q, 1]) < CONFLICT_DISTANCE:
+                        conflicts[a, b] = conflicts[b, a] = True
+    return conflicts
+
+
+@kernel
+def _near(one: np.ndarray, other: np.ndarray) -> bool:
+    return math.hypot(one[0] - other[0], one[1] - other[1]) < 0.5
+
+
+@kernel
+def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, network: RoadNetwork, conflicts: np.ndarray) -> None:
     """
     Set the controls of all vehicles that drive by themselves.
 
@@ -62,10 +103,11 @@ def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, network: Roa
     :param controls: array of :data:`~.bodies.CONTROL`, written
     :param n: number of actors
     :param network: the lanes
+    :param conflicts: of :func:`lane_conflicts`
     """
     for i in range(n):
         if bodies[i].autopilot and bodies[i].physics:
-            _drive_one(bodies, i, controls[i], n, network)
+            _drive_one(bodies, i, controls[i], n, network, conflicts)
 
 
 @kernel
@@ -84,7 +126,7 @@ def _next_point(body: Record, segment: int, point: int, forks: int, network: Roa
 
 
 @kernel
-def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: RoadNetwork) -> None:
+def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: RoadNetwork, conflicts: np.ndarray) -> None:
     body = bodies[i]
     points = network.points
     while True:
@@ -94,6 +136,8 @@ def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: Roa
         here = math.hypot(points[body.point, 0] - body.x, points[body.point, 1] - body.y)
         if math.hypot(points[point, 0] - body.x, points[point, 1] - body.y) > here:
             break
+        if segment != body.segment and body.claimed == body.segment:
+            body.claimed = -1
         body.segment, body.point, body.forks = segment, point, forks
 
     lookahead = max(MIN_LOOKAHEAD, LOOKAHEAD_TIME * body.speed)
@@ -105,7 +149,13 @@ def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: Roa
     limit = network.speeds[point]
     speed = limit if limit < np.inf else DEFAULT_LIMIT
     while along < reach:
+        last = segment
         segment, point, forks = _next_point(body, segment, point, forks, network)
+        if point >= 0 and segment != last and body.claimed != segment and conflicts[segment].any():
+            if not _may_enter(bodies, i, n, segment, point, forks, network, conflicts):
+                point = -1
+            else:
+                body.claimed = segment
         if point < 0:
             speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front)))
             break
@@ -139,8 +189,40 @@ def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: Roa
 
 
 @kernel
+def _may_enter(
+    bodies: np.ndarray,
+    i: int,
+    n: int,
+    segment: int,
+    point: int,
+    forks: int,
+    network: RoadNetwork,
+    conflicts: np.ndarray,
+) -> bool:
+    """Whether nobody is on a lane that crosses this one or has claimed one, and there is room to leave it again."""
+    body = bodies[i]
+    for j in range(n):
+        other = bodies[j]
+        if j != i and other.autopilot:
+            claims = other.claimed >= 0 and (conflicts[segment, other.claimed] or other.claimed == segment)
+            if claims or conflicts[segment, other.segment]:
+                return False
+    entered, room = segment, 2.0 * body.half_length + STANDSTILL_GAP
+    while room > 0.0:
+        x, y = network.points[point, 0], network.points[point, 1]
+        if _occupied(bodies, i, n, x, y):
+            return False
+        segment, point, forks = _next_point(body, segment, point, forks, network)
+        if point < 0:
+            break
+        if segment != entered:
+            room -= math.hypot(network.points[point, 0] - x, network.points[point, 1] - y)
+    return True
+
+
+@kernel
 def _occupied(bodies: np.ndarray, i: int, n: int, x: float, y: float) -> bool:
-    """Whether something is, or will soon be, too near to a point of the way. Of two vehicles, the one spawned first goes first."""
+    """Whether something is, or will soon be, too near to a point of the way."""
     margin = bodies[i].half_width + SIDE_GAP
     for j in range(n):
         other = bodies[j]
@@ -152,8 +234,7 @@ def _occupied(bodies: np.ndarray, i: int, n: int, x: float, y: float) -> bool:
         cos, sin = math.cos(other.yaw), math.sin(other.yaw)
         ahead = dx * cos + dy * sin - other.axle - other.box_x
         aside = math.fabs(dy * cos - dx * sin - other.box_y)
-        yields = other.autopilot and j > i
-        way = 0.0 if yields else PREDICTION * other.speed * other.direction
+        way = 0.0 if other.autopilot else PREDICTION * other.speed * other.direction
         if (
             aside < other.half_width + margin
             and ahead < other.half_length + margin + max(way, 0.0)

@@ -67,7 +67,7 @@ class World:
         self.seconds = 0.0
         self.next_id = 1
         self.next_stream = FIRST_STREAM
-        self.settings = list(wire.DEFAULT_SETTINGS)
+        self.settings: list[Any] = list(wire.DEFAULT_SETTINGS)
         self.hits = np.zeros(MAX_HITS, HIT)
         self.begin_episode(road_map)
 
@@ -92,7 +92,7 @@ class World:
                 new[: self.n] = old[: self.n]
         self._arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = arrays
         self.bodies, self.controls, self.rows = arrays
-        self.message = memoryview(message)
+        self.message = memoryview(message)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------ time
 
@@ -104,7 +104,7 @@ class World:
         :return: number of collisions, in ``hits``
         """
         if self.autopilots:
-            drive_traffic(self.bodies, self.controls, self.n, self.road_map.network)
+            drive_traffic(self.bodies, self.controls, self.n, self.road_map.network, self.road_map.conflicts)
         n_hits: int = step_bodies(self.bodies, self.controls, self.rows, self.n, dt, self.hits)
         self.frame += 1
         self.seconds += dt
@@ -199,6 +199,7 @@ class World:
         body["direction"], body["held_speed"] = 1.0, math.nan
         body["half_length"], body["half_width"], body["half_height"] = half
         body["box_z"] = centre[2]
+        body["colour"] = _colour(actor)
         body["parent"] = -1
         if parent:
             body["parent"] = self.actors[parent].row
@@ -270,3 +271,11 @@ class World:
         return blueprints.physics_control(
             blueprints.VEHICLES[actor.name], float(body["max_steer"]), float(body["mass"]), wheels
         )
+
+
+def _colour(actor: Actor) -> int:
+    """Red, green and blue in one number."""
+    if "color" in actor.attributes:
+        red, green, blue = (int(part) & 255 for part in actor.attributes["color"].split(","))
+        return red << 16 | green << 8 | blue
+    return 0xB06A4A if actor.name in blueprints.WALKERS else 0xD97A20

@@ -1,0 +1,94 @@
+"""The ground as a camera sees it: one picture of the whole map from above, painted from its lanes."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sb3_delta_waypoint.driving.kernels import kernel
+
+GRASS, ASPHALT, PAVEMENT, WHITE, YELLOW = range(5)
+"""What a cell shows."""
+RESOLUTION = 0.15
+"""Size of a cell [m]; larger on maps that would not fit."""
+MAX_CELLS = 1 << 26
+MARGIN = 20.0
+"""Grass around the outermost lanes [m]."""
+SPACING = 1.0
+"""Distance between samples of a lane [m]."""
+MARKING_WIDTH = 0.15
+DASH = 3.0
+"""Length of a dash and of the gap after it [m]."""
+
+
+class Ground(NamedTuple):
+    """
+    A picture of the ground in CARLA's frame.
+
+    :param cells: uint8 ``(rows, columns)``; y grows with the row, x with the column
+    :param x: x of the corner of the first cell [m]
+    :param y: y of the corner of the first cell [m]
+    :param resolution: size of a cell [m]
+    """
+
+    cells: NDArray[np.uint8]
+    x: float
+    y: float
+    resolution: float
+
+
+def paint_ground(road_map: Any) -> Ground:
+    """
+    :param road_map: ``carla.Map``
+    :return: its lanes with their markings, pavements, and grass elsewhere
+    """
+    import carla
+
+    lanes = road_map.generate_waypoints(SPACING)
+    pavements = []
+    for waypoint in lanes:
+        beside = waypoint.get_right_lane()
+        if beside is not None and beside.lane_type == carla.LaneType.Sidewalk:
+            pavements.append(beside)
+    strips = [(PAVEMENT, *_across(waypoint, -0.5, 0.5)) for waypoint in pavements]
+    strips += [(ASPHALT, *_across(waypoint, -0.5, 0.5)) for waypoint in lanes]
+    for waypoint in lanes:
+        for side, marking in ((0.5, waypoint.right_lane_marking), (-0.5, waypoint.left_lane_marking)):
+            kind = str(marking.type)
+            if waypoint.is_junction or kind == "NONE" or (kind.startswith("Broken") and waypoint.s % (2 * DASH) > DASH):
+                continue
+            colour = YELLOW if marking.color == carla.LaneMarkingColor.Yellow or kind.startswith("Broken") else WHITE
+            width = MARKING_WIDTH / waypoint.lane_width
+            strips.append((colour, *_across(waypoint, side - width / 2, side + width / 2)))
+
+    table = np.array(strips, dtype=np.float64)
+    low, high = table[:, 1:3].min(axis=0) - MARGIN, table[:, 1:3].max(axis=0) + MARGIN
+    resolution = max(RESOLUTION, math.sqrt(float(np.prod(high - low)) / MAX_CELLS))
+    columns, rows = (int(size) + 1 for size in (high - low) / resolution)
+    cells = np.zeros((rows, columns), np.uint8)
+    _paint(cells, table, low[0], low[1], resolution)
+    return Ground(cells, float(low[0]), float(low[1]), resolution)
+
+
+def _across(waypoint: Any, first: float, last: float) -> tuple[float, ...]:
+    """A strip around a sample: x, y, heading [rad], and where it lies from left to right, in CARLA's frame [m]."""
+    place, yaw = waypoint.transform.location, math.radians(waypoint.transform.rotation.yaw)
+    return place.x, place.y, yaw, first * waypoint.lane_width, last * waypoint.lane_width
+
+
+@kernel
+def _paint(cells: np.ndarray, strips: np.ndarray, low_x: float, low_y: float, resolution: float) -> None:
+    # finer than the cells, so that no cell of a slanted strip is missed
+    step = resolution / 1.6
+    for k in range(len(strips)):
+        cos, sin = math.cos(strips[k, 3]), math.sin(strips[k, 3])
+        n_along = int(1.3 * SPACING / step) + 1
+        n_across = int((strips[k, 5] - strips[k, 4]) / step) + 1
+        for i in range(n_along):
+            along = 1.3 * SPACING * (i / max(n_along - 1, 1) - 0.5)
+            for j in range(n_across):
+                across = strips[k, 4] + (strips[k, 5] - strips[k, 4]) * (j + 0.5) / n_across
+                row = int((strips[k, 2] + sin * along + cos * across - low_y) / resolution)
+                column = int((strips[k, 1] + cos * along - sin * across - low_x) / resolution)
+                cells[row, column] = np.uint8(strips[k, 0])
