@@ -106,7 +106,7 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
             length = float(road.attrib["length"])
             begin = [float(section.attrib["s"]) for section in road.findall("lanes/laneSection")]
             lanes = [_driving_lanes(section) for section in road.findall("lanes/laneSection")]
-            limits[name] = _limits(road)
+            limits[name] = speed_limits(road)
             planned = sum(float(geometry.attrib["length"]) for geometry in road.findall("planView/geometry"))
         except (KeyError, ValueError) as error:
             raise ValueError(f"{path}: road {road.get('id')!r}: missing or unreadable attribute: {error}") from None
@@ -141,8 +141,16 @@ def _driving_lanes(section: Element) -> list[int]:
     return sorted(int(lane.attrib["id"]) for lane in section.iterfind("*/lane[@type='driving']") if lane.get("id") != "0")
 
 
-def _limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
-    """Where each speed limit of a road begins, and the limits [m/s], before the first of these places first."""
+def speed_limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
+    """
+    The speed limits along a road.
+
+    :param road: ``<road>`` of an OpenDRIVE file
+    :return: where each limit begins, s [m], and the limits [m/s], ``inf`` where there is none: one more than there are
+        beginnings, the first one holding before all of them
+    :raises KeyError: if an attribute is missing
+    :raises ValueError: if an attribute is not a number
+    """
     begin, limit = [], [math.inf]
     for kind in road.findall("type"):
         speed = kind.find("speed")

@@ -1,0 +1,92 @@
+"""Fixed routes in files: lines to drive along as JSON, and the leaderboard's XML planned on a map."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
+from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml
+from sb3_delta_waypoint.carla_bridge.routes import Route
+from sb3_delta_waypoint.driving.network import from_paths
+from sb3_delta_waypoint.files import write_json
+
+SHAPE = '{"routes": [{"name": "…", "town": "…" or null, "points": [[x, y], …], "speeds": [m/s or null for none, …]}, …]}'
+"""What a JSON file of routes holds; metres, right-handed frame (y opposite to CARLA's)."""
+
+
+def load_routes(path: str | Path, road_map: LaneGraph) -> list[Route]:
+    """
+    The routes of a file that run on a map: of a leaderboard's or Bench2Drive's ``.xml``, or of a ``.json`` of this package.
+
+    :param path: the file
+    :param road_map: the lanes
+    :return: the routes in the town of the map
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: naming the file and the route, if it is malformed, or if no route is in this town
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".xml":
+        descriptions = read_route_xml(path, road_map.town)
+        try:
+            return [description.plan(road_map) for description in descriptions]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    routes = read_routes(path)
+    chosen = [route for route in routes if route.town in (None, road_map.town)]
+    if not chosen:
+        raise ValueError(f"{path}: no route in {road_map.town}, only in {', '.join(sorted({str(r.town) for r in routes}))}")
+    return chosen
+
+
+def write_routes(path: str | Path, routes: Sequence[Route]) -> Path:
+    """
+    Write the lines of some routes as JSON, atomically. Weather and scenarios are not written.
+
+    :param path: the file
+    :param routes: the routes
+    :return: the path
+    """
+    shown = [
+        {"name": route.name, "town": route.town, "points": route.points.round(4), "speeds": route.speeds} for route in routes
+    ]
+    return write_json(path, {"routes": shown})
+
+
+def read_routes(path: str | Path) -> list[Route]:
+    """
+    Read what :func:`write_routes` wrote, or a file of the same shape (:data:`SHAPE`) made by hand; ``speeds`` may be left out.
+
+    :param path: the file
+    :return: the routes, their points equally spaced by at most 1 m
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: naming the file and the route that is malformed
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: there is no such route file") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); is the file truncated?") from None
+    if not isinstance(content, dict) or not isinstance(content.get("routes"), list) or not content["routes"]:
+        raise ValueError(f"{path}: not a file of routes; expected {SHAPE}")
+    routes = []
+    for number, route in enumerate(content["routes"]):
+        try:
+            routes.append(_route(route))
+        except (TypeError, ValueError, KeyError) as error:
+            problem = f"field {error} is missing" if isinstance(error, KeyError) else error
+            raise ValueError(f"{path}: route {number}: {problem}; expected {SHAPE}") from None
+    return routes
+
+
+def _route(route: dict[str, Any]) -> Route:
+    points = np.array(route["points"], dtype=np.float64)
+    speeds = [math.inf if speed is None else speed for speed in route.get("speeds", [None] * len(points))]
+    network = from_paths([(points, np.array(speeds, dtype=np.float64))])
+    town = route.get("town")
+    return Route(str(route["name"]), None if town is None else str(town), network.points, network.speeds)
