@@ -81,6 +81,7 @@ def hyperparams(algo: str) -> dict:
     params = yaml.safe_load((HYPERPARAMS / f"{algo}.yml").read_text())[ENV_ID]
     for name in ("n_timesteps", "policy", "monitor_kwargs", "callback"):
         params.pop(name, None)
+    params["env_kwargs"] = eval(params["env_kwargs"])
     params["learning_rate"] = linear_schedule(float(params["learning_rate"].removeprefix("lin_")))
     return params
 
@@ -94,17 +95,17 @@ def clone(seed: int, folder: Path) -> th.nn.Module:
 def learn(learner: str, planner: th.nn.Module, seed: int, steps: int) -> list[dict[str, float]]:
     """The learning curve of one learner."""
     params = hyperparams("grpo" if learner == "GRPO" else "ppo")
-    n_envs, policy_kwargs = params.pop("n_envs"), {"sft": planner}
+    n_envs, env_kwargs, policy_kwargs = params.pop("n_envs"), params.pop("env_kwargs"), {"sft": planner}
     if learner == "PPO, independent noise":
         policy_kwargs["basis"] = "independent"
     elif learner == "PPO from scratch":
         policy_kwargs = {"sft": NoPlanner(), "residual_scale": (1.0, 10.0), "max_delta": None}
     curve = Curve()
     if learner == "GRPO":
-        venv = make_waypoint_vec_env(ENV_ID, n_envs, seed, params["group_size"])
+        venv = make_waypoint_vec_env(ENV_ID, n_envs, seed, params["group_size"], **env_kwargs)
         GRPO(DeltaWaypointPolicy, venv, seed=seed, policy_kwargs=policy_kwargs, **params).learn(steps, curve)
     else:
-        venv = make_waypoint_vec_env(ENV_ID, n_envs, seed)
+        venv = make_waypoint_vec_env(ENV_ID, n_envs, seed, **env_kwargs)
         model = PPO(DeltaWaypointPolicy, venv, seed=seed, policy_kwargs=policy_kwargs, **params)
         model.learn(steps, [CriticWarmupCallback(), curve])
     return curve.rows

@@ -95,12 +95,15 @@ def test_run_folder(run):
 
 def test_what_was_asked_for_was_trained(run, planner):
     config = load(run / "config.json")
-    assert config["run_id"].startswith("ppo-delta-") and config["env_kwargs"] == {"route_length": 20}
+    assert config["run_id"].startswith("ppo-delta-")
     assert config["policy_kwargs"] == {"sft": str(planner), "delta_hidden_dim": 16, "max_delta": 1.5}
     shipped = yaml.safe_load((HYPERPARAMS / "ppo.yml").read_text())["ToyWaypoint-v0"]
+    assert config["env_kwargs"] == {"start": {"lateral": 1.0, "heading": 0.2}, "route_length": 20}
     assert config["hyperparameters"]["n_epochs"] == 2 and config["hyperparameters"]["gamma"] == shipped["gamma"]
     saved = yaml.unsafe_load((run / "ToyWaypoint-v0" / "config.yml").read_text())
-    assert saved["policy_kwargs"]["max_delta"] == 1.5 and saved["env_kwargs"] == {"route_length": 20}
+    assert saved["policy_kwargs"]["max_delta"] == 1.5 and saved["env_kwargs"] == config["env_kwargs"]
+    # enjoy drives as evaluations do, which begin near the route
+    assert yaml.unsafe_load((run / "ToyWaypoint-v0" / "args.yml").read_text())["env_kwargs"] == {"route_length": 20}
     assert PPO.load(run / "ToyWaypoint-v0.zip").policy.delta_net[0].out_features == 16
 
 
@@ -118,7 +121,7 @@ def test_metrics_files_agree(run):
 def test_evaluation_after_training(run):
     evaluation = load(run / "eval_metrics.json")
     assert evaluation["model"] == str(run / "best_model.zip") and evaluation["n_scenarios"] == 8
-    assert evaluation["env_kwargs"]["route_length"] == 20
+    assert evaluation["env_kwargs"]["route_length"] == 20 and "start" not in evaluation["env_kwargs"]
     low, high = evaluation["metrics"]["ade"]["ci95"]
     assert 0 < low <= evaluation["metrics"]["ade"]["mean"] <= high
 

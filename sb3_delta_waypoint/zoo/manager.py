@@ -84,17 +84,25 @@ class WaypointExperimentManager(ExperimentManager):
         return Path(self.save_path, "config.json").exists() or (not self.is_waypoint_env and Path(self.params_path).exists())
 
     def read_hyperparameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        # rl_zoo3 replaces these wholesale where the command line gives them, and keeps the yaml's env_kwargs from the eval env
+        given_env_kwargs, self.env_kwargs = {**self.env_kwargs, **self.extra_env_kwargs}, {}
         with redirect_stdout(io.StringIO()):
             hyperparams, _ = super().read_hyperparameters()
-        # rl_zoo3 replaces these wholesale where the command line gives them, and keeps the yaml's env_kwargs from the eval env
         policy_kwargs = {**_as_dict(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
-        env_kwargs = {**_as_dict(hyperparams.get("env_kwargs")), **self.env_kwargs, **self.extra_env_kwargs}
+        shipped = _as_dict(hyperparams.get("env_kwargs"))
+        env_kwargs = {**shipped, **given_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
         given = {name: value for name, value in merged.items() if value}
         self.custom_hyperparams = {**(self.custom_hyperparams or {}), **self.extra_hyperparams, **given}
         self.env_kwargs = env_kwargs
-        self.args.env_kwargs = env_kwargs or None
-        return super().read_hyperparameters()
+        result = super().read_hyperparameters()
+        if self._eval_env_kwargs_args is None:
+            # to begin far off the route is a lesson, not an exam
+            shipped.pop("start", None)
+            self.eval_env_kwargs = {**shipped, **given_env_kwargs}
+        # what enjoy makes its env with
+        self.args.env_kwargs = self.eval_env_kwargs or None
+        return result
 
     def _preprocess_hyperparams(self, hyperparams: dict[str, Any]) -> Any:
         self.group_size = 1
