@@ -1,0 +1,43 @@
+"""``sb3-delta-waypoint carla-server``: the loopback server in the foreground."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--port", default=2000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="FILE.xodr",
+    type=click.Path(path_type=Path),
+    help="OpenDRIVE map; can be repeated: the first is loaded, all can be by client.load_world.  [default: a small town]",
+)
+@click.option(
+    "--fps",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="Steps per simulated second where the client does not say.",
+)
+def carla_server(port: int, host: str, maps: tuple[Path, ...], fps: float) -> None:
+    """
+    Serve the CARLA client without CARLA: a kinematic stand-in, for tests and development.
+
+    Runs until Ctrl-C. It is not CARLA: nothing measured on it is a CARLA result. Only for carla 0.9.16 clients.
+    """
+    from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
+    from sb3_delta_waypoint.carla_bridge.loopback.run import exit_on_signals, warm_up
+    from sb3_delta_waypoint.carla_bridge.loopback.server import Server
+    from sb3_delta_waypoint.carla_bridge.loopback.wire import check_client_version
+
+    check_client_version()
+    readers = map_readers(maps)
+    exit_on_signals()
+    warm_up()
+    server = Server(readers, fps, port, host)
+    click.echo(f"loopback server: {server.world.road_map.name} on {host}:{server.port} (Ctrl-C ends it)")
+    server.run()
