@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sb3_delta_waypoint.carla_bridge.loopback import town
 from sb3_delta_waypoint.carla_bridge.loopback.ground import Ground, paint_ground
+from sb3_delta_waypoint.carla_bridge.loopback.lights import Signal, governed_points, read_signals
 from sb3_delta_waypoint.carla_bridge.loopback.traffic import lane_conflicts
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
@@ -48,6 +49,16 @@ class RoadMap:
         """Which segments of the network cross or merge."""
         conflicts: NDArray[np.bool_] = lane_conflicts(self.network)
         return conflicts
+
+    @cached_property
+    def signals(self) -> list[Signal]:
+        """Its traffic lights."""
+        return read_signals(self.text, self.carla_map)
+
+    @cached_property
+    def governed(self) -> NDArray[np.int64]:
+        """For each point of the network the number of the light that stops cars there, or -1."""
+        return governed_points(self.network, self.signals)
 
     @cached_property
     def ground(self) -> Ground:

@@ -216,6 +216,43 @@ class Calls:
     def apply_batch(self, commands: list[Wire], tick: bool = False) -> list[Wire]:
         return apply_batch(self, commands)
 
+    # ---------------------------------------------------------------- lights
+
+    def _light(self, actor_id: int) -> int:
+        self._actor(actor_id)
+        if actor_id not in self._world.lights.number:
+            raise ValueError(f"actor {actor_id} is not a traffic light")
+        return self._world.lights.number[actor_id]
+
+    def set_traffic_light_state(self, actor_id: int, state: int) -> None:
+        self._world.lights.state[self._light(actor_id)] = state
+
+    def set_traffic_light_green_time(self, actor_id: int, seconds: float) -> None:
+        self._world.lights.times[self._light(actor_id), 0] = seconds
+
+    def set_traffic_light_yellow_time(self, actor_id: int, seconds: float) -> None:
+        self._world.lights.times[self._light(actor_id), 1] = seconds
+
+    def set_traffic_light_red_time(self, actor_id: int, seconds: float) -> None:
+        self._world.lights.times[self._light(actor_id), 2] = seconds
+
+    def freeze_traffic_light(self, actor_id: int, frozen: bool) -> None:
+        """All of them, as in CARLA."""
+        self._world.lights.frozen = frozen
+
+    def freeze_all_traffic_lights(self, frozen: bool) -> None:
+        self._world.lights.frozen = frozen
+
+    def reset_all_traffic_lights(self) -> None:
+        self._world.lights.seconds = 0.0
+
+    def get_light_boxes(self, actor_id: int) -> Wire:
+        return []
+
+    def get_group_traffic_lights(self, actor_id: int) -> list[int]:
+        self._light(actor_id)
+        return self._world.lights.group_of(actor_id)
+
     # -------------------------------------------------------------- vehicles
 
     def _vehicle(self, actor_id: int) -> Any:

@@ -24,6 +24,8 @@ DEFAULT_LIMIT = 30.0 / 3.6
 """Where the map has no speed limit [m/s]."""
 LOOKAHEAD_TIME, MIN_LOOKAHEAD = 0.5, 4.0
 """Pure pursuit steers for a point this far ahead [s], [m]."""
+GREEN = 2
+"""State of a light that lets cars pass; red and yellow are below."""
 STANDSTILL_GAP = 3.0
 """What is left to the vehicle ahead when it stands [m]."""
 SIDE_GAP = 0.4
@@ -95,7 +97,15 @@ def _near(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 @kernel
-def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, network: RoadNetwork, conflicts: np.ndarray) -> None:
+def drive_traffic(
+    bodies: np.ndarray,
+    controls: np.ndarray,
+    n: int,
+    network: RoadNetwork,
+    conflicts: np.ndarray,
+    governed: np.ndarray,
+    lights: np.ndarray,
+) -> None:
     """
     Set the controls of all vehicles that drive by themselves.
 
@@ -104,10 +114,12 @@ def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, network: Roa
     :param n: number of actors
     :param network: the lanes
     :param conflicts: of :func:`lane_conflicts`
+    :param governed: for each point of the lanes the number of the light that stops cars there, or -1
+    :param lights: states of the lights
     """
     for i in range(n):
         if bodies[i].autopilot and bodies[i].physics:
-            _drive_one(bodies, i, controls[i], n, network, conflicts)
+            _drive_one(bodies, i, controls[i], n, network, conflicts, governed, lights)
 
 
 @kernel
@@ -126,7 +138,16 @@ def _next_point(body: Record, segment: int, point: int, forks: int, network: Roa
 
 
 @kernel
-def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: RoadNetwork, conflicts: np.ndarray) -> None:
+def _drive_one(
+    bodies: np.ndarray,
+    i: int,
+    control: Record,
+    n: int,
+    network: RoadNetwork,
+    conflicts: np.ndarray,
+    governed: np.ndarray,
+    lights: np.ndarray,
+) -> None:
     body = bodies[i]
     points = network.points
     while True:
@@ -149,9 +170,12 @@ def _drive_one(bodies: np.ndarray, i: int, control: Record, n: int, network: Roa
     limit = network.speeds[point]
     speed = limit if limit < np.inf else DEFAULT_LIMIT
     while along < reach:
-        last = segment
+        came_from = segment
         segment, point, forks = _next_point(body, segment, point, forks, network)
-        if point >= 0 and segment != last and body.claimed != segment and conflicts[segment].any():
+        # who is over the line already goes on
+        if point >= 0 and governed[point] >= 0 and lights[governed[point]] < GREEN and along > front:
+            point = -1
+        if point >= 0 and segment != came_from and body.claimed != segment and conflicts[segment].any():
             if not _may_enter(bodies, i, n, segment, point, forks, network, conflicts):
                 point = -1
             else:

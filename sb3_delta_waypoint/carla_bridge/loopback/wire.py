@@ -75,6 +75,8 @@ ACTOR_ROW = np.dtype(
 )
 """An actor in a world snapshot, packed, 119 bytes."""
 
+FIRST_ROW = HEADER.size + EPISODE.size
+"""Where the actors begin in the message of a snapshot."""
 ACTIVE = 1
 """State of every living actor."""
 NO_LIGHT = 4

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
+from sb3_delta_waypoint.carla_bridge.loopback import blueprints, lights, wire
 from sb3_delta_waypoint.carla_bridge.loopback.bodies import (
     BODY,
     CONTROL,
@@ -19,6 +19,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.bodies import (
     step_bodies,
 )
 from sb3_delta_waypoint.carla_bridge.loopback.boxes import first_overlap
+from sb3_delta_waypoint.carla_bridge.loopback.lights import TrafficLights
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.traffic import drive_traffic, join_lane
 
@@ -30,8 +31,6 @@ AUTOPILOT = "autopilot"
 """A vehicle that is spawned with this ``role_name`` follows the lanes by itself."""
 CAPACITY = 64
 """Actors that there is room for at first."""
-FIRST_ROW = wire.HEADER.size + wire.EPISODE.size
-"""Where the actors begin in the message of a snapshot."""
 
 
 class Actor:
@@ -81,12 +80,13 @@ class World:
         self.autopilots: set[int] = set()
         self.n = 0
         self._reserve(CAPACITY)
-        self.spectator = self._add(FIXED, wire.description(0, "spectator", []), [[0.0] * 3, [0.0] * 3], bytes([0]))
+        self.spectator = self._add(FIXED, wire.description(0, "spectator", []), bytes([0]))
+        self.lights = TrafficLights(self)
 
     def _reserve(self, capacity: int) -> None:
         """Make room: the snapshot is one buffer, ready to send, and the kernel writes into it."""
-        message = np.zeros(FIRST_ROW + capacity * wire.ACTOR_ROW.itemsize, np.uint8)
-        arrays = np.zeros(capacity, BODY), np.zeros(capacity, CONTROL), message[FIRST_ROW:].view(wire.ACTOR_ROW)
+        message = np.zeros(wire.FIRST_ROW + capacity * wire.ACTOR_ROW.itemsize, np.uint8)
+        arrays = np.zeros(capacity, BODY), np.zeros(capacity, CONTROL), message[wire.FIRST_ROW :].view(wire.ACTOR_ROW)
         if self.n:
             for new, old in zip(arrays, self._arrays, strict=True):
                 new[: self.n] = old[: self.n]
@@ -103,8 +103,12 @@ class World:
         :param dt: [s]
         :return: number of collisions, in ``hits``
         """
+        self.lights.step(dt)
         if self.autopilots:
-            drive_traffic(self.bodies, self.controls, self.n, self.road_map.network, self.road_map.conflicts)
+            lanes = self.road_map
+            drive_traffic(
+                self.bodies, self.controls, self.n, lanes.network, lanes.conflicts, lanes.governed, self.lights.state
+            )
         n_hits: int = step_bodies(self.bodies, self.controls, self.rows, self.n, dt, self.hits)
         self.frame += 1
         self.seconds += dt
@@ -112,7 +116,7 @@ class World:
 
     def snapshot(self, dt: float) -> memoryview:
         """The message that tells the state of the world, in a buffer that the next step writes into again."""
-        end = FIRST_ROW + self.n * wire.ACTOR_ROW.itemsize
+        end = wire.FIRST_ROW + self.n * wire.ACTOR_ROW.itemsize
         kind = wire.SENSOR_TYPES[wire.CLIENT_VERSION]["world"]
         wire.HEADER.pack_into(self.message, 0, end - 4, kind, self.frame, self.seconds, 0, 0, 0, 0, 0, 0)
         wire.EPISODE.pack_into(self.message, wire.HEADER.size, self.episode, time.time(), dt, 0, 0, 0, self.state)
@@ -138,7 +142,7 @@ class World:
             raise ValueError(f"Spawn failed: {transform} is not finite")
         if name in blueprints.VEHICLES:
             vehicle = blueprints.VEHICLES[name]
-            actor = self._add(VEHICLE, description, transform, wire.VEHICLE_TAG, parent, vehicle.size)
+            actor = self._add(VEHICLE, description, wire.VEHICLE_TAG, parent, vehicle.size)
             body = self.bodies[actor.row]
             for field, value in vehicle.dynamics._asdict().items():
                 body[field] = value
@@ -147,20 +151,26 @@ class World:
             body["axle"] = vehicle.dynamics.wheelbase / 2
             self.rows[actor.row]["light"] = wire.NO_LIGHT
         elif name in blueprints.WALKERS:
-            actor = self._add(WALKER, description, transform, wire.PEDESTRIAN_TAG, parent, blueprints.WALKERS[name])
+            actor = self._add(WALKER, description, wire.PEDESTRIAN_TAG, parent, blueprints.WALKERS[name])
             self.bodies[actor.row]["mass"] = blueprints.WALKER_MASS
         elif name in blueprints.PROPS:
-            actor = self._add(FIXED, description, transform, wire.STATIC_TAG, parent, blueprints.PROPS[name])
+            actor = self._add(FIXED, description, wire.STATIC_TAG, parent, blueprints.PROPS[name])
         else:
             (stream,) = wire.token(self.next_stream, self.stream_port)
             self.next_stream += 1
-            actor = self._add(FIXED, description, transform, bytes([0]), parent, stream=stream)
+            actor = self._add(FIXED, description, bytes([0]), parent, stream=stream)
         self.place(actor, transform)
         if self.bodies[actor.row]["solid"] and first_overlap(self.bodies, self.n, actor.row) >= 0:
             self.destroy(actor.id)
             raise ValueError("Spawn failed because of collision at spawn position")
         if name in blueprints.VEHICLES and actor.attributes.get("role_name") == AUTOPILOT:
             self.set_autopilot(actor, True)
+        return actor
+
+    def add_light(self, transform: Transform) -> Actor:
+        """A traffic light, which belongs to the map."""
+        actor = self._add(FIXED, wire.description(0, lights.NAME, []), bytes([7]))
+        self.place(actor, transform)
         return actor
 
     def set_autopilot(self, actor: Actor, enabled: bool) -> None:
@@ -176,7 +186,6 @@ class World:
         self,
         kind: int,
         description: list[Any],
-        transform: Transform,
         tag: bytes,
         parent: int = 0,
         size: tuple[float, float, float] | None = None,
@@ -203,7 +212,6 @@ class World:
         body["parent"] = -1
         if parent:
             body["parent"] = self.actors[parent].row
-            body["offset"] = [*transform[0], *transform[1]]
         self.rows[row]["id"], self.rows[row]["state"] = actor.id, wire.ACTIVE
         return actor
 
@@ -229,7 +237,7 @@ class World:
         :return: whether there was such an actor
         """
         actor = self.actors.get(actor_id)
-        if actor is None or actor is self.spectator:
+        if actor is None or actor is self.spectator or actor_id in self.lights.number:
             return False
         self.autopilots.discard(actor_id)
         for other in self.actors.values():
