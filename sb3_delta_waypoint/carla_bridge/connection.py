@@ -48,7 +48,8 @@ class Session:
         self.world: Any = None
         self.map: Any = None
         """``carla.Map``: it lives without a server."""
-        self.actors: list[Any] = []
+        self.actors: dict[int, Any] = {}
+        """What was spawned here, by id."""
         self._sensors: list[Any] = []
         self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
         self._left_behind: list[int] = []  # actors of a connection that was lost
@@ -130,7 +131,7 @@ class Session:
         """
         actor = self.world.try_spawn_actor(blueprint, transform, parent)
         if actor is not None:
-            self.actors.append(actor)
+            self.actors[actor.id] = actor
         return actor
 
     def listen(self, sensor: Any, callback: Callable[[Any], None]) -> None:
@@ -141,15 +142,26 @@ class Session:
         sensor.listen(callback)
         self._sensors.append(sensor)
 
-    def forget(self, actors: list[Any]) -> None:
+    def actor(self, number: int) -> Any:
+        """
+        :param number: id of an actor that was spawned here
+        :return: its handle, not to be kept
+        :raises ServerLostError: if the connection is lost
+        """
+        try:
+            return self.actors[number]
+        except KeyError:
+            raise ServerLostError(self._lost) from None
+
+    def destroy(self, numbers: list[int]) -> None:
         """
         Destroy actors that were spawned here.
 
-        :param actors: which, no sensors that listen
+        :param numbers: their ids; no sensors that listen
         """
-        ids = {actor.id for actor in actors}
-        self.actors = [actor for actor in self.actors if actor.id not in ids]
-        self._destroy(sorted(ids))
+        for number in numbers:
+            self.actors.pop(number, None)
+        self._destroy(numbers)
 
     def drop(self, reason: str) -> None:
         """
@@ -166,8 +178,8 @@ class Session:
                 with contextlib.suppress(RuntimeError):
                     sensor.stop()
             sensor = None  # noqa: F841 (a handle, too)
-            self._left_behind += [actor.id for actor in reversed(self.actors)]
-            self._sensors, self.actors = [], []
+            self._left_behind += reversed(self.actors)
+            self._sensors, self.actors = [], {}
             held = self.world is not None
             self.client = self.world = None
         if held:
@@ -182,8 +194,8 @@ class Session:
                         for sensor in self._sensors:
                             sensor.stop()
                         self._sensors = []
-                        self._destroy([actor.id for actor in reversed(self.actors)])
-                        self.actors = []
+                        self._destroy([*reversed(self.actors)])
+                        self.actors = {}
                         settings, weather = self._earlier
                         self.world.freeze_all_traffic_lights(False)
                         self.world.set_weather(weather)

@@ -40,9 +40,7 @@ class Ego:
     def __init__(self, session: Session, blueprint: str):
         self._session = session
         self._collisions: deque[Collision] = deque()
-        self.vehicle = self._spawn(blueprint)
-        """``carla.Vehicle``"""
-        self.id: int = self.vehicle.id
+        self.id: int = self._spawn(blueprint)
         with session.calls():
             session.tick()
             self.model: VehicleModel = model_of(self.vehicle)
@@ -55,11 +53,16 @@ class Ego:
         self._driver = Driver(self.model)
 
     @property
+    def vehicle(self) -> Any:
+        """``carla.Vehicle``, not to be kept."""
+        return self._session.actor(self.id)
+
+    @property
     def front(self) -> float:
         """From the rear axle to the front bumper [m]."""
         return self.half_length - self.model.rear_axle
 
-    def _spawn(self, blueprint: str) -> Any:
+    def _spawn(self, blueprint: str) -> int:
         session = self._session
         with session.calls():
             try:
@@ -72,7 +75,8 @@ class Ego:
             for place in places:
                 vehicle = session.spawn(found, place)
                 if vehicle is not None:
-                    return vehicle
+                    number: int = vehicle.id
+                    return number
         raise SpawnPointOccupiedError(
             f"{session.host}:{session.port}: no place for the vehicle: all {len(places)} spawn points are occupied"
         )
@@ -115,7 +119,7 @@ class Ego:
     def _refuse_occupied(self, pose: Pose, route: str) -> None:
         """Look at what does not belong to this session: the rest is put elsewhere."""
         session = self._session
-        own = {actor.id for actor in session.actors}
+        own = session.actors
         for actor in session.world.get_actors():
             if actor.id in own or not actor.type_id.startswith(("vehicle.", "walker.", "static.prop.")):
                 continue

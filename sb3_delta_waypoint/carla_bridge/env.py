@@ -162,7 +162,7 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             session.world.freeze_all_traffic_lights(True)
         self._weather_now: Any = None
         self._ego = Ego(session, self._blueprint)
-        self._ego_cameras = Cameras(session, self._ego.vehicle, self._ego.model.rear_axle, self._cameras)
+        self._ego_cameras = Cameras(session, self._ego.id, self._ego.model.rear_axle, self._cameras)
         model = self._ego.model
         self._events = EventMonitor(session.map, self._ego.half_width, model.wheelbase, self._ego.front, self._blocked_time)
 
@@ -236,10 +236,21 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             except SpawnPointOccupiedError:
                 if self._source.fixed or attempt == ATTEMPTS - 1:
                     raise
+        self._show_weather()
         self._events.reset(())
         measurement, snapshot = self._ego.measure()
         self._observation = self.drive.settle(measurement)
         self._observation |= self._ego_cameras.observe(snapshot.frame)
+
+    def _show_weather(self) -> None:
+        """The weather that was asked for, else that at the start of the route, if it has any."""
+        wanted = self._weather
+        if wanted is None and self._route.weather:
+            wanted = weather_parameters(self._route.weather[0].parameters)
+        if wanted is not None and wanted != self._weather_now:
+            with self.session.calls():
+                self.session.world.set_weather(wanted)
+            self._weather_now = wanted
 
     # ------------------------------------------------------------------- step
 

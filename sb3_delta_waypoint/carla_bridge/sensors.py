@@ -72,12 +72,12 @@ class Cameras:
     The cameras of a vehicle in a session.
 
     :param session: a connected session
-    :param vehicle: ``carla.Vehicle`` on which they are
+    :param vehicle: id of the ``carla.Vehicle`` on which they are
     :param rear_axle: of the vehicle, from its origin forwards [m]
     :param cameras: by name
     """
 
-    def __init__(self, session: Session, vehicle: Any, rear_axle: float, cameras: Mapping[str, Camera]):
+    def __init__(self, session: Session, vehicle: int, rear_axle: float, cameras: Mapping[str, Camera]):
         self._cameras = cameras
         self._images: dict[str, queue.SimpleQueue[Any]] = {}
         with session.calls():
@@ -89,7 +89,7 @@ class Cameras:
                 blueprint.set_attribute("fov", str(camera.fov))
                 place = transform_of((camera.x + rear_axle, camera.y, camera.yaw), camera.z, camera.pitch)
                 self._images[name] = queue.SimpleQueue()
-                session.listen(session.spawn(blueprint, place, vehicle), self._images[name].put)
+                session.listen(session.spawn(blueprint, place, session.actor(vehicle)), self._images[name].put)
 
     def observe(self, frame: int) -> dict[str, np.ndarray]:
         """

@@ -1,5 +1,6 @@
 """What the env makes of servers that are absent, wrong, killed, stopped, restarted or full: each is really done to one."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -159,28 +160,72 @@ def test_a_stalled_server_of_somebody_else_is_cleaned_up_when_it_goes_on(make, s
     assert not world.get_settings().synchronous_mode, "settings are those from before the first connection"
 
 
-def test_a_server_restarted_at_the_same_address_does_not_take_the_interpreter_down(tmp_path):
-    # in a process of its own: what must not happen is that it aborts
-    code = f"""
-import time
-from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
-from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
-server = LoopbackServer().start()
-env = CarlaWaypointEnv(port=server.port, timeout={TIMEOUT})
-env.reset(seed=3)
-rewards = [env.step(env.expert_plan())[1] for _ in range(10)]
-server.close()
-server = LoopbackServer(port=server.port).start()
-time.sleep({2 * TIMEOUT})  # a client that held on to anything aborts by now
-result = env.step(env.expert_plan())
-assert result[3] and "fault" in result[4], result
-env.reset()
-assert [env.step(env.expert_plan())[1] for _ in range(10)] == rewards
-env.close()
-server.close()
-print("went on")
+UNKIND_SERVER = """
+import sys
+from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
+from sb3_delta_waypoint.carla_bridge.loopback.run import warm_up
+from sb3_delta_waypoint.carla_bridge.loopback.server import Server
+from sb3_delta_waypoint.carla_bridge.loopback.world import World
+
+warm_up()
+port = int(sys.argv[1])
+ports, listen, snapshot = iter([port, port + 1]), Server._listen, World.snapshot
+Server._listen = staticmethod(lambda host, _: listen(host, next(ports)))
+
+
+def changed(world, dt):
+    world.state = 1
+    return snapshot(world, dt)
+
+
+World.snapshot = changed
+server = Server(map_readers([]), 10.0, port)
+print("ready", flush=True)
+server.run()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+"""As CARLA does, it has its streams at the next port; each of its snapshots says that the map has changed, upon which an old
+client asks the new server something, does not get an answer, and aborts its process."""
+
+RESTART = f"""
+import subprocess, sys, time
+from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
+
+
+def start():
+    command = [sys.executable, "-c", {UNKIND_SERVER!r}, sys.argv[1]]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert "ready" in server.stdout.readline()
+    return server
+
+
+server = start()
+try:
+    env = CarlaWaypointEnv(port=int(sys.argv[1]), timeout={TIMEOUT})
+    env.reset(seed=3)
+    rewards = [env.step(env.expert_plan())[1] for _ in range(10)]
+    server.kill()
+    server.wait()
+    server = start()
+    time.sleep({3 * TIMEOUT})
+    result = env.step(env.expert_plan())
+    assert result[3] and "fault" in result[4], result
+    env.reset()
+    assert [env.step(env.expert_plan())[1] for _ in range(10)] == rewards
+    env.close()
+    print("went on")
+finally:
+    server.kill()
+"""
+
+
+def test_a_server_restarted_at_the_same_address_does_not_take_the_interpreter_down():
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+            break
+    # in a process of its own: what must not happen is that it aborts
+    done = subprocess.run([sys.executable, "-c", RESTART, str(port)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "went on" in done.stdout, done.stderr
 
 
