@@ -104,6 +104,7 @@ class TrafficLights:
         self.state = np.full(len(self.signals), GREEN, np.int64)
         self.frozen = True
         self.seconds = 0.0
+        self.changed = True
         # of green, yellow and red for each light
         self.times = np.tile([GREEN_SECONDS, YELLOW_SECONDS, RED_SECONDS], (len(self.signals), 1))
         groups: dict[str, list[int]] = {}
@@ -116,8 +117,9 @@ class TrafficLights:
 
     def step(self, dt: float) -> None:
         """Let time pass, and write the states into the snapshot."""
-        if not self.signals:
+        if self.frozen and not self.changed:
             return
+        self.changed = False
         if not self.frozen:
             self.seconds += dt
             for group in self.groups:
@@ -144,6 +146,21 @@ class TrafficLights:
             else:
                 self.state[index] = YELLOW if green <= now < green + yellow else RED
             now -= green + yellow + red
+
+    def set_state(self, actor_id: int, state: int) -> None:
+        """Holds until its next turn, or for good while they are frozen."""
+        self.state[self.number[actor_id]] = state
+        self.changed = True
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop the turns, or let them go on."""
+        self.frozen = frozen
+        self.changed = True
+
+    def set_time(self, actor_id: int, state: int, seconds: float) -> None:
+        """How long it is red, yellow or green when its turn comes [s]."""
+        self.times[self.number[actor_id], GREEN - state] = seconds
+        self.changed = True
 
     def group_of(self, actor_id: int) -> list[int]:
         """Ids of the lights that take turns with this one."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
 from sb3_delta_waypoint.carla_bridge.loopback.batch import apply_batch
 from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
+from sb3_delta_waypoint.carla_bridge.loopback.lights import GREEN, RED, YELLOW
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, Transform, World
@@ -222,26 +223,26 @@ class Calls:
         self._actor(actor_id)
         if actor_id not in self._world.lights.number:
             raise ValueError(f"actor {actor_id} is not a traffic light")
-        return self._world.lights.number[actor_id]
+        return actor_id
 
     def set_traffic_light_state(self, actor_id: int, state: int) -> None:
-        self._world.lights.state[self._light(actor_id)] = state
+        self._world.lights.set_state(self._light(actor_id), state)
 
     def set_traffic_light_green_time(self, actor_id: int, seconds: float) -> None:
-        self._world.lights.times[self._light(actor_id), 0] = seconds
+        self._world.lights.set_time(self._light(actor_id), GREEN, seconds)
 
     def set_traffic_light_yellow_time(self, actor_id: int, seconds: float) -> None:
-        self._world.lights.times[self._light(actor_id), 1] = seconds
+        self._world.lights.set_time(self._light(actor_id), YELLOW, seconds)
 
     def set_traffic_light_red_time(self, actor_id: int, seconds: float) -> None:
-        self._world.lights.times[self._light(actor_id), 2] = seconds
+        self._world.lights.set_time(self._light(actor_id), RED, seconds)
 
     def freeze_traffic_light(self, actor_id: int, frozen: bool) -> None:
         """All of them, as in CARLA."""
-        self._world.lights.frozen = frozen
+        self._world.lights.freeze(frozen)
 
     def freeze_all_traffic_lights(self, frozen: bool) -> None:
-        self._world.lights.frozen = frozen
+        self._world.lights.freeze(frozen)
 
     def reset_all_traffic_lights(self) -> None:
         self._world.lights.seconds = 0.0
@@ -250,8 +251,7 @@ class Calls:
         return []
 
     def get_group_traffic_lights(self, actor_id: int) -> list[int]:
-        self._light(actor_id)
-        return self._world.lights.group_of(actor_id)
+        return self._world.lights.group_of(self._light(actor_id))
 
     # -------------------------------------------------------------- vehicles
 
