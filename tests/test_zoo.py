@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import yaml
@@ -238,6 +239,27 @@ def test_grpo_on_other_envs(env, tmp_path):
     few = ["-params", "n_steps:64", "batch_size:64", "n_groups:1", "n_envs:2"]
     succeeded("train", *GROUPS, "--env", env, "-f", tmp_path, "-n", 300, "--eval-freq", 200, "--eval-episodes", 2, *few)
     assert model_of(tmp_path, env).group_size == 4
+
+
+class Breaks(gym.Wrapper):
+    """Gives a reward that is not finite some time."""
+
+    steps = 0
+
+    def step(self, action):
+        self.steps += 1
+        observation, reward, *rest = self.env.step(action)
+        return observation, float("nan") if self.steps == 300 else reward, *rest
+
+
+def test_what_is_not_finite_ends_training_with_the_model_saved(tmp_path):
+    few = ["-params", "n_steps:32", "batch_size:32", "n_groups:1", "n_envs:2", f"env_wrapper:'{__name__}.Breaks'"]
+    result = call("train", *GROUPS, "--env", "CartPole-v1", "-f", tmp_path, "-n", 2000, "--eval-freq", -1, *few)
+    path = tmp_path / "grpo" / "CartPole-v1_1" / "CartPole-v1.zip"
+    failed(result, "env 0 gave a reward that is not finite at step", f"the model so far is {path}")
+    model = GRPO.load(path)
+    assert model.n_trained_transitions > 0
+    assert all(parameter.isfinite().all() for parameter in model.policy.parameters())
 
 
 def test_grpo_optimize(planner, tmp_path):

@@ -185,7 +185,14 @@ class WaypointExperimentManager(ExperimentManager):
     def learn(self, model: BaseAlgorithm) -> None:
         with StopOnInterrupt(at_once=self.vec_env_class is SubprocVecEnv) as stop:
             self.callbacks.append(stop)
-            super().learn(model)
+            try:
+                super().learn(model)
+            except Exception as error:
+                if model.num_timesteps > 0:
+                    # what GRPO refuses to train on has not changed the model
+                    self.save_trained_model(model)
+                    error.add_note(f"the model so far is {self.params_path}.zip")
+                raise
         self.interrupted = stop.requested
 
 
