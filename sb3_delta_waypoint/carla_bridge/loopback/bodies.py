@@ -173,8 +173,9 @@ def step_bodies(bodies: np.ndarray, controls: np.ndarray, rows: np.ndarray, n: i
 def _drive(body: Record, control: Record, dt: float) -> None:
     substeps = max(1, math.ceil(dt / SUBSTEP - 1e-6))
     part = dt / substeps
-    throttle = clip(control.throttle, 0.0, 1.0)
-    brake = 1.0 if control.hand_brake else clip(control.brake, 0.0, 1.0)
+    throttle = clip(_number(control.throttle), 0.0, 1.0)
+    wheel = clip(_number(control.steer), -1.0, 1.0)
+    brake = 1.0 if control.hand_brake else clip(_number(control.brake), 0.0, 1.0)
     gear = -1.0 if control.reverse else 1.0
     throttle_reach = 1.0 - math.exp(-part / body.throttle_lag)
     brake_reach = 1.0 - math.exp(-part / body.brake_lag)
@@ -193,7 +194,7 @@ def _drive(body: Record, control: Record, dt: float) -> None:
             body.speed = abs(body.held_speed)
             pull = 0.0
         share = np.interp(body.speed, STEERING_SPEEDS, STEERING_SHARE)
-        steer = -clip(control.steer, -1.0, 1.0) * body.max_steer * share
+        steer = -wheel * body.max_steer * share
         if body.direction < 0.0:
             body.yaw += math.pi
             body.steer = -body.steer
@@ -206,9 +207,15 @@ def _drive(body: Record, control: Record, dt: float) -> None:
 
 
 @kernel
+def _number(value: float) -> float:
+    """0 for what is none: a client may send anything."""
+    return value if math.isfinite(value) else 0.0
+
+
+@kernel
 def _walk(body: Record, control: Record, dt: float) -> None:
-    length = math.hypot(control.throttle, control.steer)
-    body.speed = control.brake if length > 0.0 else 0.0
+    length = math.hypot(_number(control.throttle), _number(control.steer))
+    body.speed = max(_number(control.brake), 0.0) if length > 0.0 else 0.0
     body.yaw_rate = 0.0
     if body.speed > 0.0:
         body.yaw = math.atan2(-control.steer, control.throttle)

@@ -29,6 +29,8 @@ Transform = list[list[float]]
 FIRST_STREAM = wire.WORLD_STREAM + 1
 AUTOPILOT = "autopilot"
 """A vehicle that is spawned with this ``role_name`` follows the lanes by itself."""
+SPEED_LIMIT = 30.0
+"""What a vehicle is told before it has passed a sign [km/h]; there are none to pass: the limits are in the map."""
 CAPACITY = 64
 """Actors that there is room for at first."""
 
@@ -150,6 +152,7 @@ class World:
                 body[field] = getattr(vehicle, field)
             body["axle"] = vehicle.dynamics.wheelbase / 2
             self.rows[actor.row]["light"] = wire.NO_LIGHT
+            self.rows[actor.row]["speed_limit"] = SPEED_LIMIT
         elif name in blueprints.WALKERS:
             actor = self._add(WALKER, description, wire.PEDESTRIAN_TAG, parent, blueprints.WALKERS[name])
             self.bodies[actor.row]["mass"] = blueprints.WALKER_MASS
