@@ -69,8 +69,8 @@ class LaneGraph:
     """
 
     def __init__(self, carla_map: carla.Map) -> None:
-        self.town: str = carla_map.name.rpartition("/")[2]
-        """The map's name, without the folder of the game's content."""
+        self.town: str = carla_map.name.rpartition("/")[2].removesuffix("_Opt")
+        """The map's name, without the folder of the game's content; a town with layers (``_Opt``) has the roads of that without."""
         self.points: list[Points] = []
         """Centre line of each stretch, ``(N, 2)`` [m]; where stretches join there is a gap of at most 0.5 m."""
         self.speeds: list[NDArray[np.float64]] = []
@@ -268,11 +268,12 @@ def _waypoints_by_lane(carla_map: carla.Map, topology: list[tuple[Any, Any]]) ->
     position on a lane, as ``carla.Map.get_waypoint`` does, is off by centimetres in bends.
     """
     by_lane: dict[Key, list[Any]] = {}
-    for start, _ in topology:
+    # the lanes that lead on, and then those that only follow
+    for start in (*(end for end, _ in topology), *(start for _, start in topology)):
         if (key := _key(start)) not in by_lane:
             # where a road has several lane sections, CARLA goes on to the end of the road
             by_lane[key] = [w for w in (start, *start.next_until_lane_end(SAMPLE_SPACING)) if _key(w) == key]
-    # the topology forgets lanes that lead nowhere; a distance longer than any lane gives one waypoint of each
+    # the topology forgets roads that nothing joins; a distance longer than any lane gives one waypoint of each
     forgotten = {_key(waypoint) for waypoint in carla_map.generate_waypoints(1e6)} - set(by_lane)
     if forgotten:
         for waypoint in carla_map.generate_waypoints(SAMPLE_SPACING):

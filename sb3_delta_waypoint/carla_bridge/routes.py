@@ -18,8 +18,8 @@ from sb3_delta_waypoint.driving.network import polyline_length, resample
 
 BACKWARDS = 2.0
 """A place this far behind the one before it counts as reached [m]: places are rarely given to the centimetre."""
-OFFSET_COST = 10.0
-"""What passing a place one metre away from it costs a route [m]: to change lanes is cheaper, to drive round a block is not."""
+OFFSET_COST = 20.0
+"""What passing a place one metre off costs a route [m]: to change lanes and back is cheaper, to drive round a block is not."""
 OFFSET_DISTANCE = 30.0
 """Places closer to one another than this count for less [m], so that many on one lane weigh no more than a few."""
 

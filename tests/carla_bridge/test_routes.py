@@ -16,23 +16,31 @@ from sb3_delta_waypoint.carla_bridge.routes import plan_route, random_route, rou
 LANE = 3.5
 
 
-def two_lane_road(length=200.0, marking="broken", limits=((0.0, 10.0),)):
-    """A straight one-way road with two lanes along x, the left one at y = -1.75 m, the right one at y = -5.25 m."""
+def two_lane_road(length=200.0, marking="broken", limits=((0.0, 10.0),), begins=(0.0,)):
+    """
+    A straight one-way road with two lanes along x, the left one at y = -1.75 m, the right one at y = -5.25 m, in lane sections
+    that begin at the given places.
+    """
     change = {"broken": "both", "solid": "none"}[marking]
     types = "".join(f'<type s="{s}" type="town"><speed max="{speed}" unit="m/s"/></type>' for s, speed in limits)
-    lanes = "".join(
-        f'<lane id="{lane}" type="driving" level="false"><width sOffset="0" a="{LANE}" b="0" c="0" d="0"/>'
-        f'<roadMark sOffset="0" type="{marking}" weight="standard" color="white" width="0.12" laneChange="{change}"/></lane>'
-        for lane in (-1, -2)
-    )
+    sections = ""
+    for begin in begins:
+        sections += f'<laneSection s="{begin}"><center><lane id="0" type="none" level="false"/></center><right>'
+        for lane in (-1, -2):
+            before = f'<predecessor id="{lane}"/>' * (begin > 0.0)
+            after = f'<successor id="{lane}"/>' * (begin < begins[-1])
+            sections += (
+                f'<lane id="{lane}" type="driving" level="false"><link>{before}{after}</link>'
+                f'<width sOffset="0" a="{LANE}" b="0" c="0" d="0"/><roadMark sOffset="0" type="{marking}" weight="standard" '
+                f'color="white" width="0.12" laneChange="{change}"/></lane>'
+            )
+        sections += "</right></laneSection>"
     text = f"""<?xml version="1.0"?><OpenDRIVE>
       <header revMajor="1" revMinor="4" name="" version="1"><geoReference>+lat_0=0 +lon_0=0</geoReference></header>
       <road name="" length="{length}" id="1" junction="-1">{types}
         <planView><geometry s="0" x="0" y="0" hdg="0" length="{length}"><line/></geometry></planView>
         <elevationProfile><elevation s="0" a="0" b="0" c="0" d="0"/></elevationProfile>
-        <lanes><laneOffset s="0" a="0" b="0" c="0" d="0"/><laneSection s="0">
-          <center><lane id="0" type="none" level="false"><roadMark sOffset="0" type="solid" laneChange="none"/></lane></center>
-          <right>{lanes}</right></laneSection></lanes>
+        <lanes><laneOffset s="0" a="0" b="0" c="0" d="0"/>{sections}</lanes>
       </road></OpenDRIVE>"""
     return LaneGraph(carla.Map("/Game/Maps/Test", text))
 
@@ -173,9 +181,33 @@ def test_no_lane_change_over_a_solid_line():
 
 
 def test_no_lane_change_without_room():
-    graph = two_lane_road(length=18.0)
+    roomy, tight = (two_lane_road(begins=range(0, 200, section)) for section in (25, 12))
+    for graph in (roomy, tight):
+        assert plan_route(graph, (5.0, -1.75), (195.0, -1.75)).length == pytest.approx(190.0, abs=0.01)
+    assert_drivable(plan_route(roomy, (5.0, -1.75), (195.0, -5.25)))
     with pytest.raises(ValueError, match="no way from place 0"):
-        plan_route(graph, (1.0, -1.75), (17.0, -8.0))
+        plan_route(tight, (5.0, -1.75), (195.0, -5.25))
+    # of several places, the one in the middle is visited if there is room to, and passed by if not
+    visited, passed = (route_through(graph, [(5.0, -1.75), (100.0, -5.25), (195.0, -1.75)]) for graph in (roomy, tight))
+    assert np.hypot(*(visited.points - (100.0, -5.25)).T).min() < 0.5
+    assert_drivable(visited)
+    assert np.abs(passed.points[:, 1] + 1.75).max() < 1e-3
+
+
+def test_slivers_between_lane_sections_are_led_past():
+    graph = two_lane_road(begins=(0.0, 100.0, 100.1))
+    route = plan_route(graph, (5.0, -1.75), (195.0, -1.75))
+    assert route.length == pytest.approx(190.0, abs=0.01)
+    assert_drivable(route)
+
+
+def test_a_place_just_behind_the_one_before_it_counts_as_reached():
+    graph = two_lane_road()
+    route = route_through(graph, [(10.0, -1.75), (50.0, -1.75), (49.0, -1.75), (100.0, -1.75)])
+    assert route.length == pytest.approx(90.0) and (np.diff(route.points[:, 0]) > 0.9).all()
+    for goal in (15.0, 10.0):  # further behind: there is no way round
+        with pytest.raises(ValueError, match="no way from place 0"):
+            plan_route(graph, (20.0, -1.75), (goal, -1.75))
 
 
 def test_speed_limits_change_along_the_road():
