@@ -104,7 +104,10 @@ def test_the_sdist_can_be_worked_on(distributions: dict[str, Path]) -> None:
 
 
 def test_every_import_is_declared() -> None:
-    """Whatever the package imports, at the top of a module or inside a function, is in ``setup.cfg``."""
+    """
+    Whatever the package imports, at the top of a module or inside a function, is in ``setup.cfg``; but for the evaluators'
+    harness, which is no distribution: the leaderboard agent says what is missing.
+    """
     imported = set()
     for path in (REPOSITORY / PACKAGE).glob("**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -121,7 +124,7 @@ def test_every_import_is_declared() -> None:
 
     undeclared = {
         name
-        for name in imported - set(sys.stdlib_module_names) - {PACKAGE}
+        for name in imported - set(sys.stdlib_module_names) - {PACKAGE, "leaderboard", "srunner"}
         if not declared & {canonical(distribution) for distribution in distributions_of.get(name, [name])}
     }
     assert not undeclared

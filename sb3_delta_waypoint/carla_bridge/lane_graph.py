@@ -70,7 +70,7 @@ class LaneGraph:
 
     def __init__(self, carla_map: carla.Map) -> None:
         self.town: str = carla_map.name.rpartition("/")[2].removesuffix("_Opt")
-        """The map's name, without the folder of the game's content; a town with layers (``_Opt``) has the roads of that without."""
+        """The map's name, without the folder of the game's content; ``_Opt`` towns have the roads of those without."""
         self.points: list[Points] = []
         """Centre line of each stretch, ``(N, 2)`` [m]; where stretches join there is a gap of at most 0.5 m."""
         self.speeds: list[NDArray[np.float64]] = []
