@@ -19,7 +19,7 @@ SIGNAL_TYPE = "1000001"
 RED, YELLOW, GREEN = 0, 1, 2
 GREEN_SECONDS, YELLOW_SECONDS, RED_SECONDS = 10.0, 3.0, 2.0
 """Defaults of CARLA: each light of a junction has its turn; red is what follows its yellow before the next turn."""
-STOP_REACH = 2.5
+STOP_REACH = 0.75
 """A lane that passes a signal's stop line as near as this, in its direction, is governed by it [m]."""
 ROW = struct.Struct("<32s4fIBB")
 """What a snapshot tells of a light: name, seconds of green, yellow, red, elapsed, pole, whether frozen, state."""

@@ -26,6 +26,8 @@ LOOKAHEAD_TIME, MIN_LOOKAHEAD = 0.5, 4.0
 """Pure pursuit steers for a point this far ahead [s], [m]."""
 GREEN = 2
 """State of a light that lets cars pass; red and yellow are below."""
+LINE_GAP = 1.0
+"""What is left to a stop line [m]."""
 STANDSTILL_GAP = 3.0
 """What is left to the vehicle ahead when it stands [m]."""
 SIDE_GAP = 0.4
@@ -173,8 +175,9 @@ def _drive_one(
         came_from = segment
         segment, point, forks = _next_point(body, segment, point, forks, network)
         # who is over the line already goes on
-        if point >= 0 and governed[point] >= 0 and lights[governed[point]] < GREEN and along > front:
-            point = -1
+        if point >= 0 and governed[point] >= 0 and lights[governed[point]] < GREEN and along > front - LINE_GAP:
+            speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front - LINE_GAP)))
+            break
         if point >= 0 and segment != came_from and body.claimed != segment and conflicts[segment].any():
             if not _may_enter(bodies, i, n, segment, point, forks, network, conflicts):
                 point = -1

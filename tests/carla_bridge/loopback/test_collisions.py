@@ -13,7 +13,8 @@ from sb3_delta_waypoint.carla_bridge.loopback.boxes import boxes_overlap  # noqa
 
 def box(x: float, y: float, yaw: float, length: float, width: float):
     bodies = np.zeros(1, BODY)
-    for name, value in dict(x=x, y=y, yaw=yaw, half_length=length / 2, half_width=width / 2, half_height=1.0).items():
+    pose = {"x": x, "y": y, "yaw": yaw, "half_length": length / 2, "half_width": width / 2, "half_height": 1.0}
+    for name, value in pose.items():
         bodies[0][name] = value
     return bodies[0]
 

@@ -102,13 +102,13 @@ def test_a_client_can_switch_it_on_and_off():
         assert (speeds(world, [car])[0] > 1.0) == moves
 
 
+@pytest.fixture(scope="module")
+def town01(shared_data) -> RoadMap:
+    return next(iter(map_readers([shared_data("Town01.xodr")]).values()))()
+
+
 class TestLights:
     """On CARLA's Town01, which has signals."""
-
-    @pytest.fixture(scope="class")
-    def town01(self, request) -> RoadMap:
-        path = request.getfixturevalue("shared_data")("Town01.xodr")
-        return next(iter(map_readers([path]).values()))()
 
     def test_there_is_one_per_signal_green_until_told_otherwise(self, town01):
         world = World(town01, 0)
