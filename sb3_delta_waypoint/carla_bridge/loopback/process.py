@@ -37,7 +37,7 @@ class LoopbackServer:
     :param timeout: how long the start may take [s]; a first start compiles the kernels
     :raises ImportError: from :meth:`start`, if the installed ``carla`` is missing or of a version with another sensor table
     :raises FileNotFoundError: from :meth:`start`, if there is no such map
-    :raises ValueError: from :meth:`start`, if a map cannot be driven on
+    :raises ValueError: from :meth:`start`, if the first map cannot be driven on, or ``fps`` is not positive
     :raises OSError: from :meth:`start`, if the port is taken or the server does not come up
     """
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import selectors
 import socket
+import struct
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +24,8 @@ RECEIVE = 1 << 16
 """Bytes read from a socket at a time."""
 MAX_MESSAGE = 1 << 28
 """A call may be this long [bytes]: the text of a large map."""
+SEND_TIMEOUT = 5
+"""How long a client may take to take in an answer [s]."""
 MAX_ANSWERS = 64
 """Answers that nobody waits for, held back at most."""
 
@@ -31,6 +34,9 @@ class Caller:
     """The connection of one client."""
 
     def __init__(self, connection: socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # one that does not take in its answers is dropped, so that it holds up nobody else
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT, 0))
         self.connection = connection
         self.unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE)
         self.answers: list[bytes] = []
@@ -52,6 +58,8 @@ class Server:
     :param port: port of the calls; 0 takes a free one
     :param host: address to listen on
     :param version: the version that the server says it has
+    :raises ValueError: if the first map cannot be driven on, or ``fps`` is not positive
+    :raises OSError: if the port is taken
     """
 
     def __init__(
@@ -62,6 +70,8 @@ class Server:
         host: str = "127.0.0.1",
         version: str = wire.CLIENT_VERSION,
     ):
+        if not fps > 0.0:
+            raise ValueError(f"fps is {fps}; it must be positive")
         self.maps = dict(maps)
         self.default_dt = 1.0 / fps
         self.version = version
@@ -131,7 +141,6 @@ class Server:
 
     def _accept(self) -> None:
         connection, _ = self.calls_listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         caller = Caller(connection)
         self.callers.add(caller)
         self.selector.register(connection, selectors.EVENT_READ, lambda _: self._receive(caller))
@@ -162,6 +171,8 @@ class Server:
         call = self.calls.get(name)
         try:
             if call is None:
+                # of an asynchronous call the client does not see the answer
+                logger.warning("a client made a call that the loopback server does not know: %s", name)
                 raise ValueError(f"the loopback server does not know the call '{name}'")
             result = call(*arguments)
         except Exception as error:

@@ -92,6 +92,10 @@ class TestRefused:
         with pytest.raises(ValueError, match="letter.xodr is not OpenDRIVE"):
             LoopbackServer(map=path).start()
 
+    def test_a_frame_rate_of_zero(self):
+        with pytest.raises(ValueError, match="fps is 0.0; it must be positive"):
+            LoopbackServer(fps=0.0).start()
+
     def test_a_port_that_is_taken(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
