@@ -193,8 +193,7 @@ def _drive(body: Record, control: Record, dt: float) -> None:
             body.direction = -1.0 if body.held_speed < 0.0 else 1.0
             body.speed = abs(body.held_speed)
             pull = 0.0
-        share = np.interp(body.speed, STEERING_SPEEDS, STEERING_SHARE)
-        steer = -wheel * body.max_steer * share
+        steer = -wheel * body.max_steer * steering_share(body.speed)
         if body.direction < 0.0:
             body.yaw += math.pi
             body.steer = -body.steer
@@ -204,6 +203,20 @@ def _drive(body: Record, control: Record, dt: float) -> None:
         else:
             advance(body, body, steer, pull, part)
     body.yaw -= 2.0 * math.pi * np.round(body.yaw / (2.0 * math.pi))
+
+
+@kernel
+def steering_share(speed: float) -> float:
+    """
+    :param speed: [m/s]
+    :return: how much of the steering range is used at this speed
+    """
+    # not np.interp: it takes a second to compile
+    for k in range(1, len(STEERING_SPEEDS)):
+        if speed < STEERING_SPEEDS[k]:
+            slope = (STEERING_SHARE[k] - STEERING_SHARE[k - 1]) / (STEERING_SPEEDS[k] - STEERING_SPEEDS[k - 1])
+            return STEERING_SHARE[k - 1] + slope * (speed - STEERING_SPEEDS[k - 1])
+    return STEERING_SHARE[-1]
 
 
 @kernel

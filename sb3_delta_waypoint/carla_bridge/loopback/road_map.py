@@ -47,8 +47,7 @@ class RoadMap:
     @cached_property
     def conflicts(self) -> NDArray[np.bool_]:
         """Which segments of the network cross or merge."""
-        conflicts: NDArray[np.bool_] = lane_conflicts(self.network)
-        return conflicts
+        return lane_conflicts(self.network)
 
     @cached_property
     def signals(self) -> list[Signal]:

@@ -9,8 +9,9 @@ that the same scene plays the same way whatever was spawned before.
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import STEERING_SHARE, STEERING_SPEEDS
+from sb3_delta_waypoint.carla_bridge.loopback.bodies import steering_share
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork
@@ -61,36 +62,36 @@ def join_lane(body: Record, network: RoadNetwork) -> None:
     body["claimed"] = -1
 
 
-@kernel
-def lane_conflicts(network: RoadNetwork) -> np.ndarray:
+def lane_conflicts(network: RoadNetwork) -> NDArray[np.bool_]:
     """
     Which segments cross or merge; those that only begin at the same place, or follow one another, do not.
 
     :param network: the lanes
     :return: bool ``(S, S)``
     """
-    points, offsets = network.points, network.offsets
-    n_segments = len(offsets) - 1
-    conflicts = np.zeros((n_segments, n_segments), dtype=np.bool_)
-    for a in range(n_segments):
-        one = points[offsets[a] : offsets[a + 1]]
+    low = np.minimum.reduceat(network.points, network.offsets[:-1]) - CONFLICT_DISTANCE
+    high = np.maximum.reduceat(network.points, network.offsets[:-1])
+    conflicts = np.zeros((network.n_segments, network.n_segments), np.bool_)
+    _find_conflicts(network.points, network.offsets, low, high, conflicts)
+    return conflicts
+
+
+@kernel
+def _find_conflicts(points: np.ndarray, offsets: np.ndarray, low: np.ndarray, high: np.ndarray, conflicts: np.ndarray) -> None:
+    for a in range(len(low)):
         for b in range(a):
-            other = points[offsets[b] : offsets[b + 1]]
             if (
-                _near(one[0], other[0])
-                or _near(one[-1], other[0])
-                or _near(one[0], other[-1])
-                or one[:, 0].min() > other[:, 0].max() + CONFLICT_DISTANCE
-                or other[:, 0].min() > one[:, 0].max() + CONFLICT_DISTANCE
-                or one[:, 1].min() > other[:, 1].max() + CONFLICT_DISTANCE
-                or other[:, 1].min() > one[:, 1].max() + CONFLICT_DISTANCE
+                (low[a] > high[b]).any()
+                or (low[b] > high[a]).any()
+                or _near(points[offsets[a]], points[offsets[b]])
+                or _near(points[offsets[a + 1] - 1], points[offsets[b]])
+                or _near(points[offsets[a]], points[offsets[b + 1] - 1])
             ):
                 continue
-            for p in range(len(one)):
-                for q in range(len(other)):
-                    if math.hypot(one[p, 0] - other[q, 0], one[p, 1] - other[q, 1]) < CONFLICT_DISTANCE:
+            for p in range(offsets[a], offsets[a + 1]):
+                for q in range(offsets[b], offsets[b + 1]):
+                    if math.hypot(points[p, 0] - points[q, 0], points[p, 1] - points[q, 1]) < CONFLICT_DISTANCE:
                         conflicts[a, b] = conflicts[b, a] = True
-    return conflicts
 
 
 @kernel
@@ -208,7 +209,7 @@ def _drive_one(
     distance = max(math.hypot(target_x - body.x, target_y - body.y), MIN_LOOKAHEAD)
     steer = math.atan(2.0 * body.wheelbase * math.sin(bearing) / distance)
     acceleration = (speed - body.speed) / 0.4
-    control.steer = clip(-steer / (body.max_steer * np.interp(body.speed, STEERING_SPEEDS, STEERING_SHARE)), -1.0, 1.0)
+    control.steer = clip(-steer / (body.max_steer * steering_share(body.speed)), -1.0, 1.0)
     control.throttle = clip(acceleration / body.max_acceleration, 0.0, 1.0)
     control.brake = clip(-acceleration / body.max_braking, 0.0, 1.0)
     if speed < 0.1:
