@@ -48,8 +48,14 @@ class Session:
         self.world: Any = None
         self.map: Any = None
         """``carla.Map``: it lives without a server."""
+        self.library: Any = None
+        """``carla.BlueprintLibrary``: asking for it anew is a long message."""
         self.actors: dict[int, Any] = {}
         """What was spawned here, by id."""
+        self.lights: dict[str, Any] = {}
+        """The map's traffic lights, by name."""
+        self.manager: Any = None
+        """``carla.TrafficManager``, where one is used."""
         self._sensors: list[Any] = []
         self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
         self._left_behind: list[int] = []  # actors of a connection that was lost
@@ -73,6 +79,7 @@ class Session:
                 self.world = client.get_world()
                 self._load_town(client)
                 self.map = self.world.get_map()
+                self.library = self.world.get_blueprint_library()
                 settings = self.world.get_settings()
                 again = self._earlier is not None and self._is_ours(settings)
                 if not again:
@@ -92,7 +99,7 @@ class Session:
     @property
     def is_loopback(self) -> bool:
         """Whether the server is the loopback server, which stands in for CARLA."""
-        return len(self.world.get_blueprint_library().filter("loopback.*")) > 0
+        return len(self.library.filter("loopback.*")) > 0
 
     @property
     def connected(self) -> bool:
@@ -179,9 +186,9 @@ class Session:
                     sensor.stop()
             sensor = None  # noqa: F841 (a handle, too)
             self._left_behind += reversed(self.actors)
-            self._sensors, self.actors = [], {}
+            self._sensors, self.actors, self.lights, self.manager = [], {}, {}, None
             held = self.world is not None
-            self.client = self.world = None
+            self.client = self.world = self.library = None
         if held:
             gc.collect()
 

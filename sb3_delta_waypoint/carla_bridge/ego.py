@@ -47,7 +47,7 @@ class Ego:
             extent = self.vehicle.bounding_box.extent
             self.half_length: float = extent.x
             self.half_width: float = extent.y
-            library = session.world.get_blueprint_library()
+            library = session.library
             sensor = session.spawn(library.find("sensor.other.collision"), transform_of((0.0, 0.0, 0.0)), self.vehicle)
             session.listen(sensor, self._on_collision)
         self._driver = Driver(self.model)
@@ -66,9 +66,9 @@ class Ego:
         session = self._session
         with session.calls():
             try:
-                found = session.world.get_blueprint_library().find(blueprint)
+                found = session.library.find(blueprint)
             except IndexError:
-                known = sorted(b.id for b in session.world.get_blueprint_library().filter("vehicle.*"))
+                known = sorted(b.id for b in session.library.filter("vehicle.*"))
                 raise ValueError(f"blueprint={blueprint!r}: the server has {', '.join(known)}") from None
             found.set_attribute("role_name", "hero")
             places = session.map.get_spawn_points()

@@ -20,10 +20,13 @@ from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
 from sb3_delta_waypoint.carla_bridge.routes import Route
 from sb3_delta_waypoint.carla_bridge.sensors import Camera, Cameras, camera_spaces, cameras_of
+from sb3_delta_waypoint.carla_bridge.signals import Signals
+from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
+from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options, traffic_spaces
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
 from sb3_delta_waypoint.driving.frames import Pose, to_ego, to_world
-from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.measured import NO_HAZARDS, MeasuredDrive
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.envs.configuration import driving_config
@@ -31,6 +34,8 @@ from sb3_delta_waypoint.envs.rendering import Renderer, Scene
 from sb3_delta_waypoint.envs.scenes import scene
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 
+MANAGER_PORT = 6000
+"""A server's traffic manager, which runs in the client, gets a port so far beyond the server's: 8000 for 2000."""
 ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""
 
@@ -60,7 +65,8 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         that of the route's file, or the server's
     :param cameras: rgb cameras by name, each with what differs from :class:`~.sensors.Camera`: observations ``<name>`` uint8
         ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
-    :param traffic: see :class:`~.traffic.TrafficOptions`; None for an empty town whose lights are green
+    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`; adds the observations of
+        :func:`~.traffic.traffic_spaces`, and the expert yields; None for an empty town whose lights are green
     :param fps: ticks per simulated second, a multiple of 10: the control step is 0.1 s
     :param blueprint: the vehicle
     :param ends_at: events that end an episode, of :data:`~.events.EVENTS`; they cost what leaving the route costs
@@ -85,7 +91,7 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         routes: str | Path | None = None,
         weather: str | Mapping[str, float] | None = None,
         cameras: Mapping[str, Mapping[str, float] | Camera] | None = None,
-        traffic: Mapping[str, float] | None = None,
+        traffic: Mapping[str, int] | TrafficOptions | None = None,
         fps: float = 10.0,
         blueprint: str = "vehicle.lincoln.mkz_2020",
         ends_at: Iterable[str] = ("collision", "blocked"),
@@ -106,8 +112,12 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self._blueprint, self._routes_file, self._blocked_time = blueprint, routes, blocked_time
         self._weather = weather_parameters(weather)
         self._cameras = cameras_of(cameras)
+        self._traffic_options = traffic_options(traffic)
         config = driving_config(**kwargs)
-        self.observation_space = spaces.Dict({**observation_space().spaces, **camera_spaces(self._cameras)})  # type: ignore
+        others = traffic_spaces() if self._traffic_options is not None else {}
+        self.observation_space = spaces.Dict(  # type: ignore[assignment]
+            {**observation_space().spaces, **others, **camera_spaces(self._cameras)}
+        )
         self.action_space = action_space(config.horizon_steps)
         self.overlay: dict[str, np.ndarray] = {}
         """Plans to draw beside the one that is driven, float32 ``(H, 2)``, ego frame, such as ``{"sft": plan}``."""
@@ -157,14 +167,18 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """The car's route, state, totals and metrics: what ``simulation`` is to ``ToyWaypoint-v0``."""
 
     def _populate(self) -> None:
-        session = self.session
-        with session.calls():
-            session.world.freeze_all_traffic_lights(True)
+        session, options = self.session, self._traffic_options
+        self._signals = Signals(session, frozen=options is None)
+        self._surroundings: Surroundings | None = None
         self._weather_now: Any = None
         self._ego = Ego(session, self._blueprint)
         self._ego_cameras = Cameras(session, self._ego.id, self._ego.model.rear_axle, self._cameras)
         model = self._ego.model
         self._events = EventMonitor(session.map, self._ego.half_width, model.wheelbase, self._ego.front, self._blocked_time)
+        if options is not None:
+            manager_port = None if self.backend == "loopback" else MANAGER_PORT + session.port
+            traffic = Traffic(session, options, manager_port)
+            self._surroundings = Surroundings(traffic, self._signals, self._ego, self._events)
 
     # ------------------------------------------------------------------ reset
 
@@ -231,16 +245,31 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             self.drive.begin(self._route.points, self._route.speeds, seed, scenario, self._source.longest)
             car = self.drive.cars[0]
             try:
+                if self._surroundings is not None:
+                    car["max_steps"] += round(TRAFFIC_PATIENCE / CONTROL_DT)
+                    self._surroundings.begin(seed, self._pose, self.drive.route)
                 self._ego.place(self._pose, float(car["speed"]), float(car["steer"]), self._route.name)
                 break
             except SpawnPointOccupiedError:
                 if self._source.fixed or attempt == ATTEMPTS - 1:
                     raise
         self._show_weather()
-        self._events.reset(())
+        lines = self._signals.begin(self.drive.route)
+        self._events.reset(lines)
         measurement, snapshot = self._ego.measure()
-        self._observation = self.drive.settle(measurement)
-        self._observation |= self._ego_cameras.observe(snapshot.frame)
+        self.drive.settle(measurement)
+        others = self._look_around(snapshot)
+        self._observation = self.drive.settle(measurement, self._hazards) | others
+
+    def _look_around(self, snapshot: Any) -> dict[str, np.ndarray]:
+        """What is observed besides state and route; sets what the expert yields to."""
+        found: dict[str, np.ndarray] = {}
+        self._hazards = NO_HAZARDS
+        if self._surroundings is not None:
+            found, self._hazards = self._surroundings.look(self.drive, snapshot)
+        if self._cameras:
+            found |= self._ego_cameras.observe(snapshot.frame)
+        return found
 
     def _show_weather(self) -> None:
         """The weather that was asked for, else that at the start of the route, if it has any."""
@@ -301,13 +330,14 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             session.tick()
         measurement, snapshot = ego.measure()
         drive.move(measurement)
-        happened = self._events.update(car, drive.routes[0, car["index"]], progress, ego.collisions(), set())
+        red = self._signals.red(self._events.lines)
+        happened = self._events.update(car, drive.routes[0, car["index"]], progress, ego.collisions(), red)
         event = RUNNING
         if happened and not self._ends_at.isdisjoint(happened):
             event = COLLISION if "blocked" not in happened else BLOCKED
-        self._observation, reward, outcome = drive.judge(event)
-        if self._cameras:
-            self._observation |= self._ego_cameras.observe(snapshot.frame)
+        others = self._look_around(snapshot)
+        self._observation, reward, outcome = drive.judge(event, self._hazards)
+        self._observation |= others
         return reward, outcome
 
     def _broken_off(self, error: CarlaError) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:

@@ -68,7 +68,7 @@ class EventMonitor:
         :param lines: on its route
         """
         self.counts = dict.fromkeys((*EVENTS, *(f"collision_{kind}" for kind in COLLISION_KINDS)), 0)
-        self._lines = lines
+        self.lines = lines
         self._seconds = 0.0
         self._standing = 0.0
         self._last_other: int | None = None
@@ -141,7 +141,7 @@ class EventMonitor:
     def _lines_crossed(self, car: Record, progress_before: float, red: set[str]) -> list[str]:
         """The rear axle over a line whose light is red, or past a stop sign without having stood."""
         new = []
-        for line in self._lines:
+        for line in self.lines:
             if (
                 line.is_stop_sign
                 and car["speed"] < STOPPED_SPEED

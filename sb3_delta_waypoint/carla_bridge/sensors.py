@@ -81,7 +81,7 @@ class Cameras:
         self._cameras = cameras
         self._images: dict[str, queue.SimpleQueue[Any]] = {}
         with session.calls():
-            library = session.world.get_blueprint_library()
+            library = session.library
             for name, camera in cameras.items():
                 blueprint = library.find("sensor.camera.rgb")
                 for key, value in (("image_size_x", camera.width), ("image_size_y", camera.height)):

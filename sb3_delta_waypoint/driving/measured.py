@@ -26,6 +26,9 @@ from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, clip, turned_wheel
 from sb3_delta_waypoint.driving.yielding import HAZARD, slow_for
 
+MAX_ACCELERATION, MAX_YAW_RATE = 30.0, 10.0
+"""Sensors show no more, even in a crash [m/s²], [rad/s]: the bounds of the observation."""
+
 
 class Measurement(NamedTuple):
     """Where a car is and how it moves: world frame, yaw counter-clockwise, the reference point is the rear axle."""
@@ -95,7 +98,8 @@ def _look(
 @inlined
 def _place(car: Record, measurement: Measurement, route: np.ndarray, steer: float) -> None:
     car.x, car.y, car.yaw = measurement.x, measurement.y, measurement.yaw
-    car.yaw_rate, car.steer, car.speed = measurement.yaw_rate, steer, measurement.speed
+    car.yaw_rate = clip(measurement.yaw_rate, -MAX_YAW_RATE, MAX_YAW_RATE)
+    car.steer, car.speed = steer, measurement.speed
     project(car, route)
 
 
@@ -111,7 +115,7 @@ def _first_look(
 @kernel
 def _move(cars: np.ndarray, routes: np.ndarray, measurement: Measurement, steer: float) -> None:
     car = cars[0]
-    car.acceleration = (measurement.speed - car.speed) / CONTROL_DT
+    car.acceleration = clip((measurement.speed - car.speed) / CONTROL_DT, -MAX_ACCELERATION, MAX_ACCELERATION)
     _place(car, measurement, routes[0], steer)
 
 

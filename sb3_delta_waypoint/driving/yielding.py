@@ -24,8 +24,10 @@ GAP = 3.0
 """Distance that is kept to what stands ahead [m]."""
 SIDE_MARGIN = 0.4
 """Others that leave more room than this beside the car are not in its way [m]."""
-FORESIGHT = 1.5
-"""Others are expected to go on as they do for this long [s]: who will be in the way then is in the way."""
+FORESIGHT_VEHICLE, FORESIGHT_PEDESTRIAN = 1.0, 3.0
+"""Others are expected to go on as they do for this long [s]: who will be in the way by then is in the way."""
+FORESIGHT_STEP = 0.5
+"""[s]"""
 
 
 @inlined
@@ -73,8 +75,9 @@ def find_hazards(
     """
     found = 0
     for i in range(agents.shape[0]):
-        for seconds in (0.0, FORESIGHT):
-            if _in_the_way(car, route, agents[i], seconds, half_width, front, hazards[found]):
+        foresight = FORESIGHT_PEDESTRIAN if agents[i].kind == PEDESTRIAN else FORESIGHT_VEHICLE
+        for step in range(int(foresight / FORESIGHT_STEP) + 1):
+            if _in_the_way(car, route, agents[i], step * FORESIGHT_STEP, half_width, front, hazards[found]):
                 found += 1
                 break
     return found

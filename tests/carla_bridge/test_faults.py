@@ -160,13 +160,14 @@ def test_a_stalled_server_of_somebody_else_is_cleaned_up_when_it_goes_on(make, s
     assert not world.get_settings().synchronous_mode, "settings are those from before the first connection"
 
 
-UNKIND_SERVER = """
-import sys
+SERVER = """
+import os, sys, threading
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
 from sb3_delta_waypoint.carla_bridge.loopback.run import warm_up
 from sb3_delta_waypoint.carla_bridge.loopback.server import Server
 from sb3_delta_waypoint.carla_bridge.loopback.world import World
 
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()  # leave with the parent
 warm_up()
 port = int(sys.argv[1])
 ports, listen, snapshot = iter([port, port + 1]), Server._listen, World.snapshot
@@ -178,34 +179,37 @@ def changed(world, dt):
     return snapshot(world, dt)
 
 
-World.snapshot = changed
+if sys.argv[2] == "unkind":
+    World.snapshot = changed
 server = Server(map_readers([]), 10.0, port)
 print("ready", flush=True)
 server.run()
 """
-"""As CARLA does, it has its streams at the next port; each of its snapshots says that the map has changed, upon which an old
-client asks the new server something, does not get an answer, and aborts its process."""
+"""As CARLA does, it has its streams at the next port. If it is unkind, each of its snapshots says that the map has changed,
+upon which a client of an earlier server asks this one something, does not get an answer, and aborts its process."""
 
 RESTART = f"""
 import subprocess, sys, time
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 
 
-def start():
-    command = [sys.executable, "-c", {UNKIND_SERVER!r}, sys.argv[1]]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def start(kind):
+    command = [sys.executable, "-c", {SERVER!r}, sys.argv[1], kind]
+    server = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert "ready" in server.stdout.readline()
     return server
 
 
-server = start()
+server = start("kind")
 try:
     env = CarlaWaypointEnv(port=int(sys.argv[1]), timeout={TIMEOUT})
     env.reset(seed=3)
     rewards = [env.step(env.expert_plan())[1] for _ in range(10)]
     server.kill()
     server.wait()
-    server = start()
+    server = start("unkind")
     time.sleep({3 * TIMEOUT})
     result = env.step(env.expert_plan())
     assert result[3] and "fault" in result[4], result

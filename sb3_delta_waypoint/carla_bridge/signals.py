@@ -1,0 +1,114 @@
+"""Traffic lights and stop signs on a route."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.carla_bridge.connection import Session
+from sb3_delta_waypoint.carla_bridge.events import StopLine
+from sb3_delta_waypoint.carla_bridge.frames import pose_of, wrap
+from sb3_delta_waypoint.driving.frames import Pose
+
+TRAFFIC_LIGHT, STOP_SIGN = "1000001", "206"
+"""OpenDRIVE's signal types, after the German catalogue."""
+NEAR_ROUTE = 2.0
+"""A stop line this far from the route, at most, is on it [m]."""
+SAME_DIRECTION = math.radians(60.0)
+"""A stop line for another direction than this is not for the route [rad]."""
+FAR = 100.0
+"""What is observed where there is no line [m]."""
+STOP_BEFORE = 1.0
+"""The bumper stops this far before a line [m]."""
+YELLOW_BRAKING = 4.0
+"""At a yellow light, who would have to brake harder than this goes on [m/s²]."""
+
+
+class Signals:
+    """
+    The lights and stop signs of a map.
+
+    :param session: a connected session
+    :param frozen: hold all lights at green
+    """
+
+    def __init__(self, session: Session, frozen: bool):
+        import carla
+
+        self._session, self._frozen = session, frozen
+        self._places: list[tuple[Pose, str, bool]] = []
+        with session.calls():
+            for kind in (TRAFFIC_LIGHT, STOP_SIGN):
+                for landmark in session.map.get_all_landmarks_of_type(kind):
+                    self._places += [(pose, landmark.id, kind == STOP_SIGN) for pose in _stop_places(session.map, landmark)]
+            for name in sorted({name for _, name, is_stop_sign in self._places if not is_stop_sign}):
+                light = session.world.get_traffic_light_from_opendrive_id(name)
+                if light is not None:
+                    session.lights[name] = light
+                    if frozen:
+                        light.set_state(carla.TrafficLightState.Green)
+            session.world.freeze_all_traffic_lights(frozen)
+
+    def begin(self, route: np.ndarray) -> tuple[StopLine, ...]:
+        """
+        Begin an episode; lights that run begin their cycle anew.
+
+        :param route: records of :data:`~.car.ROUTE_POINT`
+        :return: the lines on the route, in its order
+        """
+        with self._session.calls():
+            if self._session.lights and not self._frozen:
+                self._session.world.reset_all_traffic_lights()
+        lines = {}
+        for (x, y, yaw), name, is_stop_sign in self._places:
+            away = np.hypot(route["x"] - x, route["y"] - y)
+            nearest = int(away.argmin())
+            heading = math.atan2(route["sin"][nearest], route["cos"][nearest])
+            if away[nearest] <= NEAR_ROUTE and abs(wrap(heading - yaw)) <= SAME_DIRECTION:
+                lines[name] = StopLine(float(nearest), name, is_stop_sign)
+        return tuple(sorted(lines.values()))
+
+    def state(self, line: StopLine) -> str:
+        """
+        :param line: on the route
+        :return: ``Red``, ``Yellow``, ``Green`` … in the last snapshot; ``Green`` where there is no light
+        """
+        light = self._session.lights.get(line.name)
+        return "Green" if light is None else str(light.state)
+
+    def red(self, lines: Iterable[StopLine]) -> set[str]:
+        """
+        :param lines: on the route
+        :return: the names of those whose light is red
+        """
+        return {line.name for line in lines if self.state(line) == "Red"}
+
+
+def _stop_places(road_map: Any, landmark: Any) -> list[Pose]:
+    """Where those whom a sign or light is for have to stop: on each lane that it is valid for."""
+    places = []
+    for first, last in landmark.get_lane_validities():
+        for lane in range(min(first, last), max(first, last) + 1):
+            waypoint = road_map.get_waypoint_xodr(landmark.road_id, lane, landmark.s) if lane else None
+            if waypoint is not None:
+                places.append(pose_of(waypoint.transform))
+    return places
+
+
+def may_go(line: StopLine, state: str, stopped: bool, left: float, speed: float) -> bool:
+    """
+    Whether a car may drive over a line.
+
+    :param line: the line
+    :param state: of its light, ``Red``, ``Yellow``, ``Green`` …
+    :param stopped: whether the car has stood at it
+    :param left: way from the bumper to the line [m]
+    :param speed: of the car [m/s]
+    :return: yes or no
+    """
+    if line.is_stop_sign:
+        return stopped
+    if state == "Yellow":
+        return speed * speed > 2.0 * YELLOW_BRAKING * max(left, 0.0)
+    return state != "Red"

@@ -1,0 +1,61 @@
+"""What a driver sees around the car, and has to yield to: other road users, lights and stop signs."""
+
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.carla_bridge.ego import Ego
+from sb3_delta_waypoint.carla_bridge.events import EventMonitor
+from sb3_delta_waypoint.carla_bridge.signals import FAR, STOP_BEFORE, Signals, may_go
+from sb3_delta_waypoint.carla_bridge.traffic import Traffic, observe_agents
+from sb3_delta_waypoint.driving.frames import Pose
+from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.driving.yielding import HAZARD, find_hazards
+
+
+class Surroundings:
+    """
+    Other road users and signals, as observations and as hazards.
+
+    :param traffic: the others
+    :param signals: of the map
+    :param ego: the car
+    :param events: knows the lines on the route, and where the car has stopped
+    """
+
+    def __init__(self, traffic: Traffic, signals: Signals, ego: Ego, events: EventMonitor):
+        self._traffic, self._signals, self._ego, self._events = traffic, signals, ego, events
+
+    def begin(self, seed: int, start: Pose, route: np.ndarray) -> None:
+        """Put the others where a scenario has them; see :meth:`~.traffic.Traffic.begin`."""
+        self._traffic.begin(seed, start, route)
+
+    def look(self, drive: MeasuredDrive, snapshot: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """
+        :param drive: the car, measured
+        :param snapshot: ``carla.WorldSnapshot`` of the same tick
+        :return: ``agents``, ``agents_valid`` and ``signal``; and records of :data:`~.yielding.HAZARD`
+        """
+        car = drive.cars[0]
+        self._traffic.walk(float(car["progress"]), float(drive.totals[0]["steps"]) * CONTROL_DT)
+        agents = self._traffic.agents(snapshot)
+        hazards = np.zeros(len(agents) + 1, HAZARD)
+        n = find_hazards(car, drive.routes[0], agents, self._ego.half_width, self._ego.front, hazards)
+        left, free = self._next_line(car)
+        if not free:
+            hazards[n] = (car["progress"] + left - STOP_BEFORE, 0.0)
+            n += 1
+        signal = np.array([min(max(left, 0.0), FAR), free], np.float32)
+        return observe_agents(agents, car) | {"signal": signal}, hazards[:n]
+
+    def _next_line(self, car: Any) -> tuple[float, bool]:
+        """Way from the bumper to the next stop line [m], and whether the car may drive over it."""
+        for line in self._events.lines:
+            left = line.distance - float(car["progress"]) - self._ego.front
+            # once the bumper is over the line by this much, the car goes on
+            if left < -STOP_BEFORE:
+                continue
+            state = self._signals.state(line)
+            return left, may_go(line, state, self._events.stopped_at(line), left, float(car["speed"]))
+        return FAR, True

@@ -1,0 +1,224 @@
+"""Other road users: spawned for each episode, observed, and where they are in the way, yielded to."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+
+from sb3_delta_waypoint.carla_bridge.connection import Session
+from sb3_delta_waypoint.carla_bridge.frames import pose_of, transform_of, vector_of
+from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.driving.frames import Pose, to_ego
+from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE
+
+OBSERVED_AGENTS = 16
+"""The nearest so many are observed."""
+AGENT_BOUND = np.array([100.0, 100.0, math.pi, 60.0, 30.0, 10.0, 1.0], np.float32)
+"""Largest coordinates [m], heading [rad], speed [m/s], length and width [m], and kind."""
+CLEARANCE = 20.0
+"""Nobody is put nearer to the start of the route than this [m]."""
+BESIDE = 4.5
+"""Pedestrians wait this far beside the middle of the lane [m]."""
+WALKING_SPEED = 1.4
+"""[m/s]"""
+STEP_OUT = (30.0, 45.0)
+"""A pedestrian sets out when the car is this near, drawn between these [m]."""
+CROSSING_TIME = 2.0 * BESIDE / WALKING_SPEED
+"""So long, then a pedestrian has crossed [s]."""
+TRAFFIC_PATIENCE = 60.0
+"""An episode in traffic may take so much longer [s]."""
+LIFT = 0.3
+"""They are put down from this height [m]."""
+
+
+class TrafficOptions(NamedTuple):
+    """How many others there are, at most: each needs room."""
+
+    vehicles: int = 8
+    """They follow the lanes: by the loopback server, or by CARLA's traffic manager."""
+    pedestrians: int = 3
+    """They cross the route when the car comes near."""
+
+
+def traffic_options(given: Mapping[str, int] | TrafficOptions | None) -> TrafficOptions | None:
+    """
+    :param given: what differs from :class:`TrafficOptions`, or None
+    :return: the options, None for None
+    :raises ValueError: for an unknown key or a negative number
+    """
+    if given is None:
+        return None
+    values = given if isinstance(given, Mapping) else given._asdict()
+    unknown = [key for key in values if key not in TrafficOptions._fields]
+    if unknown:
+        raise ValueError(
+            f"traffic={dict(values)}: {unknown[0]!r} is unknown; accepted are {', '.join(TrafficOptions._fields)}"
+        )
+    options = TrafficOptions(**values)
+    if min(options) < 0:
+        raise ValueError(f"traffic={dict(values)}: numbers of road users must not be negative")
+    return options
+
+
+def traffic_spaces() -> dict[str, spaces.Box]:
+    """
+    :return: ``agents`` float32 ``(16, 7)``: x, y [m], yaw [rad], speed [m/s], length, width [m] in the ego frame, kind (0 for
+        vehicles, 1 for pedestrians), the nearest first; ``agents_valid`` float32 ``(16,)``; ``signal`` float32 ``(2,)``: way
+        to the next stop line [m], and whether the car may go on
+    """
+    low = -AGENT_BOUND
+    low[3:] = 0.0
+    shape = (OBSERVED_AGENTS, 7)
+    return {
+        "agents": spaces.Box(np.broadcast_to(low, shape), np.broadcast_to(AGENT_BOUND, shape), dtype=np.float32),
+        "agents_valid": spaces.Box(0.0, 1.0, (OBSERVED_AGENTS,), np.float32),
+        "signal": spaces.Box(np.zeros(2, np.float32), np.array([100.0, 1.0], np.float32), dtype=np.float32),
+    }
+
+
+class _Walker(NamedTuple):
+    distance: float
+    """Of its crossing on the route [m]."""
+    step_out: float
+    direction: Any
+
+
+class Traffic:
+    """
+    The other road users of a session.
+
+    :param session: a connected session
+    :param options: how many
+    :param manager_port: of CARLA's traffic manager, which drives the vehicles; None where the server itself does
+    """
+
+    def __init__(self, session: Session, options: TrafficOptions, manager_port: int | None):
+        self._session, self._options = session, options
+        self._manager_port = manager_port
+        self._sizes: dict[str, tuple[float, float]] = {}
+        with session.calls():
+            library = session.library
+            self._cars = sorted(b.id for b in library.filter("vehicle.*") if _is_car(b))
+            self._people = sorted(b.id for b in library.filter("walker.pedestrian.*"))
+            if manager_port is not None:
+                session.manager = session.client.get_trafficmanager(manager_port)
+                session.manager.set_synchronous_mode(True)
+        self._agents: dict[int, tuple[float, float, float]] = {}  # length, width, kind
+        self._waiting: dict[int, _Walker] = {}
+        self._crossing: dict[int, float] = {}
+
+    def begin(self, seed: int, start: Pose, route: np.ndarray) -> None:
+        """
+        Put everybody where a scenario has them.
+
+        :param seed: of the scenario
+        :param start: of the car's route
+        :param route: records of :data:`~.car.ROUTE_POINT`
+        """
+        session, rng = self._session, np.random.default_rng(seed)
+        with session.calls():
+            session.destroy(list(self._agents))
+            self._agents, self._waiting, self._crossing = {}, {}, {}
+            if session.manager is not None:
+                session.manager.set_random_device_seed(seed % 2**31)
+            places = session.map.get_spawn_points()
+            for index in rng.permutation(len(places)):
+                if len(self._agents) == self._options.vehicles:
+                    break
+                x, y, _ = pose_of(places[index])
+                kind = self._cars[rng.integers(len(self._cars))]
+                if math.hypot(x - start[0], y - start[1]) > CLEARANCE:
+                    self._spawn(kind, places[index], VEHICLE)
+            for _ in range(self._options.pedestrians):
+                self._place_walker(rng, route)
+
+    def _place_walker(self, rng: np.random.Generator, route: np.ndarray) -> None:
+        distance, step_out = rng.uniform(CLEARANCE, max(len(route) - 5.0, CLEARANCE + 1.0)), rng.uniform(*STEP_OUT)
+        side, kind = rng.choice([-1.0, 1.0]), self._people[rng.integers(len(self._people))]
+        point = route[min(int(distance), len(route) - 1)]
+        x, y = point["x"] - side * BESIDE * point["sin"], point["y"] + side * BESIDE * point["cos"]
+        across = (side * float(point["sin"]), -side * float(point["cos"]))
+        place = transform_of((float(x), float(y), math.atan2(across[1], across[0])), 1.0)
+        number = self._spawn(kind, place, PEDESTRIAN)
+        if number is not None:
+            self._waiting[number] = _Walker(distance, step_out, vector_of(*across))
+
+    def _spawn(self, kind: str, place: Any, agent_kind: float) -> int | None:
+        session = self._session
+        blueprint = session.library.find(kind)
+        if agent_kind == VEHICLE:
+            blueprint.set_attribute("role_name", "autopilot")
+        place.location.z += LIFT
+        actor = session.spawn(blueprint, place)
+        if actor is None:
+            return None
+        if agent_kind == VEHICLE and self._manager_port is not None:
+            actor.set_autopilot(True, self._manager_port)
+        if kind not in self._sizes:
+            extent = actor.bounding_box.extent
+            self._sizes[kind] = 2.0 * extent.x, 2.0 * extent.y
+        number: int = actor.id
+        self._agents[number] = (*self._sizes[kind], agent_kind)
+        return number
+
+    def walk(self, progress: float, seconds: float) -> None:
+        """
+        Let pedestrians step out, and stand on the other side.
+
+        :param progress: of the car on its route [m]
+        :param seconds: since the episode began [s]
+        """
+        import carla
+
+        for number, walker in list(self._waiting.items()):
+            if walker.distance - progress < walker.step_out:
+                control = carla.WalkerControl(walker.direction, WALKING_SPEED, False)
+                self._session.actor(number).apply_control(control)
+                del self._waiting[number]
+                self._crossing[number] = seconds + CROSSING_TIME
+        for number, until in list(self._crossing.items()):
+            if seconds >= until:
+                self._session.actor(number).apply_control(carla.WalkerControl())
+                del self._crossing[number]
+
+    def agents(self, snapshot: Any) -> np.ndarray:
+        """
+        :param snapshot: ``carla.WorldSnapshot``
+        :return: records of :data:`~.yielding.AGENT`
+        """
+        rows = []
+        for number, (length, width, kind) in self._agents.items():
+            actor = snapshot.find(number)
+            if actor is not None:
+                velocity = actor.get_velocity()
+                x, y, yaw = pose_of(actor.get_transform())
+                rows.append((x, y, yaw, math.hypot(velocity.x, velocity.y), length, width, kind))
+        return np.array(rows, AGENT)
+
+
+def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
+    """
+    :param agents: records of :data:`~.yielding.AGENT`
+    :param car: record of :data:`~.car.CAR`
+    :return: ``agents`` and ``agents_valid``, see :func:`traffic_spaces`
+    """
+    rows, valid = np.zeros((OBSERVED_AGENTS, 7), np.float32), np.zeros(OBSERVED_AGENTS, np.float32)
+    pose = float(car["x"]), float(car["y"]), float(car["yaw"])
+    places = to_ego(np.stack([agents["x"], agents["y"]], axis=1), pose)
+    away = np.hypot(*places.T)
+    nearest = np.argsort(away, kind="stable")[:OBSERVED_AGENTS]
+    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= AGENT_BOUND[0]]
+    n = len(nearest)
+    chosen = agents[nearest]
+    rows[:n, :2] = places[nearest]
+    rows[:n, 2] = np.arctan2(np.sin(chosen["yaw"] - pose[2]), np.cos(chosen["yaw"] - pose[2]))
+    for column, name in enumerate(("speed", "length", "width", "kind"), 3):
+        rows[:n, column] = chosen[name]
+    valid[:n] = 1.0
+    return {"agents": np.clip(rows, -AGENT_BOUND, AGENT_BOUND), "agents_valid": valid}
+
+
+def _is_car(blueprint: Any) -> bool:
+    return bool(blueprint.has_attribute("base_type")) and blueprint.get_attribute("base_type") == "car"
