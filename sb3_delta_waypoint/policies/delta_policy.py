@@ -22,8 +22,8 @@ NEAR_SHARE = 0.1
 """The residual scale at the first waypoint, as a share of that at the last."""
 MIN_RESIDUAL_SCALE = 0.1
 """The residual scale at the last waypoint is at least this [m]."""
-DEFAULT_RESIDUAL_SCALE = 2.0
-"""The residual scale at the last waypoint [m], for planners that do not know their errors."""
+MAX_RESIDUAL_SCALE = 2.0
+"""… and at most this [m], which is also that of planners that do not know their errors."""
 
 
 class PlannerFeatures(NamedTuple):
@@ -56,8 +56,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         ``"route_offset"`` (how far these lie beside the route)
     :param basis: ``"smooth"`` or ``"independent"`` exploration along the horizon, see :class:`~.distribution.ResidualBasis`
     :param residual_scale: size of a residual of one standard unit: at the first and the last waypoint [m], linear between;
-        or ``"planner"`` for four times the planner's own error on held-out data (its ``residual_std``) at the last waypoint
-        and a tenth of that at the first
+        or ``"planner"`` for four times the planner's own error on held-out data (its ``residual_std``) at the last waypoint,
+        between 0.1 and 2 m, and a tenth of that at the first. Where the planner's plan leaves the route, residuals are larger
     :param log_std_init: initial log standard deviation, in units of the residual scale
     :param state_dependent_std: predict the standard deviation from the features (the uncertainty head) rather than learn
         one for all states
@@ -172,9 +172,10 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         ends = self._options["residual_scale"]
         if ends == "planner":
             own_error = getattr(self.features_extractor.planner, "residual_std", None)
-            far = DEFAULT_RESIDUAL_SCALE
+            far = MAX_RESIDUAL_SCALE
             if own_error is not None:
-                far = max(OWN_ERRORS * own_error[-1].square().mean().sqrt().item(), MIN_RESIDUAL_SCALE)
+                far = OWN_ERRORS * own_error[-1].square().mean().sqrt().item()
+                far = min(max(far, MIN_RESIDUAL_SCALE), MAX_RESIDUAL_SCALE)
             ends = (NEAR_SHARE * far, far)
         if isinstance(ends, str):
             raise ValueError(f"residual_scale={ends!r}: accepted are 'planner' and two sizes in metres")

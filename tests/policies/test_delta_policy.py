@@ -184,6 +184,9 @@ def test_the_residual_scale_follows_the_planners_own_error(make_model, planner, 
         model = make_model()
         scales.append(model.policy.basis.matrix.norm(dim=1)[[0, -1]])
     assert th.allclose(scales[1], 5.0 * scales[0])
+    planner.residual_std.fill_(9.0)
+    save_planner(planner, sft_path)
+    assert make_model().policy.basis.scale.max() == 2.0, "a planner that is far off needs no wilder exploration"
     assert scales[0][-1] > 2.0 * scales[0][0]
 
 
