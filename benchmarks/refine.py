@@ -1,7 +1,7 @@
 """
 The main job over seeds: is the planner beaten, and is no evaluation on the way below it?
 
-    python benchmarks/refine.py --seeds 5 --out out/benchmarks/refine
+    python benchmarks/refine.py --seeds 5 --out out/benchmarks/refine [--algo ppo]
     python benchmarks/refine.py --seeds 5 --out out/benchmarks/towns --routes Town01.xodr --demonstrations 15 \\
         --eval-routes Town02.xodr --timesteps 2000000
 
@@ -10,6 +10,7 @@ Runs ``sb3-delta-waypoint demo`` for each seed (a seed that is there already is 
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -21,14 +22,15 @@ WORST_DROP = 0.03
 """No evaluation may lie more than this below the planner's success rate."""
 
 
-def run(seed: int, out: Path, arguments: list[str]) -> float:
-    """The demo with one seed; how long it took [s]."""
+def run(seed: int, out: Path, arguments: list[str]) -> dict[str, float]:
+    """The demo with one seed; how long it and the refinement in it took [s]."""
     timing = out / "seconds.json"
     if not timing.exists():
         started = time.perf_counter()
         command = ["sb3-delta-waypoint", "demo", "--seed", str(seed), "--out", str(out), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        timing.write_text(json.dumps(time.perf_counter() - started))
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        refining = re.search(r"refined in ([\d.]+) s", output)
+        timing.write_text(json.dumps({"demo [s]": time.perf_counter() - started, "refining [s]": float(refining[1])}))
     return json.loads(timing.read_text())
 
 
@@ -65,8 +67,8 @@ def main() -> None:
         seconds = run(seed, out, arguments)
         for path in sorted(out.glob("**/comparison.json")):
             name = path.parent.name if path.parent != out else "training routes"
-            margin = {"lowest on the way": lowest_margin(out), "seconds": seconds}
-            tables.setdefault(name, []).append({**row(json.loads(path.read_text())), **margin})
+            margin = {"lowest on the way": lowest_margin(out)}
+            tables.setdefault(name, []).append({**row(json.loads(path.read_text())), **margin, **seconds})
         print(f"seed {seed}: done", file=sys.stderr)
     for name, rows in tables.items():
         print(f"\n{name}")

@@ -1,5 +1,6 @@
 """The main job in one go: record demonstrations, clone a planner, refine it, compare the two on scenarios neither has seen."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,9 @@ def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
     sft_path = save_run(result, out / "sft")
 
     _say(3, f"refining it with {settings.algo.upper()}")
+    started = time.perf_counter()
     refined = WaypointPolicy(_refine(settings, sft_path, env_kwargs))
+    click.echo(f"refined in {time.perf_counter() - started:.1f} s, evaluations on the way included")
 
     comparisons = {}
     for name, kwargs in places.items():
