@@ -9,7 +9,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_no
 from tqdm import tqdm
 
 from sb3_delta_waypoint.driving.metrics import as_rates
-from sb3_delta_waypoint.vec_env import NativeVecEnv, make_waypoint_vec_env
+from sb3_delta_waypoint.vec_env import NativeVecEnv, has_native_vec_env, make_waypoint_vec_env
 
 SELECTION_SEED = 1_000_003
 """Default base seed of the scenarios on which checkpoints are selected, far from the seeds people train with."""
@@ -28,7 +28,7 @@ class Scenarios:
 
     :param n: how many scenarios
     :param seed: their base seed
-    :param n_envs: how many are played at a time, at most
+    :param n_envs: how many are played at a time, at most, where there is a native vector env; else one
     :param env_id: id of a registered waypoint env
     :param env_kwargs: passed to the env
     """
@@ -48,8 +48,9 @@ class Scenarios:
         :return: see :func:`evaluate_scenarios`
         :raises ValueError: if the env does not take its arguments, and as :func:`evaluate_scenarios` does
         """
+        n_envs = min(self.n, self.n_envs) if has_native_vec_env(self.env_id) else 1
         try:
-            venv = make_waypoint_vec_env(self.env_id, min(self.n, self.n_envs), **self.env_kwargs)
+            venv = make_waypoint_vec_env(self.env_id, n_envs, **self.env_kwargs)
         except TypeError as error:
             raise ValueError(f"{self.env_id} cannot be made with {dict(self.env_kwargs)}: {error}") from error
         try:
@@ -69,6 +70,8 @@ def evaluate_scenarios(
     The native vector env numbers the scenarios of all its envs together. Scalar envs in a ``DummyVecEnv`` or
     ``SubprocVecEnv``, which SB3 seeds one by one, each count their own: there row ``k * n + i`` is the k-th scenario of seed
     ``seed + i``, and the set is the same for the same number of envs only.
+
+    An episode that a fault has broken off (``info["fault"]``) does not count: its env plays the scenario again.
 
     :param policy: from a batch of observations to plans, (n, H, 2) metres
     :param venv: envs whose episodes end with ``scenario`` and ``episode_metrics`` in the info; left in mid-episode
@@ -92,6 +95,8 @@ def evaluate_scenarios(
         while (played < targets).any():
             observations, _, dones, infos = venv.step(policy(observations))  # type: ignore[arg-type]
             for index in np.flatnonzero(dones & (played < targets)).tolist():
+                if "fault" in infos[index]:
+                    continue
                 row = played[index] * n_envs + index
                 scenario, rows[row] = _end_of_episode(infos[index], index)
                 expected = row if one_numbering else played[index]

@@ -45,12 +45,14 @@ class Episodes(NamedTuple):
 
 @dataclass
 class Group:
-    """A group whose members have begun: the env and the first observation of the first, and the returns of the finished."""
+    """A group whose members have begun: the env and the first observation of the first, the returns of the
+    finished, and whether a fault has broken one off."""
 
     first_env: int
     start: int
     returns: list[float] = field(default_factory=list)
     n_transitions: int = 0
+    is_broken: bool = False
 
 
 class EpisodeBuffer:
@@ -93,6 +95,8 @@ class EpisodeBuffer:
         """Groups that were complete, but without spread."""
         self.spread_groups: list[Group] = []
         """Groups that were complete and had spread."""
+        self.broken_groups: list[Group] = []
+        """Groups with an episode that a fault has broken off."""
 
     @property
     def n_held(self) -> int:
@@ -120,7 +124,14 @@ class EpisodeBuffer:
                     "of a group must begin alike: reset(seed=...) of the env must determine everything random in it"
                 )
 
-    def add(self, transitions: Transitions, rewards: np.ndarray, ended: Iterable[int], truncated: Iterable[int] = ()) -> None:
+    def add(
+        self,
+        transitions: Transitions,
+        rewards: np.ndarray,
+        ended: Iterable[int],
+        truncated: Iterable[int] = (),
+        broken: Iterable[int] = (),
+    ) -> None:
         """
         Keep a step of all envs. The tensors are not copied before :meth:`take`.
 
@@ -128,11 +139,14 @@ class EpisodeBuffer:
         :param rewards: ``(n,)``
         :param ended: the envs whose episodes have ended, which must :meth:`begin` new ones
         :param truncated: those of them that a time limit has ended
+        :param broken: those of them that a fault of the env has broken off: nothing is learnt from their groups
         """
         self._steps.append((transitions, np.stack([rewards, self.episode_numbers, self._lengths])))
         self._returns += self.gamma**self._lengths * rewards
         self._lengths += 1
         self._truncated.update(int(self.episode_numbers[i]) for i in truncated)
+        for i in broken:
+            self._groups[int(self.episode_numbers[i]) // self.group_size].is_broken = True
         for i in ended:
             self._end_episode(int(self.episode_numbers[i]) // self.group_size, float(self._returns[i]), int(self._lengths[i]))
         if len(self._steps) == MOST_STEPS:
@@ -171,7 +185,10 @@ class EpisodeBuffer:
         group.n_transitions += length
         if len(group.returns) < self.group_size:
             return
-        if have_spread(np.array(group.returns)):
+        if group.is_broken:
+            self.broken_groups.append(group)
+            self._forget(self._rows_of([number]), [number])
+        elif have_spread(np.array(group.returns)):
             self.spread_groups.append(group)
             self._complete.append(number)
         else:

@@ -286,6 +286,8 @@ class GRPO(GroupRolloutAlgorithm):
         self.logger.record("grpo/frac_groups_zero_std", len(buffer.flat_groups) / len(groups))
         self.logger.record("grpo/reward_mean", returns.mean())
         self.logger.record("grpo/reward_std_within", returns.std(axis=1).mean())
+        if buffer.broken_groups:
+            self.logger.record("grpo/n_groups_broken_off", len(buffer.broken_groups))
         buffer.clear_statistics()
 
     @th.no_grad()

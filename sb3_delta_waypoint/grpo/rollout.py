@@ -119,7 +119,8 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             ended = np.flatnonzero(dones).tolist()
             self._check_scenarios(ended, infos)
             truncated = [i for i in ended if infos[i].get("TimeLimit.truncated", False)]
-            rollout_buffer.add(Transitions(stored, action_tensor, log_probs), rewards, ended, truncated)
+            broken = [i for i in ended if "fault" in infos[i]]
+            rollout_buffer.add(Transitions(stored, action_tensor, log_probs), rewards, ended, truncated, broken)
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
             self._begin_episodes(ended)

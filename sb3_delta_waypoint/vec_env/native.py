@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 
@@ -103,17 +105,33 @@ class NativeVecEnv(VecEnv):
 
 def make_waypoint_vec_env(
     env_id: str = "ToyWaypoint-v0", n_envs: int = 1, seed: int | None = None, group_size: int = 1, **env_kwargs: Any
-) -> NativeVecEnv:
+) -> VecEnv:
     """
-    The native vector env as an SB3 ``VecEnv``.
+    Waypoint envs as an SB3 ``VecEnv``: the native vector env where there is one, else (CARLA) single envs in a
+    ``DummyVecEnv``, each with a server of its own.
 
-    :param env_id: id of a registered env with a vector entry point
+    :param env_id: id of a registered waypoint env
     :param n_envs: number of envs
     :param seed: base seed of the scenarios; None for a random one
-    :param group_size: so many consecutive episodes share a scenario
+    :param group_size: so many consecutive episodes share a scenario; single envs are numbered by :class:`~.GRPO` instead
     :param env_kwargs: passed to the env
     :return: the vec env
     """
-    venv = NativeVecEnv(gym.make_vec(env_id, num_envs=n_envs, group_size=group_size, **env_kwargs))
+    if has_native_vec_env(env_id):
+        venv: VecEnv = NativeVecEnv(gym.make_vec(env_id, num_envs=n_envs, group_size=group_size, **env_kwargs))
+    else:
+        venv = DummyVecEnv([partial(_monitored, env_id, env_kwargs)] * n_envs)
     venv.seed(seed)
     return venv
+
+
+def has_native_vec_env(env_id: str) -> bool:
+    """
+    :param env_id: id of a registered env
+    :return: whether this package has a vector env for it
+    """
+    return str(gym.spec(env_id).vector_entry_point).startswith("sb3_delta_waypoint.")
+
+
+def _monitored(env_id: str, env_kwargs: dict[str, Any]) -> Monitor:
+    return Monitor(gym.make(env_id, **env_kwargs))

@@ -25,7 +25,7 @@ from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
-from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
+from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
 """The yaml files of this package, one per algorithm."""
@@ -66,7 +66,8 @@ class WaypointExperimentManager(ExperimentManager):
         self.extra_hyperparams = dict(extra_hyperparams or {})
         self.selection = {"metric": "episode_reward", **(selection or {})}
         self.plays_groups = self.algo == "grpo"
-        self.is_waypoint_env = has_native_vec_env(self.env_name.gym_id)
+        self.is_waypoint_env = str(gym.spec(self.env_name.gym_id).entry_point).startswith("sb3_delta_waypoint.")
+        self.is_vectorised = has_native_vec_env(self.env_name.gym_id)
         self.interrupted = False
         if "group_size" in self.extra_hyperparams and not self.plays_groups:
             raise ValueError(f"--group-size is an option of --algo grpo; {self.algo} does not compare episodes in groups")
@@ -122,7 +123,7 @@ class WaypointExperimentManager(ExperimentManager):
 
     def _create_envs(self, n_envs: int, eval_env: bool, no_log: bool) -> VecEnv:
         # --vec-env subproc, or a wrapper for single envs, needs single envs
-        native = self.is_waypoint_env and self.env_wrapper is None and self.vec_env_class is not SubprocVecEnv
+        native = self.is_vectorised and self.env_wrapper is None and self.vec_env_class is not SubprocVecEnv
         if native:
             log_folder = None if eval_env or no_log else self.save_path
             env_kwargs = self.eval_env_kwargs if eval_env else self.env_kwargs
@@ -168,7 +169,7 @@ class WaypointExperimentManager(ExperimentManager):
         evaluation = None
         if eval_freq > 0:
             evaluation = WaypointEvalCallback(
-                self.create_envs(min(self.n_eval_envs, self.n_eval_episodes), eval_env=True),
+                self.create_envs(min(self.n_eval_envs, self.n_eval_episodes) if self.is_vectorised else 1, eval_env=True),
                 callback_on_new_best=SaveVecNormalizeCallback(save_freq=1, save_path=self.params_path),
                 best_model_save_path=self.save_path,
                 n_eval_episodes=self.n_eval_episodes,
@@ -229,14 +230,6 @@ class StopOnInterrupt(BaseCallback):
 
 def _in_groups(env_wrapper: Callable[[gym.Env], gym.Env] | None, env: gym.Env) -> gym.Env:
     return ScenarioGroups(env if env_wrapper is None else env_wrapper(env))
-
-
-def has_native_vec_env(env_id: str) -> bool:
-    """
-    :param env_id: id of a registered env
-    :return: whether this package has a vector env for it
-    """
-    return str(gym.spec(env_id).vector_entry_point).startswith("sb3_delta_waypoint.")
 
 
 def default_config(algo: str, env_id: str) -> str | None:

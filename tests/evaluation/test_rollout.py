@@ -97,6 +97,30 @@ def test_an_env_without_metrics_is_named():
         evaluate_scenarios(lambda observations: np.zeros(1, dtype=int), venv, 2, seed=0)
 
 
+class Faulty(gym.Wrapper):
+    """Breaks an episode off now and then; its scenario is played again."""
+
+    def reset(self, **kwargs):
+        self.t = 0
+        if not hasattr(self, "attempts") or kwargs.get("seed") is not None:
+            self.seed, self.scenario, self.attempts = kwargs.get("seed", 0), 0, 0
+        self.attempts += 1
+        return self.env.reset(seed=self.seed, options={"scenario": self.scenario})
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.t += 1
+        if self.t == 3 and self.attempts == 2:
+            return observation, 0.0, False, True, {"fault": "the server is gone", "scenario": self.scenario}
+        if terminated or truncated:
+            self.scenario += 1
+        return observation, reward, terminated, truncated, info
+
+
+def test_what_a_fault_broke_off_does_not_count(expected):
+    assert_same(evaluate_scenarios(hasty, DummyVecEnv([lambda: Faulty(scalar_env())]), 5, seed=5), expected, 5)
+
+
 def test_no_scenarios():
     with pytest.raises(ValueError, match="n_scenarios must be at least 1, got 0"):
         evaluate_scenarios(hasty, make_waypoint_vec_env(n_envs=2, **KWARGS), 0, seed=0)

@@ -260,6 +260,27 @@ def test_truncated_episodes_are_masked(make_model):
     assert equal(before, state(model)) and model.n_trained_transitions == 0
 
 
+class Faulty(Varied):
+    """Some episodes are broken off by a fault, with a reward that is not the policy's doing."""
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = super().step(action)
+        if self.unwrapped.t == 4 and self.unwrapped.np_random.random() < 0.5:
+            return observation, -1000.0, False, True, {"fault": "the server is gone"}
+        return observation, reward, terminated, truncated, info
+
+
+def test_nothing_is_learnt_from_groups_that_a_fault_broke_off(make_model):
+    model = make_model(env=lambda: Faulty(Identity(), "vector"), n_envs=4, n_groups=4)
+    rewards = []
+    original = model.rollout_buffer.take
+    model.rollout_buffer.take = lambda: rewards.append(original()) or rewards[-1]
+    model.learn(1500)
+    assert model.n_trained_transitions < 0.8 * model.num_timesteps
+    assert min(episodes.rewards.min() for episodes in rewards if episodes is not None) > -1000.0
+    assert model.rollout_buffer.n_held < 100, "what is not trained on is forgotten"
+
+
 def test_schedules(make_model):
     model = make_model(learning_rate=lambda left: 0.01 * left, clip_range=lambda left: 0.2 * left, clip_range_high=0.4)
     model.learn(100, log_interval=1000)
