@@ -83,6 +83,7 @@ class RunArtifactsCallback(BaseCallback):
         self.config = dict(config or {})
         self.algorithm = algorithm
         self.run_id = ""
+        self._identity: dict[str, str] = {}
         self.iterations: list[dict[str, float | None]] = []
         self._reward, self._ade, self._fde = RunningMean(), RunningMean(), RunningMean()
         self._finished: list[tuple[float, float]] = []
@@ -94,7 +95,11 @@ class RunArtifactsCallback(BaseCallback):
         algorithm = self.algorithm or type(self.model).__name__
         if not self.run_id:
             self.run_id = new_run_id(algorithm)
-        config = {"run_id": self.run_id, "algorithm": algorithm, **describe_model(self.model), **self.config}
+        self._identity = {"run_id": self.run_id}
+        if self.training_env.has_attr("backend"):
+            # what was learnt in the loopback server is not a result of CARLA
+            self._identity["backend"] = self.training_env.get_attr("backend")[0]
+        config = {**self._identity, "algorithm": algorithm, **describe_model(self.model), **self.config}
         write_json(self.folder / "config.json", config)
         self._write_train_metrics()
         self._write_metrics()
@@ -103,7 +108,7 @@ class RunArtifactsCallback(BaseCallback):
         infos = self.locals["infos"]
         for index in np.flatnonzero(self.locals["dones"]):
             episode, metrics = infos[index].get("episode"), infos[index].get("episode_metrics", {})
-            if episode is not None:
+            if episode is not None and "fault" not in infos[index]:
                 self._reward.add(float(episode["r"]))
                 self._finished.append((float(episode["r"]), float(episode["l"])))
             if "ade" in metrics:
@@ -148,7 +153,7 @@ class RunArtifactsCallback(BaseCallback):
     def _write_train_metrics(self) -> None:
         self._last_write = time.monotonic()
         metrics = {
-            "run_id": self.run_id,
+            **self._identity,
             "total_episodes": self._reward.count,
             "total_timesteps": self.num_timesteps,
             "avg_reward": self._reward.mean,
@@ -164,7 +169,7 @@ class RunArtifactsCallback(BaseCallback):
         evaluations = self.evaluation.evaluations if self.evaluation is not None else []
         best = self.evaluation.best if self.evaluation is not None else None
         self._n_evaluations = len(evaluations)
-        write_json(self.folder / "metrics.json", {"run_id": self.run_id, "evaluations": evaluations, "best": best})
+        write_json(self.folder / "metrics.json", {**self._identity, "evaluations": evaluations, "best": best})
 
 
 def describe_model(model: BaseAlgorithm) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def evaluate(
             chosen = chosen_scenarios(policy, **scenarios)
             metrics = chosen.evaluate(policy, progress=True)
             described |= {"env": chosen.env_id, "env_kwargs": chosen.env_kwargs, "seed": chosen.seed}
+            if chosen.backend is not None:
+                described["backend"] = chosen.backend
     n = len(next(iter(metrics.values())))
     summaries = summarise_all(metrics)
     unit = "scenarios" if "env" in described else "episodes, open loop"

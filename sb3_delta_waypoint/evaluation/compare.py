@@ -1,7 +1,7 @@
 """Comparing a refined policy with the planner that it started from, on the same scenarios."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Comparison(TypedDict):
     n_scenarios: int
     metrics: dict[str, MetricComparison]
     verdict: str
+    backend: NotRequired[str]
 
 
 def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comparison:

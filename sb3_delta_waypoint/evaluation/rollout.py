@@ -21,7 +21,7 @@ BatchPolicy = Callable[[dict[str, np.ndarray]], np.ndarray]
 """From a batch of observations to plans, (n, H, 2) metres."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scenarios:
     """
     A fixed list of scenarios and the env that plays them.
@@ -38,6 +38,8 @@ class Scenarios:
     n_envs: int = 256
     env_id: str = "ToyWaypoint-v0"
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    backend: str | None = field(default=None, init=False)
+    """What stood behind the last evaluation: ``"loopback"`` or ``"carla"``, which are not the same; None without a server."""
 
     def evaluate(self, policy: BatchPolicy, progress: bool = False) -> dict[str, np.ndarray]:
         """
@@ -54,6 +56,7 @@ class Scenarios:
         except TypeError as error:
             raise ValueError(f"{self.env_id} cannot be made with {dict(self.env_kwargs)}: {error}") from error
         try:
+            self.backend = venv.get_attr("backend")[0] if venv.has_attr("backend") else None
             return evaluate_scenarios(policy, venv, self.n, self.seed, progress)
         finally:
             venv.close()

@@ -30,6 +30,8 @@ def compare_on_scenarios(
     """
     before, after = (scenarios.evaluate(policy, progress) for policy in (sft, rl))
     comparison = compare(before, after)
+    if scenarios.backend is not None:
+        comparison["backend"] = scenarios.backend
     env = gym.make(scenarios.env_id, **scenarios.env_kwargs)
     try:
         numbers = most_different(before, after, N_TRAJECTORIES)
