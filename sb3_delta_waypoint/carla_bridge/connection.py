@@ -18,6 +18,9 @@ LOADING = 6.0
 """Loading a map may take so many times as long as any other call."""
 RETRY_INTERVAL = 0.2
 """While nothing listens, another look is taken after this time [s]."""
+RECONNECT_INTERVAL, QUIET = 1.0, (0.3, 0.7)
+"""After its server has died, the client's streams try to reconnect at this interval [s]. Handles that are dropped at that very
+moment crash it now and then: they are dropped between these shares of the interval."""
 
 
 class Session:
@@ -179,6 +182,7 @@ class Session:
         with self.lock:
             self._lost = reason
             if self._watch is not None:
+                self._watch.wait_for_quiet()
                 self._watch.stop()
                 self._watch = None
             for sensor in self._sensors:
@@ -280,6 +284,7 @@ class _Watch(threading.Thread):
         self._on_loss = on_loss
         self._address = f"{host}:{port}"
         self._stopped = False
+        self._lost_at: float | None = None
 
     def run(self) -> None:
         with contextlib.suppress(OSError):
@@ -288,7 +293,16 @@ class _Watch(threading.Thread):
                 pass
         self._socket.close()
         if not self._stopped:
+            self._lost_at = time.monotonic()
+            self.wait_for_quiet()
             self._on_loss(f"the server at {self._address} is gone: it closed the connection")
+
+    def wait_for_quiet(self) -> None:
+        """Return at once while the server is there; else between two attempts of the client to reconnect."""
+        if self._lost_at is not None:
+            share = (time.monotonic() - self._lost_at) / RECONNECT_INTERVAL % 1.0
+            if not QUIET[0] <= share <= QUIET[1]:
+                time.sleep((QUIET[0] - share) % 1.0 * RECONNECT_INTERVAL)
 
     def stop(self) -> None:
         self._stopped = True

@@ -89,7 +89,7 @@ class Ego:
 
     def place(self, pose: Pose, speed: float, steer: float, route: str) -> None:
         """
-        Put the vehicle at the start of an episode, as if it had just been made, and roll it through one tick.
+        Put the vehicle at the start of an episode, as if it had just been made; the next tick shows it there.
 
         :param pose: of the rear axle
         :param speed: [m/s]
@@ -113,8 +113,6 @@ class Ego:
             vehicle.set_target_velocity(vector_of(speed * math.cos(pose[2]), speed * math.sin(pose[2])))
             self._driver.reset()
             vehicle.apply_control(self._driver.control(steer, 0.0, speed, 0.0))
-            session.tick()
-        self._collisions.clear()
 
     def _refuse_occupied(self, pose: Pose, route: str) -> None:
         """Look at what does not belong to this session: the rest is put elsewhere."""
@@ -126,7 +124,11 @@ class Ego:
             x, y, _ = pose_of(actor.get_transform())
             if math.hypot(x - pose[0], y - pose[1]) > NEIGHBOURHOOD:
                 continue
-            extent = actor.bounding_box.extent
+            try:
+                extent = actor.bounding_box.extent
+            except RuntimeError:
+                # it was in the last snapshot, and has been destroyed since
+                continue
             reach = max(extent.x, extent.y)
             cos, sin = math.cos(pose[2]), math.sin(pose[2])
             along, across = (x - pose[0]) * cos + (y - pose[1]) * sin, (y - pose[1]) * cos - (x - pose[0]) * sin

@@ -245,17 +245,19 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             self.drive.begin(self._route.points, self._route.speeds, seed, scenario, self._source.longest)
             car = self.drive.cars[0]
             try:
-                if self._surroundings is not None:
-                    car["max_steps"] += round(TRAFFIC_PATIENCE / CONTROL_DT)
-                    self._surroundings.begin(seed, self._pose, self.drive.route)
                 self._ego.place(self._pose, float(car["speed"]), float(car["steer"]), self._route.name)
                 break
             except SpawnPointOccupiedError:
                 if self._source.fixed or attempt == ATTEMPTS - 1:
                     raise
+        if self._surroundings is not None:
+            # after the car, which might stand where somebody is put
+            car["max_steps"] += round(TRAFFIC_PATIENCE / CONTROL_DT)
+            self._surroundings.begin(seed, self._pose, self.drive.route)
         self._show_weather()
-        lines = self._signals.begin(self.drive.route)
-        self._events.reset(lines)
+        self._events.reset(self._signals.begin(self.drive.route))
+        self.session.tick()
+        self._ego.collisions()  # of the last episode
         measurement, snapshot = self._ego.measure()
         self.drive.settle(measurement)
         others = self._look_around(snapshot)

@@ -1,6 +1,7 @@
 """From the tracker's steering angle and acceleration to pedals and steering wheel of a CARLA vehicle."""
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from sb3_delta_waypoint.driving.frames import Pose, to_ego
 COASTING = 0.1
 """What a rolling car loses without any pedal, about [m/s²]; the correction finds the rest."""
 CORRECTION_GAIN = 0.15
-"""Share of an acceleration that was missing in one step which is added from the next on."""
+"""Share of an acceleration that was missing in one step which is added from the next on …"""
+STEADY_STEPS, STEADY = 5, 0.5
+"""… when so many commands before did not differ by more than this [m/s²]: engine and brakes need a moment to follow."""
 MAX_CORRECTION = 1.5
 """Largest correction [m/s²]."""
 STANDING = 0.1
@@ -128,11 +131,12 @@ class Driver:
     def __init__(self, model: VehicleModel):
         self.model = model
         self._correction = 0.0
-        self._wanted: float | None = None
+        self._wanted: deque[float] = deque(maxlen=STEADY_STEPS)
 
     def reset(self) -> None:
         """Forget the last episode."""
-        self._correction, self._wanted = 0.0, None
+        self._correction = 0.0
+        self._wanted.clear()
 
     def control(self, angle: float, acceleration: float, speed: float, measured_acceleration: float) -> Any:
         """
@@ -144,10 +148,11 @@ class Driver:
         """
         import carla
 
-        if self._wanted is not None and speed > STANDING:
-            missing = self._wanted - measured_acceleration
+        wanted = self._wanted
+        if len(wanted) == STEADY_STEPS and max(wanted) - min(wanted) <= STEADY and speed > STANDING:
+            missing = wanted[-1] - measured_acceleration
             self._correction = min(max(self._correction + CORRECTION_GAIN * missing, -MAX_CORRECTION), MAX_CORRECTION)
-        self._wanted = acceleration
+        wanted.append(acceleration)
         throttle, brake = self.model.pedals(acceleration + self._correction, speed)
         return carla.VehicleControl(throttle=throttle, steer=self.model.steering(angle, speed), brake=brake)
 

@@ -91,7 +91,10 @@ SENSORS: dict[str, dict[str, Any]] = {
 }
 """The attributes of each sensor and their defaults; they measure without noise."""
 
-UIDS = {name: uid for uid, name in enumerate([*VEHICLES, *WALKERS, *PROPS, *SENSORS], 1)}
+MARKER = "loopback.server"
+"""A blueprint that no CARLA has: clients tell by it what they are connected to."""
+
+UIDS = {name: uid for uid, name in enumerate([*VEHICLES, *WALKERS, *PROPS, *SENSORS, MARKER], 1)}
 
 
 def definitions() -> list[list[Any]]:
@@ -112,7 +115,7 @@ def definitions() -> list[list[Any]]:
         elif name in PROPS:
             attributes.append(_attribute("size", "medium", fixed=True))
         else:
-            attributes += [_attribute(key, value) for key, value in SENSORS[name].items()]
+            attributes += [_attribute(key, value) for key, value in SENSORS.get(name, {}).items()]
         library.append([uid, name, ",".join(name.split(".")), attributes])
     return library
 
