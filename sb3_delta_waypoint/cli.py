@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "Compare a planner with its refinement on the same scenarios.",
     "select": "Pick the best of several checkpoints.",
     "score": "Recompute the driving scores of a leaderboard or Bench2Drive result file.",
+    "carla-eval": "Evaluate closed loop in CARLA, or on the loopback server that stands in for it.",
     "carla-server": "Serve the CARLA client without CARLA, for tests and development.",
     "plot-train": "Plot the training curves of runs (rl_zoo3 plot_train).",
     "all-plots": "Plot algorithms and runs side by side (rl_zoo3 all_plots).",

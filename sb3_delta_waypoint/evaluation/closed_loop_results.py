@@ -1,0 +1,238 @@
+"""
+A closed-loop evaluation on disk: ``scenario_<name>.json`` with every episode, ``metrics.json`` with the statistics.
+
+Both are valid JSON at any moment, and an evaluation goes on from what it finds there.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.metrics import as_rates
+from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario
+from sb3_delta_waypoint.evaluation.compare import compare
+from sb3_delta_waypoint.evaluation.statistics import summarise_all
+from sb3_delta_waypoint.files import write_json
+
+Episode = dict[str, Any]
+"""One driven episode: ``policy``, ``episode``, ``metrics`` and what else :func:`~.closed_loop.drive_episode` tells."""
+SERVER = ("backend", "server_version", "client_version")
+"""What must be the same in all results of a folder."""
+
+
+class ScenarioResults:
+    """
+    The episodes of one scenario.
+
+    :param path: of its file
+    :param name: of the scenario
+    :param settings: results that were made with others are refused
+    :param fresh: forget what the file holds
+    :raises ValueError: if the file is damaged, or made with other settings
+    """
+
+    def __init__(self, path: Path, name: str, settings: Mapping[str, Any], fresh: bool = False):
+        self.path, self.name, self.settings = path, name, settings
+        self.server: dict[str, str] = {}
+        """Keys of :data:`SERVER`, and ``town``; empty before the first episode."""
+        self.wanted: int | None = None
+        """Episodes that each policy is to drive, once that is known."""
+        self.episodes: list[Episode] = []
+        self.faults: list[dict[str, Any]] = []
+        """Episodes that could not be driven."""
+        if path.exists() and not fresh:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            content = json.loads(self.path.read_bytes())
+            settings, self.wanted, self.episodes = content["settings"], content["n_episodes"], content["episodes"]
+            self.server = {key: content[key] for key in (*SERVER, "town")}
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{self.path} is not a result of carla-eval, or is damaged: remove it") from None
+        refuse_difference(self.path, settings, self.settings)
+
+    def want(self, n_episodes: int) -> None:
+        """
+        Say how many episodes there are to be; there may become more of them, not fewer.
+
+        :param n_episodes: for each policy
+        :raises ValueError: if there are results of more
+        """
+        if self.wanted is not None and n_episodes < self.wanted:
+            raise ValueError(
+                f"{self.path} is an evaluation of {self.wanted} episodes: ask for at least as many, or choose another folder"
+            )
+        self.wanted = n_episodes
+
+    def done(self, episode: int, policy: str) -> bool:
+        """Whether a policy has driven an episode."""
+        return any(found["episode"] == episode and found["policy"] == policy for found in self.episodes)
+
+    def left(self, policies: Sequence[str]) -> list[tuple[int, str]]:
+        """The episodes that are not done, each with the policy that is to drive it."""
+        assert self.wanted is not None
+        pairs = [(episode, policy) for episode in range(self.wanted) for policy in policies]
+        return [(episode, policy) for episode, policy in pairs if not self.done(episode, policy)]
+
+    def add(self, episode: Episode) -> None:
+        """Write one more episode."""
+        self.episodes.append(episode)
+        self.write({})
+
+    def summary(self) -> dict[str, Any]:
+        """The statistics of the scenario: see :func:`summarise_episodes`."""
+        return {"n_episodes": self.wanted, **summarise_episodes([self.episodes]), "faults": self.faults}
+
+    def write(self, summary: Mapping[str, Any]) -> None:
+        """
+        Write the file.
+
+        :param summary: of :meth:`summary`; nothing while episodes are still being driven
+        """
+        described = {"scenario": self.name, **self.server, "settings": self.settings, "n_episodes": self.wanted}
+        write_json(self.path, {**described, **summary, "episodes": self.episodes})
+
+
+class Results:
+    """
+    A folder of results.
+
+    :param folder: created with the first result
+    :param run: what makes runs comparable: checkpoints, seeds; part of the settings of each scenario
+    :param scenarios: that are evaluated now; results of others in the folder stay in the summary
+    :param policies: names of those that drive, ``"sft"`` before ``"rl"``
+    :param fresh: forget earlier results
+    :raises ValueError: if an earlier result is damaged, or was made with other settings
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        run: Mapping[str, Any],
+        scenarios: Sequence[CarlaScenario],
+        policies: Sequence[str],
+        fresh: bool = False,
+    ):
+        self.folder, self.run, self.policies = Path(folder), run, policies
+        self.scenarios: dict[str, ScenarioResults] = {}
+        for scenario in scenarios:
+            settings = _as_read({**run, "base_seed": scenario.base_seed(run["seed"]), **scenario.settings()})
+            path = self._path(scenario.name)
+            self.scenarios[scenario.name] = ScenarioResults(path, scenario.name, settings, fresh)
+        for path in () if fresh else sorted(self.folder.glob(self._path("*").name)):
+            if path not in [results.path for results in self.scenarios.values()]:
+                name = path.stem.removeprefix("scenario_")
+                self.scenarios[name] = ScenarioResults(path, name, _as_read(run))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"scenario_{name}.json"
+
+    def begin(self, name: str, server: dict[str, str]) -> None:
+        """
+        A scenario is about to be driven.
+
+        :param name: of the scenario
+        :param server: what drives it: keys of :data:`SERVER`, and ``town``
+        :raises ValueError: if earlier results come from another
+        """
+        results = self.scenarios[name]
+        for other in self.scenarios.values():
+            keys = (*SERVER, "town") if other is results else SERVER
+            for key in keys if other.server else ():
+                refuse_difference(other.path, {key: other.server[key]}, {key: server[key]})
+        results.server, results.faults = server, []
+
+    def write(self) -> dict[str, Any]:
+        """
+        Write the summaries of what has been driven so far.
+
+        :return: what ``metrics.json`` holds: see :func:`summarise_episodes`; by scenario and over all of them
+        """
+        begun = {name: results for name, results in self.scenarios.items() if results.episodes or results.faults}
+        if not begun:
+            return {}
+        by_scenario = {}
+        for name, results in begun.items():
+            summary = results.summary()
+            results.write(summary)
+            by_scenario[name] = {"town": results.server["town"], "settings": results.settings, **summary}
+        one = next(iter(begun.values()))
+        content = {
+            **{key: one.server[key] for key in SERVER},
+            "settings": self.run,
+            "complete": all(r.wanted is not None and not r.left(self.policies) for r in self.scenarios.values()),
+            "overall": summarise_episodes([results.episodes for results in begun.values()]),
+            "scenarios": by_scenario,
+        }
+        write_json(self.folder / "metrics.json", content)
+        return content
+
+
+def summarise_episodes(scenarios: Sequence[Sequence[Episode]]) -> dict[str, Any]:
+    """
+    The statistics of some episodes. Of two policies only those that both have driven count.
+
+    :param scenarios: the episodes of each scenario
+    :return: ``comparison`` (see :func:`~.compare.compare`) of two policies, else ``metrics`` of the one; and
+        ``infractions_per_km`` of each policy, by kind and in total: all infractions over all kilometres
+    """
+    policies = sorted({episode["policy"] for episodes in scenarios for episode in episodes}, reverse=True)
+    chosen: dict[str, list[Episode]] = {policy: [] for policy in policies}
+    for episodes in scenarios:
+        by_number = {policy: {e["episode"]: e for e in episodes if e["policy"] == policy} for policy in policies}
+        paired = set.intersection(*(set(found) for found in by_number.values())) if policies else set()
+        for policy, found in by_number.items():
+            chosen[policy] += [found[number] for number in sorted(paired)]
+    chosen = {policy: episodes for policy, episodes in chosen.items() if episodes}
+    if not chosen:
+        return {}
+    arrays = {policy: _arrays(episodes) for policy, episodes in chosen.items()}
+    statistics: dict[str, Any] = (
+        {"comparison": compare(arrays["sft"], arrays["rl"])}
+        if len(arrays) == 2
+        else {"metrics": summarise_all(as_rates(next(iter(arrays.values()))))}
+    )
+    return {**statistics, "infractions_per_km": {policy: _per_km(episodes) for policy, episodes in chosen.items()}}
+
+
+def refuse_difference(path: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """
+    :param path: of the earlier result
+    :param earlier: its settings
+    :param now: the settings now
+    :raises ValueError: naming the first setting that differs
+    """
+    for key in now:
+        if earlier.get(key) != now[key]:
+            raise ValueError(
+                f"{path} is the result of other settings: {key} was {_shown(earlier.get(key))}, is {_shown(now[key])}; "
+                "choose another --output-dir, or remove the old results"
+            )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def _as_read(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they come back from a file."""
+    read: dict[str, Any] = json.loads(json.dumps(settings, default=str))
+    return read
+
+
+def _arrays(episodes: Sequence[Episode]) -> dict[str, np.ndarray]:
+    names = episodes[0]["metrics"]
+    # null, which is how NaN is written, becomes NaN again
+    return {name: np.array([episode["metrics"][name] for episode in episodes], dtype=np.float64) for name in names}
+
+
+def _per_km(episodes: Sequence[Episode]) -> dict[str, float]:
+    km = sum(episode["metrics"]["distance"] for episode in episodes) / 1000.0
+    counts = Counter(infraction["kind"] for episode in episodes for infraction in episode["infractions"])
+    return {kind: count / km if km > 0.0 else np.nan for kind, count in {**counts, "total": counts.total()}.items()}
