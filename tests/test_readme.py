@@ -82,7 +82,9 @@ def check_command(where: str, words: list[str]) -> None:
         pytest.fail(f"{where}: {error.format_message()}")
     # options that the command hands on to rl_zoo3 are left among its arguments; its help lists them
     given = [values.get(parameter.name) for parameter in command.params if isinstance(parameter, click.Argument)]
-    words_given = [word for value in given for word in (value if isinstance(value, tuple) else [value]) if word]
+    words_given = [
+        word for value in given for word in (value if isinstance(value, tuple) else [value]) if isinstance(word, str)
+    ]
     passed_on = {word.partition("=")[0] for word in words_given if re.match("--?[a-zA-Z]", word)}
     if passed_on:
         text = CliRunner().invoke(main, [name, "--help"]).output
