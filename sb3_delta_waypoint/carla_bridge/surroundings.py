@@ -10,7 +10,6 @@ from sb3_delta_waypoint.carla_bridge.signals import FAR, STOP_BEFORE, Signals, m
 from sb3_delta_waypoint.carla_bridge.traffic import Traffic, observe_agents
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured import MeasuredDrive
-from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.driving.yielding import HAZARD, find_hazards
 
 
@@ -38,7 +37,7 @@ class Surroundings:
         :return: ``agents``, ``agents_valid`` and ``signal``; and records of :data:`~.yielding.HAZARD`
         """
         car = drive.cars[0]
-        self._traffic.walk(float(car["progress"]), float(drive.totals[0]["steps"]) * CONTROL_DT)
+        self._traffic.walk(float(car["progress"]))
         agents = self._traffic.agents(snapshot)
         hazards = np.zeros(len(agents) + 1, HAZARD)
         n = find_hazards(car, drive.routes[0], agents, self._ego.half_width, self._ego.front, hazards)

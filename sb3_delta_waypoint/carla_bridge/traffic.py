@@ -17,16 +17,14 @@ OBSERVED_AGENTS = 16
 """The nearest so many are observed."""
 AGENT_BOUND = np.array([100.0, 100.0, math.pi, 60.0, 30.0, 10.0, 1.0], np.float32)
 """Largest coordinates [m], heading [rad], speed [m/s], length and width [m], and kind."""
-CLEARANCE = 20.0
-"""Nobody is put nearer to the start of the route than this [m]."""
+CLEARANCE, CROSSING_CLEARANCE = 20.0, 35.0
+"""No vehicle is put nearer to the start of the route than this, and no pedestrian crosses it nearer [m]."""
 BESIDE = 4.5
 """Pedestrians wait this far beside the middle of the lane [m]."""
 WALKING_SPEED = 1.4
 """[m/s]"""
 STEP_OUT = (30.0, 45.0)
 """A pedestrian sets out when the car is this near, drawn between these [m]."""
-CROSSING_TIME = 2.0 * BESIDE / WALKING_SPEED
-"""So long, then a pedestrian has crossed [s]."""
 TRAFFIC_PATIENCE = 60.0
 """An episode in traffic may take so much longer [s]."""
 LIFT = 0.3
@@ -107,7 +105,6 @@ class Traffic:
                 session.manager.set_synchronous_mode(True)
         self._agents: dict[int, tuple[float, float, float]] = {}  # length, width, kind
         self._waiting: dict[int, _Walker] = {}
-        self._crossing: dict[int, float] = {}
 
     def begin(self, seed: int, start: Pose, route: np.ndarray) -> None:
         """
@@ -120,7 +117,7 @@ class Traffic:
         session, rng = self._session, np.random.default_rng(seed)
         with session.calls():
             session.destroy(list(self._agents))
-            self._agents, self._waiting, self._crossing = {}, {}, {}
+            self._agents, self._waiting = {}, {}
             if session.manager is not None:
                 session.manager.set_random_device_seed(seed % 2**31)
             places = session.map.get_spawn_points()
@@ -135,7 +132,10 @@ class Traffic:
                 self._place_walker(rng, route)
 
     def _place_walker(self, rng: np.random.Generator, route: np.ndarray) -> None:
-        distance, step_out = rng.uniform(CLEARANCE, max(len(route) - 5.0, CLEARANCE + 1.0)), rng.uniform(*STEP_OUT)
+        distance, step_out = (
+            rng.uniform(CROSSING_CLEARANCE, max(len(route) - 5.0, CROSSING_CLEARANCE + 1.0)),
+            rng.uniform(*STEP_OUT),
+        )
         side, kind = rng.choice([-1.0, 1.0]), self._people[rng.integers(len(self._people))]
         point = route[min(int(distance), len(route) - 1)]
         x, y = point["x"] - side * BESIDE * point["sin"], point["y"] + side * BESIDE * point["cos"]
@@ -163,12 +163,11 @@ class Traffic:
         self._agents[number] = (*self._sizes[kind], agent_kind)
         return number
 
-    def walk(self, progress: float, seconds: float) -> None:
+    def walk(self, progress: float) -> None:
         """
-        Let pedestrians step out, and stand on the other side.
+        Let pedestrians step out; they walk on.
 
         :param progress: of the car on its route [m]
-        :param seconds: since the episode began [s]
         """
         import carla
 
@@ -177,11 +176,6 @@ class Traffic:
                 control = carla.WalkerControl(walker.direction, WALKING_SPEED, False)
                 self._session.actor(number).apply_control(control)
                 del self._waiting[number]
-                self._crossing[number] = seconds + CROSSING_TIME
-        for number, until in list(self._crossing.items()):
-            if seconds >= until:
-                self._session.actor(number).apply_control(carla.WalkerControl())
-                del self._crossing[number]
 
     def agents(self, snapshot: Any) -> np.ndarray:
         """

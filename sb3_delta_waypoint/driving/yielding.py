@@ -20,8 +20,8 @@ HAZARD = np.dtype([("distance", "f8"), ("speed", "f8")], align=True)
 
 LOOK_AHEAD = 50.0
 """Others farther along the route than this do not matter yet [m]."""
-GAP = 3.0
-"""Distance that is kept to what stands ahead [m]."""
+GAP, HEADWAY = 3.0, 1.0
+"""Distance that is kept to what stands ahead [m], and how much more to what drives [s]."""
 SIDE_MARGIN = 0.4
 """Others that leave more room than this beside the car are not in its way [m]."""
 FORESIGHT_VEHICLE, FORESIGHT_PEDESTRIAN = 1.0, 3.0
@@ -53,8 +53,8 @@ def _in_the_way(
         return False
     if nearest + along <= car.progress:
         return False
-    hazard.distance = nearest + along - half_along - front - GAP
     hazard.speed = max(0.0, agent.speed * (cos_yaw * point.cos + sin_yaw * point.sin))
+    hazard.distance = nearest + along - half_along - front - GAP - HEADWAY * hazard.speed
     return True
 
 

@@ -121,7 +121,7 @@ def test_agents_in_the_way_are_hazards_and_others_are_not():
         return found[:n]
 
     ahead = hazards((30.0, 0.3, 0.0, 3.0, 4.0, 2.0, 0.0))
-    assert ahead["distance"] == pytest.approx([30.0 - 2.0 - 4.0 - 3.0]) and ahead["speed"] == pytest.approx([3.0])
+    assert ahead["distance"] == pytest.approx([30.0 - 2.0 - 4.0 - 3.0 - 1.0 * 3.0]) and ahead["speed"] == pytest.approx([3.0])
     assert len(hazards((30.0, 3.5, 0.0, 3.0, 4.0, 2.0, 0.0))) == 0, "in the next lane"
     assert len(hazards((30.0, 3.5, np.pi, 8.0, 4.0, 2.0, 0.0))) == 0, "oncoming"
     assert len(hazards((-10.0, 0.0, 0.0, 3.0, 4.0, 2.0, 0.0))) == 0, "behind"
