@@ -133,7 +133,7 @@ def _drive_scenario(
     progress: bool,
 ) -> None:
     session = env.session
-    with session.calls():
+    with session.lock, session.calls():
         server_version = session.client.get_server_version()
     town = short_name(session.map.name)
     results.begin(

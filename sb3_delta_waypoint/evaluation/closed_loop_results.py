@@ -84,9 +84,9 @@ class ScenarioResults:
         self.episodes.append(episode)
         self.write({})
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, policies: Sequence[str]) -> dict[str, Any]:
         """The statistics of the scenario: see :func:`summarise_episodes`."""
-        return {"n_episodes": self.wanted, **summarise_episodes([self.episodes]), "faults": self.faults}
+        return {"n_episodes": self.wanted, **summarise_episodes([self.episodes], policies), "faults": self.faults}
 
     def write(self, summary: Mapping[str, Any]) -> None:
         """
@@ -158,7 +158,7 @@ class Results:
             return {}
         by_scenario = {}
         for name, results in begun.items():
-            summary = results.summary()
+            summary = results.summary(self.policies)
             results.write(summary)
             by_scenario[name] = {"town": results.server["town"], "settings": results.settings, **summary}
         one = next(iter(begun.values()))
@@ -166,38 +166,35 @@ class Results:
             **{key: one.server[key] for key in SERVER},
             "settings": self.run,
             "complete": all(r.wanted is not None and not r.left(self.policies) for r in self.scenarios.values()),
-            "overall": summarise_episodes([results.episodes for results in begun.values()]),
+            "overall": summarise_episodes([results.episodes for results in begun.values()], self.policies),
             "scenarios": by_scenario,
         }
         write_json(self.folder / "metrics.json", content)
         return content
 
 
-def summarise_episodes(scenarios: Sequence[Sequence[Episode]]) -> dict[str, Any]:
+def summarise_episodes(scenarios: Sequence[Sequence[Episode]], policies: Sequence[str]) -> dict[str, Any]:
     """
-    The statistics of some episodes. Of two policies only those that both have driven count.
+    The statistics of some episodes. Only those that all policies have driven count.
 
     :param scenarios: the episodes of each scenario
-    :return: ``comparison`` (see :func:`~.compare.compare`) of two policies, else ``metrics`` of the one; and
-        ``infractions_per_km`` of each policy, by kind and in total: all infractions over all kilometres
+    :param policies: the names of the one or two that drove, ``"sft"`` before ``"rl"``
+    :return: ``comparison`` (see :func:`~.compare.compare`) of two policies, ``metrics`` of one; and ``infractions_per_km`` of
+        each policy, by kind and in total: all infractions over all kilometres. Nothing if no episode counts
     """
-    policies = sorted({episode["policy"] for episodes in scenarios for episode in episodes}, reverse=True)
     chosen: dict[str, list[Episode]] = {policy: [] for policy in policies}
     for episodes in scenarios:
-        by_number = {policy: {e["episode"]: e for e in episodes if e["policy"] == policy} for policy in policies}
-        paired = set.intersection(*(set(found) for found in by_number.values())) if policies else set()
-        for policy, found in by_number.items():
-            chosen[policy] += [found[number] for number in sorted(paired)]
-    chosen = {policy: episodes for policy, episodes in chosen.items() if episodes}
-    if not chosen:
+        found = {policy: {e["episode"]: e for e in episodes if e["policy"] == policy} for policy in policies}
+        for number in sorted(set.intersection(*map(set, found.values()))):
+            for policy in policies:
+                chosen[policy].append(found[policy][number])
+    if not chosen[policies[0]]:
         return {}
-    arrays = {policy: _arrays(episodes) for policy, episodes in chosen.items()}
+    arrays = [_arrays(chosen[policy]) for policy in policies]
     statistics: dict[str, Any] = (
-        {"comparison": compare(arrays["sft"], arrays["rl"])}
-        if len(arrays) == 2
-        else {"metrics": summarise_all(as_rates(next(iter(arrays.values()))))}
+        {"comparison": compare(*arrays)} if len(arrays) == 2 else {"metrics": summarise_all(as_rates(arrays[0]))}
     )
-    return {**statistics, "infractions_per_km": {policy: _per_km(episodes) for policy, episodes in chosen.items()}}
+    return {**statistics, "infractions_per_km": {policy: _per_km(chosen[policy]) for policy in policies}}
 
 
 def refuse_difference(path: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
