@@ -84,7 +84,14 @@ def test_every_file_of_the_package_is_found_once_installed(
 
     assert not Path(report["root"]).is_relative_to(REPOSITORY)
     assert Path(report["root"]).is_relative_to(sources) == (kind == "editable")
-    for name in ("py.typed", "episodes/episode.schema.json", "sft/default_planner.pt", "hyperparams/ppo.yml"):
+    for name in (
+        "py.typed",
+        "episodes/episode.schema.json",
+        "sft/default_planner.pt",
+        "hyperparams/ppo.yml",
+        "hyperparams/grpo.yml",
+        "evaluation/carla_suite.yml",
+    ):
         assert name in report["files"]
     expected = {path.relative_to(sources / PACKAGE).as_posix() for path in (sources / PACKAGE).glob("**/*") if path.is_file()}
     expected |= {f"hyperparams/{path.name}" for path in (sources / "hyperparams").iterdir()}
