@@ -110,8 +110,8 @@ def _env(drivers: Drivers, scenario: CarlaScenario, server: Mapping[str, Any]) -
         )
     except TypeError as error:
         raise ValueError(f"scenario {scenario.name}: env: {error}") from error
-    except ValueError as error:
-        error.add_note(f"scenario {scenario.name}; --town chooses another map")
+    except (ValueError, FileNotFoundError) as error:
+        error.add_note(f"scenario {scenario.name}: --town takes an OpenDRIVE file or, with --host, a map of that server")
         raise
     observed: Any = env.observation_space
     missing = [key for key in drivers.reads if key not in observed.spaces]

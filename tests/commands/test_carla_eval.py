@@ -272,6 +272,7 @@ def free_port():
         (["--suite", "none.yml"], "there is no suite none.yml; leave it away for the one that ships"),
         (["--routes", "none.xml"], "there is no route file none.xml"),
         (["--town", "none.xodr"], "--town: there is no OpenDRIVE file none.xodr"),
+        (["--town", "Town01"], "Town01: there is no such map file; scenario straight_clear: --town takes an OpenDRIVE"),
         (["--port", None, "--timeout", "0.3"], "there is no CARLA server at localhost"),
     ],
 )
