@@ -20,7 +20,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from sb3_delta_waypoint import GRPO, DeltaWaypointPolicy, make_waypoint_vec_env
 
 ENV_ID = "ToyWaypoint-v0"
-N_ENVS, N_STEPS, BATCH_SIZE, N_EPOCHS = 128, 64, 2048, 5
+N_ENVS, N_STEPS, BATCH_SIZE, N_EPOCHS = 256, 32, 2048, 5
 SETTINGS = {"batch_size": BATCH_SIZE, "n_epochs": N_EPOCHS, "learning_rate": 3e-4, "seed": 0}
 GROUPS = {"group_size": 8, "n_groups": 8, "advantage": "process", "advantage_scale": "batch", "gamma": 0.9}
 
