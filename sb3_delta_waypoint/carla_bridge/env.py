@@ -25,13 +25,13 @@ from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options, traffic_spaces
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
-from sb3_delta_waypoint.driving.frames import Pose, to_ego, to_world
+from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured import NO_HAZARDS, MeasuredDrive
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.envs.configuration import driving_config
-from sb3_delta_waypoint.envs.rendering import Renderer, Scene
-from sb3_delta_waypoint.envs.scenes import scene
+from sb3_delta_waypoint.envs.drive_env import DriveEnv
+from sb3_delta_waypoint.envs.scenes import pose
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 
 MANAGER_PORT = 6000
@@ -40,7 +40,7 @@ ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""
 
 
-class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
+class CarlaWaypointEnv(DriveEnv):
     """
     A car follows a route by plans, as in ``ToyWaypoint-v0``: the same observations, actions, rewards and metrics.
 
@@ -81,7 +81,7 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     :raises ValueError: for arguments that make no sense
     """
 
-    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": round(1 / CONTROL_DT)}
+    drive: MeasuredDrive
 
     def __init__(
         self,
@@ -100,15 +100,13 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         render_mode: str | None = None,
         **kwargs: Any,
     ):
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode={render_mode!r}; accepted are {self.metadata['render_modes']} and None")
+        super().__init__(render_mode)
         self._ticks = round(CONTROL_DT * fps)
         if self._ticks < 1 or abs(self._ticks - CONTROL_DT * fps) > 1e-6:
             raise ValueError(f"fps={fps}: a control step of {CONTROL_DT} s must be a whole number of ticks; 10, 20, 30 … are")
         self._ends_at = frozenset(ends_at)
         if unknown := sorted(self._ends_at.difference(EVENTS)):
             raise ValueError(f"ends_at: {unknown[0]!r} is unknown; accepted are {', '.join(EVENTS)}")
-        self.render_mode = render_mode
         self._blueprint, self._routes_file, self._blocked_time = blueprint, routes, blocked_time
         self._weather = weather_parameters(weather)
         self._cameras = cameras_of(cameras)
@@ -119,16 +117,10 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             {**observation_space().spaces, **others, **camera_spaces(self._cameras)}
         )
         self.action_space = action_space(config.horizon_steps)
-        self.overlay: dict[str, np.ndarray] = {}
-        """Plans to draw beside the one that is driven, float32 ``(H, 2)``, ego frame, such as ``{"sft": plan}``."""
-        self._renderer: Renderer | None = None
         self._base_seed: int | None = None
         self._next_scenario = 0
         self._in_order = False
         self._running = False
-        self._outcome = 0
-        self._trail: list[tuple[float, float]] = []
-        self._shown: dict[str, np.ndarray] = {}
         self._observation: dict[str, np.ndarray] = {}
 
         self.server: LoopbackServer | None = None
@@ -205,10 +197,8 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         number = self._next_scenario if scenario is None else int(scenario)
         self._begin(number)
         self._next_scenario += self._in_order
-        self._running, self._outcome, self._shown, self.overlay = True, RUNNING, {}, {}
-        self._trail = [self._pose[:2]]
-        if self.render_mode == "human":
-            self.render()
+        self._running = True
+        self._begin_picture()
         return dict(self._observation), {"scenario": number, "route": self._route.name}
 
     def _begin(self, scenario: int) -> None:
@@ -297,10 +287,7 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """
         if not self._running:
             raise gym.error.ResetNeeded("no episode is running: call reset() first")
-        if self.render_mode is not None:
-            # the picture after the step shows the plans where they were made
-            plans = {"expert": self.expert_plan(), **self.overlay, "final": action}
-            self._shown = {name: to_world(plan, self._pose) for name, plan in plans.items()}
+        self._show_plans(action)
         try:
             with self.session.lock:
                 reward, self._outcome = self._advance(action)
@@ -314,10 +301,7 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             info["episode_metrics"] = self.drive.metrics(self._outcome) | {
                 name: float(count) for name, count in self._events.counts.items()
             }
-        if self.render_mode is not None:
-            self._trail.append(self._pose[:2])
-            if self.render_mode == "human":
-                self.render()
+        self._has_moved()
         ended = self._outcome != RUNNING
         return dict(self._observation), reward, ended and self._outcome != TIMEOUT, self._outcome == TIMEOUT, info
 
@@ -359,39 +343,14 @@ class CarlaWaypointEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """
         return self.drive.expert_plan()
 
-    # ----------------------------------------------------------------- others
-
-    def render(self) -> np.ndarray | None:
-        """
-        Draw route, plans, car and trail, as ``ToyWaypoint-v0`` does.
-
-        :return: uint8 ``(height, width, 3)`` in mode ``rgb_array``, else None
-        """
-        if self.render_mode is None:
-            gym.logger.warn("render() without a render_mode: pass render_mode='rgb_array' or 'human' to gym.make")
-            return None
-        if self._renderer is None:
-            self._renderer = Renderer(self.render_mode, self.metadata["render_fps"])
-        if self.render_mode == "rgb_array":
-            return self._renderer.draw(self._scene())
-        self._renderer.show(self._scene())
-        return None
-
-    def _scene(self) -> Scene:
-        plans = {name: to_ego(plan, self._pose) for name, plan in self._shown.items()}
-        return scene(self.drive, 0, plans or {"expert": self.expert_plan()}, np.array(self._trail), self._outcome)
-
     @property
     def _pose(self) -> Pose:
-        car = self.drive.cars[0]
-        return float(car["x"]), float(car["y"]), float(car["yaw"])
+        return pose(self.drive, 0)
 
     def close(self) -> None:
         """Leave the server as it was found, or stop it if it is the env's own. Does nothing the second time."""
         self._running = False
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        super().close()
         if self._finalizer.still_active():
             self._finalizer()
 

@@ -2,13 +2,19 @@
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.episode import GOAL, OFF_ROUTE, TIMEOUT
+from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, OFF_ROUTE, TIMEOUT
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured import MeasuredDrive
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.rendering import Scene
 
-_OUTCOMES = {GOAL: "goal reached", OFF_ROUTE: "off route", TIMEOUT: "out of time"}
+_OUTCOMES = {
+    GOAL: "goal reached",
+    OFF_ROUTE: "off route",
+    TIMEOUT: "out of time",
+    COLLISION: "collision",
+    BLOCKED: "blocked",
+}
 
 
 def scene(

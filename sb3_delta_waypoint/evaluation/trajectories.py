@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -53,9 +52,7 @@ def record_trajectory(policy: Policy, env: gym.Env, seed: int, scenario: int) ->
     :return: the drive
     """
     observation, _ = env.reset(seed=seed, options={"scenario": scenario})
-    waypoint_env: Any = env.unwrapped
-    # a car in CARLA is measured, not simulated
-    drive = waypoint_env.drive if hasattr(waypoint_env, "drive") else waypoint_env.simulation
+    drive = env.unwrapped.drive  # type: ignore[attr-defined]
     car, n_points = drive.cars[0], drive.cars[0]["n_points"]
     route = drive.routes[0][:n_points]
     path, plans, done = [(car["x"], car["y"])], [], False

@@ -1,0 +1,87 @@
+"""What the scalar envs share: one car that drives, and its picture."""
+
+import gymnasium as gym
+import numpy as np
+
+from sb3_delta_waypoint.driving.frames import to_ego, to_world
+from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.simulation import Simulation
+from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.envs.rendering import Renderer, Scene
+from sb3_delta_waypoint.envs.scenes import pose, scene
+
+
+class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
+    """
+    An env whose one car is drawn with its route and its plans.
+
+    :param render_mode: ``"human"``, ``"rgb_array"`` or None
+    :raises ValueError: for another mode
+    """
+
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": round(1 / CONTROL_DT)}
+    drive: Simulation | MeasuredDrive
+    """The car's route, state, totals and metrics."""
+
+    def __init__(self, render_mode: str | None = None):
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode={render_mode!r}; accepted are {self.metadata['render_modes']} and None")
+        self.render_mode = render_mode
+        self.overlay: dict[str, np.ndarray] = {}
+        """Plans to draw beside the one that is driven, float32 ``(H, 2)``, ego frame, such as ``{"sft": plan}``."""
+        self._renderer: Renderer | None = None
+        self._outcome = 0
+        self._trail: list[tuple[float, float]] = []
+        self._shown: dict[str, np.ndarray] = {}  # plans to draw, in the world frame
+
+    def expert_plan(self) -> np.ndarray:
+        """
+        What the expert would plan from here.
+
+        :return: float32 ``(H, 2)``, metres, ego frame
+        """
+        raise NotImplementedError
+
+    def _begin_picture(self) -> None:
+        """An episode has begun."""
+        self._outcome, self._shown, self.overlay, self._trail = 0, {}, {}, []
+        self._has_moved()
+
+    def _show_plans(self, action: np.ndarray) -> None:
+        """The picture after the step shows the plans where they are made."""
+        if self.render_mode is not None:
+            plans = {"expert": self.expert_plan(), **self.overlay, "final": action}
+            self._shown = {name: to_world(plan, pose(self.drive, 0)) for name, plan in plans.items()}
+
+    def _has_moved(self) -> None:
+        """The car is somewhere else."""
+        if self.render_mode is not None:
+            self._trail.append(pose(self.drive, 0)[:2])
+            if self.render_mode == "human":
+                self.render()
+
+    def render(self) -> np.ndarray | None:
+        """
+        Draw road, route, plans, car and trail.
+
+        :return: uint8 ``(height, width, 3)`` in mode ``rgb_array``, else None
+        """
+        if self.render_mode is None:
+            gym.logger.warn("render() without a render_mode: pass render_mode='rgb_array' or 'human' to gym.make")
+            return None
+        if self._renderer is None:
+            self._renderer = Renderer(self.render_mode, self.metadata["render_fps"])
+        if self.render_mode == "rgb_array":
+            return self._renderer.draw(self._scene())
+        self._renderer.show(self._scene())
+        return None
+
+    def _scene(self) -> Scene:
+        plans = {name: to_ego(plan, pose(self.drive, 0)) for name, plan in self._shown.items()}
+        return scene(self.drive, 0, plans or {"expert": self.expert_plan()}, np.array(self._trail), self._outcome)
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
