@@ -5,8 +5,8 @@ A policy refined in ToyWaypoint-v0 on Town01 drives the loopback server on Town0
 
 ``--run`` is what ``sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 --out out/towns`` has written. Compares
 the policy with its planner on the loopback server, refines it further there (Town01), compares again, and writes the pictures
-of both comparisons and ``further.png``, the curve of refining further. The loopback server is a kinematic stand-in: none of
-this is a result of CARLA.
+of both comparisons and ``learning.png``, the curves of learning in the loopback server, from the planner and from the policy.
+The loopback server is a kinematic stand-in: none of this is a result of CARLA.
 """
 
 import argparse
@@ -38,11 +38,15 @@ def main() -> None:
     options = parser.parse_args()
     planner = options.run / "sft" / "model.pt"
     (refined,) = options.run.glob("logs/grpo/*/best_model.zip")
-    further = options.out / "logs" / "grpo" / f"{ENV_ID}_1"
-    if not further.exists():
-        arguments = ["--algo", "grpo", "--env", ENV_ID, "--env-kwargs", f"town:{str(options.train_town)!r}", "-i", refined]
-        arguments += ["-f", options.out / "logs", "-n", options.timesteps, "--seed", 0, "--eval-freq", options.timesteps // 10]
-        command("train", *arguments, "--eval-episodes", 64, "--num-threads", 1, "--verbose", 0)
+    runs = {}
+    for name, start in (("from the planner", ["--sft", planner]), ("from the refined policy", ["-i", refined])):
+        logs = options.out / name.replace(" ", "_")
+        runs[name] = logs / "grpo" / f"{ENV_ID}_1"
+        if not (runs[name] / f"{ENV_ID}.zip").exists():
+            arguments = ["--algo", "grpo", "--env", ENV_ID, "--env-kwargs", f"town:{str(options.train_town)!r}", *start]
+            arguments += ["-f", logs, "-n", options.timesteps, "--seed", 0, "--eval-freq", options.timesteps // 10]
+            command("train", *arguments, "--eval-episodes", 64, "--num-threads", 1, "--verbose", 0)
+    further = runs["from the refined policy"]
     models = {"refined in ToyWaypoint-v0": refined, "and further in the loopback": further / f"{ENV_ID}.zip"}
     rows = {}
     for number, (name, model) in enumerate(models.items()):
@@ -67,21 +71,23 @@ def main() -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    evaluations = np.load(further / "evaluations.npz")
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), constrained_layout=True)
-    for axis, key, label in zip(axes, ("ade", "results"), ("ADE [m]", "reward"), strict=True):
-        values = evaluations[key]
-        spread = 1.96 * values.std(axis=1) / np.sqrt(values.shape[1])
-        axis.plot(evaluations["timesteps"], values.mean(axis=1), color="#0072b2")
-        axis.fill_between(
-            evaluations["timesteps"], values.mean(axis=1) - spread, values.mean(axis=1) + spread, color="#0072b2", alpha=0.2
-        )
-        axis.set_xlabel("env steps in the loopback server")
-        axis.set_ylabel(label)
+    for (name, run), colour in zip(runs.items(), ("#e69f00", "#0072b2"), strict=True):
+        evaluations = np.load(run / "evaluations.npz")
+        steps = evaluations["timesteps"]
+        for axis, key, label in zip(axes, ("ade", "results"), ("ADE [m]", "reward"), strict=True):
+            mean = evaluations[key].mean(axis=1)
+            half = 1.96 * evaluations[key].std(axis=1) / np.sqrt(evaluations[key].shape[1])
+            axis.plot(steps, mean, color=colour, label=name)
+            axis.fill_between(steps, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
+            axis.set_xlabel("env steps in the loopback server")
+            axis.set_ylabel(label)
+    axes[0].set_ylim(0.0, None)
+    axes[0].legend()
     figure.suptitle(
-        f"Refining further in the loopback server, {options.train_town.stem} (not CARLA); 95% intervals", fontsize=10
+        f"GRPO in the loopback server, {options.train_town.stem} (not CARLA): 64 episodes, 95% intervals", fontsize=10
     )
-    figure.savefig(options.out / "further.png", dpi=110)
+    figure.savefig(options.out / "learning.png", dpi=110)
 
 
 if __name__ == "__main__":
