@@ -129,7 +129,7 @@ def carla_eval(
     if before:
         click.echo(f"{before} episodes were there already.")
     click.echo(output_dir / "metrics.json")
-    faults = [fault for found in results.scenarios.values() for fault in found.faults]
+    faults = [fault for scenario in chosen for fault in results.scenarios[scenario.name].faults]
     if faults:
         raise click.ClickException(
             f"{len(faults)} episodes could not be driven: {faults[0]['fault']}; the same command tries them again"

@@ -30,7 +30,7 @@ class ScenarioResults:
 
     :param path: of its file
     :param name: of the scenario
-    :param settings: results that were made with others are refused
+    :param settings: all or some of them; results that were made with others are refused
     :param fresh: forget what the file holds
     :raises ValueError: if the file is damaged, or made with other settings
     """
@@ -52,9 +52,11 @@ class ScenarioResults:
             content = json.loads(self.path.read_bytes())
             settings, self.wanted, self.episodes = content["settings"], content["n_episodes"], content["episodes"]
             self.server = {key: content[key] for key in (*SERVER, "town")}
+            self.faults = content.get("faults", [])
         except (ValueError, KeyError, TypeError):
             raise ValueError(f"{self.path} is not a result of carla-eval, or is damaged: remove it") from None
         refuse_difference(self.path, settings, self.settings)
+        self.settings = settings
 
     def want(self, n_episodes: int) -> None:
         """

@@ -171,6 +171,7 @@ def test_what_is_done_is_not_driven_again_and_more_can_be_added(command, whole, 
     metrics = read(folder)
     assert {name: scenario["n_episodes"] for name, scenario in metrics["scenarios"].items()} == {"ahead": 2, "wherever": 3}
     assert metrics["overall"]["comparison"]["n_scenarios"] == 5
+    assert read(folder, "scenario_ahead") == read(whole[0], "scenario_ahead"), "the other one stays as it was"
 
 
 def test_results_of_other_settings_are_not_mixed(command, models, whole, driven, tmp_path):

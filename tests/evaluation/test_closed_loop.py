@@ -17,6 +17,7 @@ from sb3_delta_waypoint.evaluation.closed_loop import Drivers, drive_episode, ev
 from sb3_delta_waypoint.evaluation.closed_loop_results import Results
 
 SEED = 5
+RUN = {"seed": SEED, "checkpoint": "none"}
 FOG = {"fog_density": 77.0}
 
 
@@ -101,8 +102,7 @@ def evaluate(monkeypatch, tmp_path):
     monkeypatch.setattr(closed_loop, "CarlaWaypointEnv", Watched)
 
     def run(policies, scenario):
-        run_settings = {"seed": SEED, "checkpoint": "none"}
-        results = Results(tmp_path, run_settings, [scenario], list(policies))
+        results = Results(tmp_path, RUN, [scenario], list(policies))
         drivers = Drivers(policies, {"horizon_steps": 20, "plan_dt": 0.1})
         return evaluate_closed_loop(drivers, [scenario], results, {"timeout": 1.0}), results.scenarios[scenario.name]
 
@@ -149,7 +149,7 @@ def test_an_episode_that_the_server_broke_off_is_driven_again_and_counts_once(ev
 
 
 @pytest.mark.filterwarnings("ignore:.*broken off")
-def test_an_episode_that_is_broken_off_each_time_counts_for_nobody_and_is_reported(evaluate, monkeypatch):
+def test_an_episode_that_is_broken_off_each_time_counts_for_nobody_and_is_reported(evaluate, monkeypatch, tmp_path):
     monkeypatch.setattr(closed_loop, "ATTEMPTS", 2)
 
     def killing(observation):
@@ -164,8 +164,10 @@ def test_an_episode_that_is_broken_off_each_time_counts_for_nobody_and_is_report
     assert "ServerLostError" in fault["fault"]
     assert [episode["policy"] for episode in found.episodes] == ["sft"]
     assert content["overall"] == {}, "the planner's episode has no counterpart"
+    content = Results(tmp_path, RUN, [CarlaScenario("other", 1)], ["sft", "rl"]).write()
+    assert content["scenarios"]["short"]["faults"] == [fault], "while others are driven it stays in the summary"
     content, found = evaluate({"sft": watched_expert, "rl": watched_expert}, scenario)
-    assert content["complete"] and not found.faults, "it was tried again"
+    assert content["complete"] and content["scenarios"]["short"]["faults"] == [], "it was tried again"
     assert content["overall"]["comparison"]["n_scenarios"] == 1
 
 
