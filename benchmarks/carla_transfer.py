@@ -75,14 +75,14 @@ def main() -> None:
     for (name, run), colour in zip(runs.items(), ("#e69f00", "#0072b2"), strict=True):
         evaluations = np.load(run / "evaluations.npz")
         steps = evaluations["timesteps"]
-        for axis, key, label in zip(axes, ("ade", "results"), ("ADE [m]", "reward"), strict=True):
+        for axis, key, label in zip(axes, ("success_rate", "ade"), ("success rate", "ADE [m]"), strict=True):
             mean = evaluations[key].mean(axis=1)
             half = 1.96 * evaluations[key].std(axis=1) / np.sqrt(evaluations[key].shape[1])
             axis.plot(steps, mean, color=colour, label=name)
             axis.fill_between(steps, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
             axis.set_xlabel("env steps in the loopback server")
             axis.set_ylabel(label)
-    axes[0].set_ylim(0.0, None)
+    axes[1].set_ylim(0.0, None)
     axes[0].legend()
     figure.suptitle(
         f"GRPO in the loopback server, {options.train_town.stem} (not CARLA): 64 episodes, 95% intervals", fontsize=10
