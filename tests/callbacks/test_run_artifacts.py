@@ -97,7 +97,7 @@ def test_each_iteration_has_the_losses_of_its_own_update(run):
     assert [iteration["timesteps"] for iteration in iterations] == [128, 256, 384, 512, 640]
     assert [iteration["value_loss"] for iteration in iterations[:4]] == pytest.approx(spy.losses[1:])
     for iteration in iterations:
-        assert iteration["clip_fraction"] >= 0 and iteration["entropy"] < 0
+        assert iteration["clip_fraction"] >= 0 and np.isfinite(iteration["entropy"])
     # the policy starts at its planner and leaves it
     assert iterations[0]["delta_norm_max"] == 0 and iterations[0]["kl_to_sft"] == pytest.approx(0, abs=1e-5)
     assert iterations[-1]["delta_norm_max"] > iterations[-1]["delta_norm_mean"] > 0 and iterations[-1]["kl_to_sft"] > 1e-4
