@@ -79,7 +79,8 @@ def main() -> None:
             mean = evaluations[key].mean(axis=1)
             half = 1.96 * evaluations[key].std(axis=1) / np.sqrt(evaluations[key].shape[1])
             axis.plot(steps, mean, color=colour, label=name)
-            axis.fill_between(steps, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
+            high = np.minimum(mean + half, 1.0) if key == "success_rate" else mean + half
+            axis.fill_between(steps, mean - half, high, color=colour, alpha=0.2, linewidth=0)
             axis.set_xlabel("env steps in the loopback server")
             axis.set_ylabel(label)
     axes[1].set_ylim(0.0, None)
