@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from refine import run
 
-COUNTS = (1, 2, 3, 5, 8, 15)
+COUNTS = (1, 2, 3, 5, 8)
 GOAL = 0.95
 SFT, RL = "#d55e00", "#0072b2"
 
