@@ -152,15 +152,18 @@ def plot(curves: dict[str, dict[str, list]], path: Path) -> None:
 
     draw = np.random.default_rng(0)
     figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharex="col", sharey="row", constrained_layout=True)
-    slowest = min(np.median([rows[-1]["seconds"] for rows in seeds.values()]) for seeds in curves.values())
+    ends = {
+        what: [max(rows[-1][what] for rows in seeds.values()) for seeds in curves.values()]
+        for what in ("timesteps", "seconds")
+    }
     for learner, seeds in curves.items():
         runs = list(seeds.values())
         for column, (what, grid) in enumerate(
-            [("timesteps", np.linspace(0, STEPS, 81)), ("seconds", np.linspace(0, 1.5 * slowest, 81))]
+            [(what, np.linspace(0, max(ends[what]), 201)) for what in ("timesteps", "seconds")]
         ):
             for row, metric in enumerate(("success_rate", "ade")):
                 at, values = ([[r[name] for r in rows] for rows in runs] for name in (what, metric))
-                values = np.array([np.interp(grid, a, v) for a, v in zip(at, values, strict=True)])
+                values = np.array([np.interp(grid, a, v, right=np.nan) for a, v in zip(at, values, strict=True)])
                 resampled = values[draw.integers(len(runs), size=(2000, len(runs)))].mean(axis=1)
                 low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
                 scale = 1e-6 if what == "timesteps" else 1.0
