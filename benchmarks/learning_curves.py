@@ -176,7 +176,7 @@ def plot(curves: dict[str, dict[str, list]], path: Path) -> None:
     axes[1, 0].set_ylim(0.0, 2.0)
     axes[1, 0].set_xlabel("env steps [millions]")
     axes[1, 1].set_xlabel("seconds of learning")
-    axes[0, 0].legend(loc="lower right")
+    axes[0, 0].legend(loc="center right")
     figure.suptitle(f"ToyWaypoint-v0, planner from five demonstrations: mean of {len(runs)} seeds, 95% bootstrap bands")
     figure.savefig(path, dpi=110)
 
