@@ -22,6 +22,8 @@ from sb3_delta_waypoint.sft.training import save_run, train_sft
 ENV_ID = "ToyWaypoint-v0"
 EVAL_FREQ = 50_000
 """Env steps between the evaluations that select the model."""
+SELECTION_EPISODES = 256
+"""Scenarios of each of these evaluations, at most: more would take longer than the training."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class DemoSettings:
     :param eval_routes: further maps to evaluate on, beside the one that was trained on
     :param algo: algorithm that refines
     :param timesteps: env steps of refinement; None for what the algorithm's yaml says
-    :param episodes: scenarios of each evaluation, those that select the model and those that are held out
+    :param episodes: held-out scenarios
     :param seed: of demonstrations, cloning and refinement
     """
 
@@ -104,7 +106,8 @@ def _refine(settings: DemoSettings, sft_path: Path, env_kwargs: dict[str, Any]) 
 
     arguments = ["--algo", settings.algo, "--env", ENV_ID, "--seed", str(settings.seed), "--progress"]
     arguments += ["--log-folder", str(settings.out / "logs"), "--verbose", "0"]
-    arguments += ["--eval-freq", str(EVAL_FREQ), "--eval-episodes", str(settings.episodes), "--n-eval-envs", "256"]
+    arguments += ["--eval-freq", str(EVAL_FREQ), "--n-eval-envs", "256"]
+    arguments += ["--eval-episodes", str(min(settings.episodes, SELECTION_EPISODES))]
     if settings.timesteps is not None:
         arguments += ["--n-timesteps", str(settings.timesteps)]
     manager = zoo.train(arguments, policy_kwargs={"sft": str(sft_path)}, env_kwargs=env_kwargs)
