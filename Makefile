@@ -14,8 +14,8 @@ install: $(INSTALLED) ## make .venv and install the package and its tools (the o
 demo: $(INSTALLED) ## record, clone, refine, evaluate, compare: results in out/demo
 	$(BIN)/sb3-delta-waypoint demo --out out/demo
 
-test: $(INSTALLED) ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+test: $(INSTALLED) ## run the tests, in two processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20
 
 lint: $(INSTALLED) ## style, and that imports run one way
 	$(BIN)/ruff check .
