@@ -241,8 +241,9 @@ class GRPO(GroupRolloutAlgorithm):
         logged: list[dict[str, th.Tensor]] = []
         for epoch in range(self.n_epochs):
             begin, close = len(logged), True
-            for rows in minibatches(batch, self.batch_size, whole_episodes=self.importance == "episode"):
-                loss, terms = objective.loss(self.policy, batch.part(rows))
+            parts = minibatches(batch, self.batch_size, whole_episodes=self.importance == "episode")
+            for rows in parts:
+                loss, terms = objective.loss(self.policy, batch.part(rows, len(parts)))
                 logged.append(terms)
                 close = self.target_kl is None or terms["approx_kl"].item() <= 1.5 * self.target_kl
                 if not close:
