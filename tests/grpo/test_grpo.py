@@ -55,9 +55,10 @@ def test_spaces(make_model, space, tmp_path):
 
 
 VARIANTS = {
+    "as published": {"loss_average": "episode"},
     "Dr. GRPO": {"advantage_scale": None, "loss_average": 8.0},
     "DAPO": {"clip_range_high": 0.28, "loss_average": "step", "zero_std": "resample", "mask_truncated": True},
-    "GSPO": {"importance": "episode", "clip_range": 4e-4},
+    "GSPO": {"importance": "episode", "loss_average": "episode", "clip_range": 4e-4},
     "process": {"advantage": "process", "advantage_scale": "batch"},
     "latest": {"proximal": "latest"},
     "everything": {"dual_clip": 3.0, "ent_coef": 0.01, "kl_coef": 0.1, "kl_target": 0.01, "target_kl": 0.5, "gamma": 0.9},
@@ -251,6 +252,16 @@ def test_nothing_to_learn_ends_all_the_same(make_model, zero_std):
     model.learn(500)
     assert equal(before, state(model)) and model.logger.name_to_value["grpo/frac_groups_zero_std"] == 1.0
     assert model.n_trained_transitions == 0
+
+
+@pytest.mark.parametrize("zero_std", ["skip", "resample"])
+def test_a_long_streak_of_groups_without_spread_is_said_once(make_model, zero_std):
+    model = make_model(env=Pays, zero_std=zero_std)
+    with pytest.warns(UserWarning, match="the last 16 groups of 4 episodes had equal returns, the latest 1: .* group_size") as said:
+        model.learn(500)
+        model.learn(500, reset_num_timesteps=False)
+    assert [str(warning.message) for warning in said if "equal returns" in str(warning.message)] == [str(said[0].message)]
+    assert model.logger.name_to_value["grpo/zero_std_streak"] >= 1000 // 4 - 2
 
 
 def test_truncated_episodes_are_masked(make_model):
