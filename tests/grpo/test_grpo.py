@@ -159,9 +159,21 @@ def test_no_transition_is_lost(make_model):
 
 @pytest.mark.parametrize(("n_envs", "share"), [(1, 0.95), (4, 0.85)])
 def test_most_transitions_are_trained_on(n_envs, share):
-    model = GRPO("MlpPolicy", make_vec_env("CartPole-v1", n_envs), seed=0)
+    # one epoch: episodes stay short, so that few steps are under way when training ends
+    model = GRPO("MlpPolicy", make_vec_env("CartPole-v1", n_envs), seed=0, n_epochs=1)
     model.learn(5000)
     assert model.logger.name_to_value["grpo/trained_fraction"] > share
+
+
+def test_by_default_steps_count_alike(make_model):
+    """However long their episodes: an average over episodes would make a step count the less the longer its episode is."""
+    model = GRPO("MlpPolicy", make_vec_env(varied, 4, env_kwargs={"impatient": True}), seed=0)
+    batches = []
+    original = model._take_batch
+    model._take_batch = lambda: batches.append(original()) or batches[-1]
+    model.learn(300)
+    for batch in batches:
+        assert len(batch.lengths) >= 16 and len(set(batch.lengths.tolist())) > 1 and (batch.weights == 1.0).all()
 
 
 def test_what_is_carried_over_keeps_its_log_probs(make_model):
