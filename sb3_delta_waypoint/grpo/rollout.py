@@ -17,11 +17,10 @@ from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer, Seen, Transitions, map
 from sb3_delta_waypoint.grpo.groups import number_scenarios, scenario_seed
 from sb3_delta_waypoint.grpo.policies import EncodingPolicy
 
-LONG_ROLLOUT = 20_000
-"""Steps per env after which a rollout that goes on is worth a warning."""
-
 LONG_STREAK = 16
 """Number of consecutive groups without spread that is worth a warning."""
+LONG_ROLLOUT = 20_000
+"""Steps per env after which a rollout that goes on is worth a warning."""
 
 
 class GroupRolloutAlgorithm(OnPolicyAlgorithm):
@@ -155,10 +154,10 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             return
         self._warned_of_zero_std = True
         warnings.warn(
-            f"the last {buffer.zero_std_streak} groups of {self.group_size} episodes had equal returns, the latest "
-            f"{buffer.flat_groups[-1].returns[0]:g}: GRPO learns nothing from them. Where better returns are possible: a larger "
-            f"group_size (now {self.group_size}), more exploration (ent_coef, log_std_init in policy_kwargs), longer episodes, "
-            "or a reward that also tells how near an episode came to its goal",
+            f"within each of the last {buffer.zero_std_streak} groups of {self.group_size} episodes all returns were equal, the "
+            f"latest {buffer.flat_groups[-1].returns[0]:g}: GRPO learns nothing from them. Where better returns are possible, "
+            f"a larger group_size (now {self.group_size}) helps, more exploration (ent_coef, log_std_init in policy_kwargs), "
+            "longer episodes, or a reward that also tells how near an episode came to its goal",
             stacklevel=3,
         )
 

@@ -28,7 +28,7 @@ class Actor(th.nn.Module):
 
 
 def make_case(lengths, loss_average):
-    """A policy, a batch that another one acted in and that a third is the reference for, and the advantages of the episodes."""
+    """A policy, a batch that another one acted in and that a third is the reference for, and its advantages."""
     random, policy = np.random.default_rng(0), Actor()
     n = sum(lengths)
     seen, actions = th.tensor(random.normal(size=(n, 3))), th.tensor(random.normal(size=n))
@@ -58,7 +58,8 @@ def reference_loss(policy, batch, advantages, lengths, importance, loss_average)
         own = 0.0
         for t in range(step, step + length):
             # GSPO-token: the value of the episode's ratio, the gradient of the step's
-            log_ratio = mean.detach() + log_probs[t] - log_probs[t].detach() if importance == "episode" else log_probs[t] - acted[t]
+            step_log_ratio = log_probs[t] - acted[t]
+            log_ratio = mean.detach() + log_probs[t] - log_probs[t].detach() if importance == "episode" else step_log_ratio
             ratio = log_ratio.exp()
             surrogate = th.min(ratio * advantages[t], ratio.clamp(1 - LOW, 1 + HIGH) * advantages[t])
             difference = batch.reference_log_probs[t] - log_probs[t]

@@ -141,7 +141,8 @@ def test_reset_forgets_everything():
 
 
 def test_streak_of_groups_without_spread():
-    player = Player([[2] * 6] * 2, returns=lambda i, k: i if k == 3 else 1)  # the k-th episodes are a group, flat but for k = 3
+    # the k-th episodes of the two envs are a group, without spread except for k = 3
+    player = Player([[2] * 6] * 2, returns=lambda i, k: i if k == 3 else 1)
     streaks = []
     for _ in range(5):
         streaks.append(player.play(2).buffer.zero_std_streak)
