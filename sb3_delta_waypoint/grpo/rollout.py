@@ -155,9 +155,9 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         self._warned_of_zero_std = True
         warnings.warn(
             f"within each of the last {buffer.zero_std_streak} groups of {self.group_size} episodes all returns were equal, "
-            f"the latest {buffer.flat_groups[-1].returns[0]:g}: GRPO learns nothing from them. Where better returns are possible, "
-            f"a larger group_size (now {self.group_size}) helps, more exploration (ent_coef, log_std_init in policy_kwargs), "
-            "longer episodes, or a reward that also tells how near an episode came to its goal",
+            f"the latest {buffer.flat_groups[-1].returns[0]:g}: GRPO learns nothing from them. Where better returns are "
+            f"possible, a larger group_size (now {self.group_size}) helps, more exploration (ent_coef, log_std_init in "
+            "policy_kwargs), longer episodes, or a reward that also tells how near an episode came to its goal",
             stacklevel=3,
         )
 
