@@ -61,9 +61,12 @@ def process_advantages(
     rewards: np.ndarray, lengths: np.ndarray, group_size: int, gamma: float = 1.0, scale: str | float | None = "group"
 ) -> np.ndarray:
     """
-    Process supervision: the return from each step on against the mean of the group's returns from the same step on. An episode
-    that has ended counts with the nothing that it still gets: a mean over those that are left would let the last of them
-    be compared with itself alone.
+    Return to go of each step against the mean of the group's returns to go at the same step. An episode that has ended counts
+    with the nothing that it still gets: a mean over those that are left would let the last of them be compared with itself
+    alone.
+
+    This is not the process supervision of DeepSeekMath (arXiv 2402.03300, section 4.1.3). There, the rewards of all steps of a
+    group are normalised by one mean and one standard deviation, and the advantage is the sum of the normalised rewards to go.
 
     :param rewards: ``(N,)``
     :param lengths: ``(E,)``

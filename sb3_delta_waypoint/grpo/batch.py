@@ -1,6 +1,5 @@
 """From the episodes of complete groups to minibatches."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,8 @@ class Batch(NamedTuple):
     What an update trains on: ``N`` transitions of ``E`` episodes, side by side.
 
     ``advantages``: ``(N,)``, weighted; ``weights``: ``(N,)``, see :func:`~.losses.loss_weights`; ``episodes``: ``(N,)``, the
-    episode of each transition; ``lengths``: ``(E,)``; ``reference_log_probs``: ``(N,)``, where they are wanted.
+    episode of each transition; ``lengths``: ``(E,)``; ``divisor``: what sums over the transitions are divided by for the loss,
+    ``N`` for all of them; ``reference_log_probs``: ``(N,)``, where they are wanted.
     """
 
     transitions: Transitions
@@ -23,17 +23,22 @@ class Batch(NamedTuple):
     weights: th.Tensor
     episodes: th.Tensor
     lengths: th.Tensor
+    divisor: float
     reference_log_probs: th.Tensor | None = None
 
-    def part(self, rows: th.Tensor) -> "Batch":
+    def part(self, rows: th.Tensor, n_parts: int = 1) -> "Batch":
         """
+        One of the parts that the batch is divided into. However many transitions it has, its loss is its share of the whole:
+        the mean of the parts' losses is the loss of the batch.
+
         :param rows: numbers of transitions
+        :param n_parts: number of parts that the batch is divided into
         :return: these, on the device of ``rows``; ``lengths`` stay those of all episodes
         """
         transitions = map_tensors(lambda values: values.to(rows.device), select(self.transitions, rows))
         advantages, weights, episodes = (values.index_select(0, rows) for values in self[1:4])
         reference = None if self.reference_log_probs is None else self.reference_log_probs[rows]
-        return Batch(transitions, advantages, weights, episodes, self.lengths, reference)
+        return Batch(transitions, advantages, weights, episodes, self.lengths, self.divisor / n_parts, reference)
 
 
 def make_batch(
@@ -58,28 +63,27 @@ def make_batch(
     weights = loss_weights(device_lengths, average)
     weighted = th.as_tensor(advantages, dtype=th.float32, device=device) * weights
     numbers = th.arange(len(lengths), device=device).repeat_interleave(device_lengths)
-    return Batch(transitions, weighted, weights, numbers, device_lengths)
+    return Batch(transitions, weighted, weights, numbers, device_lengths, len(weights))
 
 
-def minibatches(batch: Batch, batch_size: int, whole_episodes: bool = False) -> Iterator[th.Tensor]:
+def minibatches(batch: Batch, batch_size: int, whole_episodes: bool = False) -> list[th.Tensor]:
     """
-    :param batch: what to divide, at random
+    The parts of a batch, divided at random.
+
+    :param batch: what to divide
     :param batch_size: transitions of each part, about: the parts are equal, so that none is a small and noisy rest
-    :param whole_episodes: keep the transitions of an episode together
-    :return: the numbers of the transitions of each part
+    :param whole_episodes: keep the transitions of an episode together, where parts are only as equal as episodes allow
+    :return: the numbers of the transitions of each part, none of which is empty
     """
     n_transitions, device = len(batch.weights), batch.weights.device
     n_parts = max(1, round(n_transitions / batch_size))
     if not whole_episodes:
-        yield from th.randperm(n_transitions, device=device).tensor_split(n_parts)
-        return
+        return list(th.randperm(n_transitions, device=device).tensor_split(n_parts))
     order = th.randperm(len(batch.lengths), device=device)
     # an episode goes to the part in which its middle lies
     ends = batch.lengths[order].cumsum(0)
     part_of = th.empty_like(order)
     part_of[order] = (2 * ends - batch.lengths[order] - 1) * n_parts // (2 * n_transitions)
     part_of = part_of[batch.episodes]
-    for number in range(n_parts):
-        rows = (part_of == number).nonzero().flatten()
-        if len(rows):
-            yield rows
+    parts = [(part_of == number).nonzero().flatten() for number in range(n_parts)]
+    return [rows for rows in parts if len(rows)]

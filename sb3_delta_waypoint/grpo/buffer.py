@@ -87,6 +87,8 @@ class EpisodeBuffer:
         self._groups: dict[int, Group] = {}
         self._complete: list[int] = []
         self._truncated: set[int] = set()
+        self.zero_std_streak = 0
+        """Number of complete groups without spread since the last one with spread."""
         self.clear_statistics()
 
     def clear_statistics(self) -> None:
@@ -190,9 +192,11 @@ class EpisodeBuffer:
             self._forget(self._rows_of([number]), [number])
         elif have_spread(np.array(group.returns)):
             self.spread_groups.append(group)
+            self.zero_std_streak = 0
             self._complete.append(number)
         else:
             self.flat_groups.append(group)
+            self.zero_std_streak += 1
             self._forget(self._rows_of([number]), [number])
 
     def _rows_of(self, groups: list[int]) -> np.ndarray:

@@ -31,14 +31,18 @@ class GRPO(GroupRolloutAlgorithm):
     ``group_size`` episodes begin alike, in one scenario; an episode is as good as it does better than the others of its
     group. There is no value function. A policy that makes features of its observations once (``encode``) is trained on these.
 
-    Published variants are settings:
+    Published variants are settings. The defaults are GRPO's, except for the average of the loss: over all steps, as in DAPO,
+    because an average over episodes makes a step count the less the longer its episode is.
 
-    - GRPO: the defaults ``advantage="outcome"``, ``advantage_scale="group"``, ``loss_average="episode"``; ``kl_coef=0.04``.
-      Process supervision: ``advantage="process"``.
+    - GRPO: ``advantage="outcome"``, ``advantage_scale="group"`` (the defaults), ``loss_average="episode"``, ``kl_coef=0.04``.
     - Dr. GRPO (https://arxiv.org/abs/2503.20783): ``advantage_scale=None``, ``loss_average=<a constant length>``.
-    - DAPO (https://arxiv.org/abs/2503.14476): ``clip_range=0.2``, ``clip_range_high=0.28``, ``loss_average="step"``,
-      ``zero_std="resample"``, ``mask_truncated=True``.
-    - GSPO (https://arxiv.org/abs/2507.18071): ``importance="episode"``, with clip ranges of about ``4e-4``.
+    - DAPO (https://arxiv.org/abs/2503.14476): ``clip_range=0.2``, ``clip_range_high=0.28``, ``loss_average="step"`` (the
+      default), ``zero_std="resample"``, ``mask_truncated=True``.
+    - GSPO (https://arxiv.org/abs/2507.18071): ``importance="episode"``, ``loss_average="episode"``, with clip ranges of about
+      ``4e-4``.
+
+    ``advantage="process"`` is this package's own: it compares returns to go at the same step. The process supervision of
+    DeepSeekMath (section 4.1.3) normalises the rewards of all steps of a group and sums the normalised rewards to go.
 
     ``VecNormalize(norm_reward=True)`` divides all rewards by one running scale; ``advantage_scale="group"`` undoes it.
 
@@ -59,7 +63,7 @@ class GRPO(GroupRolloutAlgorithm):
     :param group_size: episodes of a group
     :param n_groups: an update has at least so many complete groups
     :param advantage: ``"outcome"``: returns of whole episodes; ``"process"``: returns from each step on, which suits dense
-        rewards without failure, such as Pendulum's
+        rewards
     :param advantage_scale: what advantages are divided by: their deviation in the ``"group"`` or the ``"batch"``, a number, or
         None for nothing
     :param zero_std: groups without spread of returns teach nothing: ``"skip"`` trains on the others, ``"resample"``
@@ -107,13 +111,13 @@ class GRPO(GroupRolloutAlgorithm):
         max_grad_norm: float = 0.5,
         target_kl: float | None = None,
         group_size: int = 8,
-        n_groups: int = 8,
+        n_groups: int = 2,
         advantage: str = "outcome",
         advantage_scale: str | float | None = "group",
         zero_std: str = "skip",
         importance: str = "step",
         proximal: str = "acting",
-        loss_average: str | float = "episode",
+        loss_average: str | float = "step",
         kl_coef: float = 0.0,
         kl_target: float | None = None,
         mask_truncated: bool = False,
@@ -241,8 +245,9 @@ class GRPO(GroupRolloutAlgorithm):
         logged: list[dict[str, th.Tensor]] = []
         for epoch in range(self.n_epochs):
             begin, close = len(logged), True
-            for rows in minibatches(batch, self.batch_size, whole_episodes=self.importance == "episode"):
-                loss, terms = objective.loss(self.policy, batch.part(rows))
+            parts = minibatches(batch, self.batch_size, whole_episodes=self.importance == "episode")
+            for rows in parts:
+                loss, terms = objective.loss(self.policy, batch.part(rows, len(parts)))
                 logged.append(terms)
                 close = self.target_kl is None or terms["approx_kl"].item() <= 1.5 * self.target_kl
                 if not close:
@@ -284,6 +289,7 @@ class GRPO(GroupRolloutAlgorithm):
         returns = np.array([group.returns for group in groups])
         self.logger.record("grpo/n_groups", len(groups))
         self.logger.record("grpo/frac_groups_zero_std", len(buffer.flat_groups) / len(groups))
+        self.logger.record("grpo/zero_std_streak", buffer.zero_std_streak)
         self.logger.record("grpo/reward_mean", returns.mean())
         self.logger.record("grpo/reward_std_within", returns.std(axis=1).mean())
         if buffer.broken_groups:

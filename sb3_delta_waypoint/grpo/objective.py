@@ -27,7 +27,7 @@ class Objective(NamedTuple):
         """
         :param policy: in training
         :param batch: a minibatch
-        :return: the loss, and its terms and what else is logged, by name, without gradient
+        :return: the loss, a share of the whole batch's, and its terms and what else is logged, by name, without gradient
         """
         seen, actions, old_log_probs = batch.transitions
         distribution = policy.get_distribution(seen)  # type: ignore[arg-type]
@@ -36,7 +36,8 @@ class Objective(NamedTuple):
         if self.importance == "episode":
             log_ratio = sequence_log_ratio(step_log_ratio, batch.episodes, batch.lengths)
         ratio = log_ratio.exp()
-        loss = clipped_surrogate(ratio, batch.advantages, self.clip_low, self.clip_high, self.dual_clip).mean()
+        losses = clipped_surrogate(ratio, batch.advantages, self.clip_low, self.clip_high, self.dual_clip)
+        loss = losses.sum() / batch.divisor
         with th.no_grad():
             below = (ratio < 1.0 - self.clip_low).float().mean()
             above = (ratio > 1.0 + self.clip_high).float().mean()
@@ -48,14 +49,14 @@ class Objective(NamedTuple):
                 "clip_fraction_high": above,
             }
         if self.ent_coef != 0.0:
-            loss = loss - self.ent_coef * (batch.weights * entropy(distribution, log_probs)).mean()
+            loss = loss - self.ent_coef * (batch.weights * entropy(distribution, log_probs)).sum() / batch.divisor
         if self.kl_coef > 0.0:
             if batch.reference_log_probs is None:
                 kl = cast(EncodingPolicy, policy).kl_to_reference(seen)
             else:
                 kl = k3(log_probs, batch.reference_log_probs)
             terms["kl"] = kl.detach().mean()
-            loss = loss + self.kl_coef * (batch.weights * kl).mean()
+            loss = loss + self.kl_coef * (batch.weights * kl).sum() / batch.divisor
         terms["loss"] = loss.detach()
         return loss, terms
 

@@ -17,6 +17,8 @@ from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer, Seen, Transitions, map
 from sb3_delta_waypoint.grpo.groups import number_scenarios, scenario_seed
 from sb3_delta_waypoint.grpo.policies import EncodingPolicy
 
+LONG_STREAK = 16
+"""Number of consecutive groups without spread that is worth a warning."""
 LONG_ROLLOUT = 20_000
 """Steps per env after which a rollout that goes on is worth a warning."""
 
@@ -32,6 +34,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     group_size: int
     n_groups: int
     zero_std: str
+    _warned_of_zero_std = False
 
     def _setup_groups(self) -> None:
         """
@@ -121,6 +124,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             truncated = [i for i in ended if infos[i].get("TimeLimit.truncated", False)]
             broken = [i for i in ended if "fault" in infos[i]]
             rollout_buffer.add(Transitions(stored, action_tensor, log_probs), rewards, ended, truncated, broken)
+            self._warn_of_zero_std(rollout_buffer)
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
             self._begin_episodes(ended)
@@ -144,6 +148,18 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     def _has_enough(self, n_transitions: int) -> bool:
         resamples = self.zero_std == "resample" and self.num_timesteps < self._total_timesteps
         return self.rollout_buffer.is_ready(self.n_groups, n_transitions, count_flat=not resamples)
+
+    def _warn_of_zero_std(self, buffer: EpisodeBuffer) -> None:
+        if self._warned_of_zero_std or buffer.zero_std_streak < LONG_STREAK:
+            return
+        self._warned_of_zero_std = True
+        warnings.warn(
+            f"within each of the last {buffer.zero_std_streak} groups of {self.group_size} episodes all returns were equal, "
+            f"the latest {buffer.flat_groups[-1].returns[0]:g}: GRPO learns nothing from them. Where better returns are "
+            f"possible, a larger group_size (now {self.group_size}) helps, more exploration (ent_coef, log_std_init in "
+            "policy_kwargs), longer episodes, or a reward that also tells how near an episode came to its goal",
+            stacklevel=3,
+        )
 
     def _begin_episodes(self, envs: Iterable[int]) -> None:
         """Some envs have begun episodes; all have given ``_last_obs``."""

@@ -49,6 +49,7 @@ def sample_grpo(trial: optuna.Trial, n_actions: int, n_envs: int, additional_arg
     trial.suggest_categorical("n_epochs", [3, 5, 10])
     trial.suggest_categorical("advantage", ["outcome", "process"])
     trial.suggest_categorical("advantage_scale", ["group", "batch"])
+    trial.suggest_categorical("loss_average", ["episode", "step"])
     return convert(trial.params)
 
 

@@ -138,3 +138,13 @@ def test_reset_forgets_everything():
     assert buffer.n_held == 0 and buffer.take() is None and not buffer.is_ready(1, 0)
     buffer.begin(range(3), np.ones((3, 1)))
     assert buffer.episode_numbers.tolist() == [0, 1, 2]
+
+
+def test_streak_of_groups_without_spread():
+    # the k-th episodes of the two envs are a group, without spread except for k = 3
+    player = Player([[2] * 6] * 2, returns=lambda i, k: i if k == 3 else 1)
+    streaks = []
+    for _ in range(5):
+        streaks.append(player.play(2).buffer.zero_std_streak)
+        player.buffer.clear_statistics()
+    assert streaks == [1, 2, 3, 0, 1]

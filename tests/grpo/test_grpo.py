@@ -55,9 +55,10 @@ def test_spaces(make_model, space, tmp_path):
 
 
 VARIANTS = {
+    "as published": {"loss_average": "episode"},
     "Dr. GRPO": {"advantage_scale": None, "loss_average": 8.0},
     "DAPO": {"clip_range_high": 0.28, "loss_average": "step", "zero_std": "resample", "mask_truncated": True},
-    "GSPO": {"importance": "episode", "clip_range": 4e-4},
+    "GSPO": {"importance": "episode", "loss_average": "episode", "clip_range": 4e-4},
     "process": {"advantage": "process", "advantage_scale": "batch"},
     "latest": {"proximal": "latest"},
     "everything": {"dual_clip": 3.0, "ent_coef": 0.01, "kl_coef": 0.1, "kl_target": 0.01, "target_kl": 0.5, "gamma": 0.9},
@@ -158,9 +159,21 @@ def test_no_transition_is_lost(make_model):
 
 @pytest.mark.parametrize(("n_envs", "share"), [(1, 0.95), (4, 0.85)])
 def test_most_transitions_are_trained_on(n_envs, share):
-    model = GRPO("MlpPolicy", make_vec_env("CartPole-v1", n_envs), seed=0)
+    # one epoch: episodes stay short, so that few steps are under way when training ends
+    model = GRPO("MlpPolicy", make_vec_env("CartPole-v1", n_envs), seed=0, n_epochs=1)
     model.learn(5000)
     assert model.logger.name_to_value["grpo/trained_fraction"] > share
+
+
+def test_by_default_steps_count_alike(make_model):
+    """However long their episodes: an average over episodes would make a step count the less the longer its episode is."""
+    model = GRPO("MlpPolicy", make_vec_env(varied, 4, env_kwargs={"impatient": True}), seed=0)
+    batches = []
+    original = model._take_batch
+    model._take_batch = lambda: batches.append(original()) or batches[-1]
+    model.learn(300)
+    for batch in batches:
+        assert len(batch.lengths) >= 16 and len(set(batch.lengths.tolist())) > 1 and (batch.weights == 1.0).all()
 
 
 def test_what_is_carried_over_keeps_its_log_probs(make_model):
@@ -251,6 +264,17 @@ def test_nothing_to_learn_ends_all_the_same(make_model, zero_std):
     model.learn(500)
     assert equal(before, state(model)) and model.logger.name_to_value["grpo/frac_groups_zero_std"] == 1.0
     assert model.n_trained_transitions == 0
+
+
+@pytest.mark.parametrize("zero_std", ["skip", "resample"])
+def test_a_long_streak_of_groups_without_spread_is_said_once(make_model, zero_std):
+    model = make_model(env=Pays, zero_std=zero_std)
+    message = "last 16 groups of 4 episodes all returns were equal, the latest 1: .* group_size"
+    with pytest.warns(UserWarning, match=message) as said:
+        model.learn(500)
+        model.learn(500, reset_num_timesteps=False)
+    assert [str(warning.message) for warning in said if "returns were equal" in str(warning.message)] == [str(said[0].message)]
+    assert model.logger.name_to_value["grpo/zero_std_streak"] >= 1000 // 4 - 2
 
 
 def test_truncated_episodes_are_masked(make_model):

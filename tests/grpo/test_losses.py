@@ -115,7 +115,8 @@ def make_batch(policy, n=24, seed=0):
     lengths = th.tensor([n // 2, n // 4, n // 4])
     weights = loss_weights(lengths, "episode").double()
     advantages = th.tensor(random.normal(size=n)) * weights
-    return Batch(Transitions(seen, actions, log_probs), advantages, weights, th.arange(3).repeat_interleave(lengths), lengths)
+    episodes = th.arange(3).repeat_interleave(lengths)
+    return Batch(Transitions(seen, actions, log_probs), advantages, weights, episodes, lengths, n)
 
 
 @pytest.mark.parametrize("importance", ["step", "episode"])
@@ -165,9 +166,9 @@ def test_part_keeps_rows_together(policy):
 def test_minibatches_are_a_partition(whole_episodes):
     lengths = th.tensor([5, 9, 2, 7, 1, 12, 4])
     episodes = th.arange(7).repeat_interleave(lengths)
-    batch = Batch(None, None, th.ones(40), episodes, lengths)
+    batch = Batch(None, None, th.ones(40), episodes, lengths, 40)
     for batch_size in (4, 13, 40, 1000):
-        parts = list(minibatches(batch, batch_size, whole_episodes))
+        parts = minibatches(batch, batch_size, whole_episodes)
         assert sorted(th.cat(parts).tolist()) == list(range(40))
         if not whole_episodes:
             assert len(parts) == max(1, round(40 / batch_size)) and max(map(len, parts)) - min(map(len, parts)) <= 1
