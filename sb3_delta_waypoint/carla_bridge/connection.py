@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, ServerUnreachableError, ServerVersionError
+from sb3_delta_waypoint.carla_bridge.traffic_manager import TrafficManager
 
 SUPPORTED_CLIENTS = ("0.9.16",)
 """Versions of the ``carla`` module that this package was checked with."""
@@ -18,6 +19,8 @@ LOADING = 6.0
 """Loading a map may take so many times as long as any other call."""
 RETRY_INTERVAL = 0.2
 """While nothing listens, another look is taken after this time [s]."""
+SNAPSHOT_INTERVAL = 1e-4
+"""How often to look for the snapshot of a tick that another process has made [s]."""
 RECONNECT_INTERVAL, QUIET = 1.0, (0.3, 0.7)
 """After its server has died, the client's streams try to reconnect at this interval [s]. Handles that are dropped at that very
 moment crash it now and then: they are dropped between these shares of the interval."""
@@ -57,8 +60,8 @@ class Session:
         """What was spawned here, by id."""
         self.lights: dict[str, Any] = {}
         """The map's traffic lights, by name."""
-        self.manager: Any = None
-        """``carla.TrafficManager``, where one is used."""
+        self.manager: TrafficManager | None = None
+        """What drives the traffic and ticks the server, where it is CARLA."""
         self._sensors: list[Any] = []
         self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
         self._left_behind: list[int] = []  # actors of a connection that was lost
@@ -120,9 +123,26 @@ class Session:
         if world is None:
             raise ServerLostError(self._lost)
         try:
-            return world.tick(self.timeout)
+            return world.tick(self.timeout) if self.manager is None else self._managed_tick(self.manager)
         except RuntimeError as error:
+            if isinstance(error, ServerLostError):
+                raise
             raise ServerLostError(f"{self.host}:{self.port} did not answer: {error}") from None
+
+    def _managed_tick(self, manager: TrafficManager) -> int:
+        # controls are messages without an answer, and this is a call: they have arrived before the other client ticks
+        self.world.get_settings()
+        frame = manager.tick()
+        deadline = time.monotonic() + self.timeout
+        while self.world.get_snapshot().frame < frame:
+            if time.monotonic() > deadline:
+                raise ServerLostError(f"{self.host}:{self.port} did not send the snapshot of its tick")
+            time.sleep(SNAPSHOT_INTERVAL)
+        return frame
+
+    def manage_traffic(self) -> None:
+        """From here on :attr:`manager` ticks, and drives the vehicles that it is given; see :class:`TrafficManager`."""
+        self.manager = TrafficManager(self.host, self.port, self.timeout, LOADING * self.timeout)
 
     @contextlib.contextmanager
     def calls(self) -> Iterator[None]:
@@ -189,6 +209,8 @@ class Session:
                 with contextlib.suppress(RuntimeError):
                     sensor.stop()
             sensor = None  # noqa: F841 (a handle, too)
+            if self.manager is not None:
+                self.manager.kill()
             self._left_behind += reversed(self.actors)
             self._sensors, self.actors, self.lights, self.manager = [], {}, {}, None
             held = self.world is not None
@@ -205,6 +227,8 @@ class Session:
                         for sensor in self._sensors:
                             sensor.stop()
                         self._sensors = []
+                        if self.manager is not None:
+                            self.manager.close()
                         self._destroy([*reversed(self.actors)])
                         self.actors = {}
                         settings, weather = self._earlier

@@ -34,8 +34,6 @@ from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.scenes import pose
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 
-MANAGER_PORT = 6000
-"""A server's traffic manager, which runs in the client, gets a port so far beyond the server's: 8000 for 2000."""
 ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""
 
@@ -168,8 +166,7 @@ class CarlaWaypointEnv(DriveEnv):
         model = self._ego.model
         self._events = EventMonitor(session.map, self._ego.half_width, model.wheelbase, self._ego.front, self._blocked_time)
         if options is not None:
-            manager_port = None if self.backend == "loopback" else MANAGER_PORT + session.port
-            traffic = Traffic(session, options, manager_port)
+            traffic = Traffic(session, options, managed=self.backend == "carla")
             self._surroundings = Surroundings(traffic, self._signals, self._ego, self._events)
 
     # ------------------------------------------------------------------ reset

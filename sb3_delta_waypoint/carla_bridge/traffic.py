@@ -89,20 +89,18 @@ class Traffic:
 
     :param session: a connected session
     :param options: how many
-    :param manager_port: of CARLA's traffic manager, which drives the vehicles; None where the server itself does
+    :param managed: whether CARLA's traffic manager drives the vehicles, or else the server itself does
     """
 
-    def __init__(self, session: Session, options: TrafficOptions, manager_port: int | None):
+    def __init__(self, session: Session, options: TrafficOptions, managed: bool):
         self._session, self._options = session, options
-        self._manager_port = manager_port
         self._sizes: dict[str, tuple[float, float]] = {}
         with session.calls():
             library = session.library
             self._cars = sorted(b.id for b in library.filter("vehicle.*") if _is_car(b))
             self._people = sorted(b.id for b in library.filter("walker.pedestrian.*"))
-            if manager_port is not None:
-                session.manager = session.client.get_trafficmanager(manager_port)
-                session.manager.set_synchronous_mode(True)
+            if managed:
+                session.manage_traffic()
         self._agents: dict[int, tuple[float, float, float]] = {}  # length, width, kind
         self._waiting: dict[int, _Walker] = {}
 
@@ -116,10 +114,10 @@ class Traffic:
         """
         session, rng = self._session, np.random.default_rng(seed)
         with session.calls():
+            if session.manager is not None:
+                session.manager.release()
             session.destroy(list(self._agents))
             self._agents, self._waiting = {}, {}
-            if session.manager is not None:
-                session.manager.set_random_device_seed(seed % 2**31)
             places = session.map.get_spawn_points()
             for index in rng.permutation(len(places)):
                 if len(self._agents) == self._options.vehicles:
@@ -128,6 +126,8 @@ class Traffic:
                 kind = self._cars[rng.integers(len(self._cars))]
                 if math.hypot(x - start[0], y - start[1]) > CLEARANCE:
                     self._spawn(kind, places[index], VEHICLE)
+            if session.manager is not None:
+                session.manager.drive(list(self._agents), seed % 2**31)
             for _ in range(self._options.pedestrians):
                 self._place_walker(rng, route)
 
@@ -154,8 +154,6 @@ class Traffic:
         actor = session.spawn(blueprint, place)
         if actor is None:
             return None
-        if agent_kind == VEHICLE and self._manager_port is not None:
-            actor.set_autopilot(True, self._manager_port)
         if kind not in self._sizes:
             extent = actor.bounding_box.extent
             self._sizes[kind] = 2.0 * extent.x, 2.0 * extent.y
