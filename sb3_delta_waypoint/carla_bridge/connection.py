@@ -67,6 +67,7 @@ class Session:
         self._left_behind: list[int] = []  # actors of a connection that was lost
         self._watch: _Watch | None = None
         self._lost = "not connected"
+        self._frame: int | None = None  # of the last tick
         check_client_version()
         self.connect()
 
@@ -99,7 +100,7 @@ class Session:
                 watch.stop()
                 self.drop("connecting")
                 raise
-        self._watch, self._lost = watch, ""
+        self._watch, self._lost, self._frame = watch, "", None
         watch.start()
 
     @property
@@ -117,17 +118,29 @@ class Session:
         One step of simulated time.
 
         :return: its frame
-        :raises ServerLostError: if the server does not answer in time
+        :raises ServerLostError: if the server does not answer in time, or has made other steps since the last tick
         """
         world = self.world
         if world is None:
             raise ServerLostError(self._lost)
         try:
-            return world.tick(self.timeout) if self.manager is None else self._managed_tick(self.manager)
+            frame: int = world.tick(self.timeout) if self.manager is None else self._managed_tick(self.manager)
+        except ServerLostError:
+            raise
         except RuntimeError as error:
-            if isinstance(error, ServerLostError):
-                raise
             raise ServerLostError(f"{self.host}:{self.port} did not answer: {error}") from None
+        if self._frame is not None and frame != self._frame + 1:
+            raise ServerLostError(
+                f"another client ticks {self.host}:{self.port}, or has let it run by itself: {frame - self._frame} frames went by "
+                "in one tick of this env, which needs a server of its own"
+            )
+        self._frame = frame
+        return frame
+
+    def begin(self) -> None:
+        """From here on each tick is to be the next frame: what others did to the time before does not matter."""
+        with self.calls():
+            self._frame = self.world.get_snapshot().frame
 
     def _managed_tick(self, manager: TrafficManager) -> int:
         # controls are messages without an answer, and this is a call: they have arrived before the other client ticks

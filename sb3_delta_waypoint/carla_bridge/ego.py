@@ -18,12 +18,14 @@ NEIGHBOURHOOD = 10.0
 
 
 class Collision(NamedTuple):
-    """What the vehicle ran into."""
+    """What the vehicle ran into, and when."""
 
     other: int
     """Id of the actor."""
     kind: str
     """``vehicle``, ``pedestrian`` or ``static``."""
+    frame: int
+    """Of the tick."""
 
 
 class Ego:
@@ -40,6 +42,7 @@ class Ego:
     def __init__(self, session: Session, blueprint: str):
         self._session = session
         self._collisions: deque[Collision] = deque()
+        self._begun = 0
         self.id: int = self._spawn(blueprint)
         with session.calls():
             session.tick()
@@ -85,7 +88,7 @@ class Ego:
         other = event.other_actor
         name = other.type_id
         kind = "vehicle" if name.startswith("vehicle.") else "pedestrian" if name.startswith("walker.") else "static"
-        self._collisions.append(Collision(other.id, kind))
+        self._collisions.append(Collision(other.id, kind, event.frame))
 
     def place(self, pose: Pose, speed: float, steer: float, route: str) -> None:
         """
@@ -138,6 +141,14 @@ class Ego:
                     "stands: remove it, or begin elsewhere"
                 )
 
+    def begin(self, frame: int) -> None:
+        """
+        Begin an episode: collisions until now are of the last one, even if they are told later.
+
+        :param frame: of the first tick
+        """
+        self._begun = frame
+
     def control(self, angle: float, acceleration: float, speed: float, measured_acceleration: float) -> None:
         """
         :param angle: wanted of the front wheels [rad], left positive
@@ -165,8 +176,8 @@ class Ego:
         return Measurement(x, y, yaw, max(forwards, 0.0), yaw_rate), snapshot
 
     def collisions(self) -> list[Collision]:
-        """:return: those since the last time"""
+        """:return: those of this episode that were told since the last time"""
         found = []
         while self._collisions:
             found.append(self._collisions.popleft())
-        return found
+        return [collision for collision in found if collision.frame > self._begun]

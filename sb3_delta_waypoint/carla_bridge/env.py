@@ -226,6 +226,7 @@ class CarlaWaypointEnv(DriveEnv):
 
     def _set_out(self, scenario: int) -> None:
         assert self._base_seed is not None
+        self.session.begin()
         for attempt in range(ATTEMPTS):
             self._route: Route = self._source.route(self._base_seed, scenario, attempt)
             seed = int(scenario_seed(self._base_seed, scenario))
@@ -243,8 +244,7 @@ class CarlaWaypointEnv(DriveEnv):
             self._surroundings.begin(seed, self._pose, self.drive.route)
         self._show_weather()
         self._events.reset(self._signals.begin(self.drive.route))
-        self.session.tick()
-        self._ego.collisions()  # of the last episode
+        self._ego.begin(self.session.tick())
         measurement, snapshot = self._ego.measure()
         self.drive.settle(measurement)
         others = self._look_around(snapshot)

@@ -36,7 +36,7 @@ class Drive:
     def step(self, x: float, y: float = 0.0, speed: float = 5.0, collisions=(), red=()) -> list[str]:
         before = float(self.car["progress"])
         self.car["x"], self.car["progress"], self.car["y"], self.car["lateral"], self.car["speed"] = x, x, y, y, speed
-        return self.monitor.update(self.car, self.tangent, before, [Collision(*c) for c in collisions], set(red))
+        return self.monitor.update(self.car, self.tangent, before, [Collision(*c, frame=1) for c in collisions], set(red))
 
 
 def test_the_same_actor_within_five_seconds_is_one_collision():
