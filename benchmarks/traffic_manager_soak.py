@@ -3,9 +3,9 @@ Whether CARLA's traffic manager takes the interpreter down: many resets, and man
 
     python benchmarks/traffic_manager_soak.py
 
-The server is the loopback server in the guise of CARLA, so that the client brings the traffic manager. The resets, with a short
-drive each, are made by one process; each kill by a process of its own, at a random moment, after which it connects to a new
-server at another address, drives on, and ends with or without ``close()``. Exits with 1 if a process ends otherwise than in order.
+The server is the loopback server in the guise of CARLA, so that the client brings the traffic manager. The resets, with a
+short drive each, are made by one process. Each kill is made by a process of its own, at a random moment; the process then goes
+on with a server at another address, and ends with or without ``close()``. Exits with 1 if a process does not end in order.
 """
 
 import contextlib

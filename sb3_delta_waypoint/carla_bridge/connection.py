@@ -19,8 +19,6 @@ LOADING = 6.0
 """Loading a map may take so many times as long as any other call."""
 RETRY_INTERVAL = 0.2
 """While nothing listens, another look is taken after this time [s]."""
-SNAPSHOT_INTERVAL = 1e-4
-"""How often to look for the snapshot of a tick that another process has made [s]."""
 RECONNECT_INTERVAL, QUIET = 1.0, (0.3, 0.7)
 """After its server has died, the client's streams try to reconnect at this interval [s]. Handles that are dropped at that very
 moment crash it now and then: they are dropped between these shares of the interval."""
@@ -124,15 +122,15 @@ class Session:
         if world is None:
             raise ServerLostError(self._lost)
         try:
-            frame: int = world.tick(self.timeout) if self.manager is None else self._managed_tick(self.manager)
+            frame: int = world.tick(self.timeout) if self.manager is None else self.manager.tick(world)
         except ServerLostError:
             raise
         except RuntimeError as error:
             raise ServerLostError(f"{self.host}:{self.port} did not answer: {error}") from None
         if self._frame is not None and frame != self._frame + 1:
             raise ServerLostError(
-                f"another client ticks {self.host}:{self.port}, or has let it run by itself: {frame - self._frame} frames went by "
-                "in one tick of this env, which needs a server of its own"
+                f"another client ticks {self.host}:{self.port}, or has let it run by itself: {frame - self._frame} frames "
+                "went by in one tick of this env, which needs a server of its own"
             )
         self._frame = frame
         return frame
@@ -141,17 +139,6 @@ class Session:
         """From here on each tick is to be the next frame: what others did to the time before does not matter."""
         with self.calls():
             self._frame = self.world.get_snapshot().frame
-
-    def _managed_tick(self, manager: TrafficManager) -> int:
-        # controls are messages without an answer, and this is a call: they have arrived before the other client ticks
-        self.world.get_settings()
-        frame = manager.tick()
-        deadline = time.monotonic() + self.timeout
-        while self.world.get_snapshot().frame < frame:
-            if time.monotonic() > deadline:
-                raise ServerLostError(f"{self.host}:{self.port} did not send the snapshot of its tick")
-            time.sleep(SNAPSHOT_INTERVAL)
-        return frame
 
     def manage_traffic(self) -> None:
         """From here on :attr:`manager` ticks, and drives the vehicles that it is given; see :class:`TrafficManager`."""

@@ -232,8 +232,9 @@ class CarlaWaypointEnv(DriveEnv):
             seed = int(scenario_seed(self._base_seed, scenario))
             self.drive.begin(self._route.points, self._route.speeds, seed, scenario, self._source.longest)
             car = self.drive.cars[0]
+            heights = self._route.height_at(np.arange(float(len(self.drive.route))))
             try:
-                self._ego.place(self._pose, float(car["speed"]), float(car["steer"]), self._route.name)
+                self._ego.place(self._pose, float(heights[0]), float(car["speed"]), float(car["steer"]), self._route.name)
                 break
             except SpawnPointOccupiedError:
                 if self._source.fixed or attempt == ATTEMPTS - 1:
@@ -241,9 +242,9 @@ class CarlaWaypointEnv(DriveEnv):
         if self._surroundings is not None:
             # after the car, which might stand where somebody is put
             car["max_steps"] += round(TRAFFIC_PATIENCE / CONTROL_DT)
-            self._surroundings.begin(seed, self._pose, self.drive.route)
+            self._surroundings.begin(seed, self._pose, self.drive.route, heights)
         self._show_weather()
-        self._events.reset(self._signals.begin(self.drive.route))
+        self._events.reset(self._signals.begin(self.drive.route, heights))
         self._ego.begin(self.session.tick())
         measurement, snapshot = self._ego.measure()
         self.drive.settle(measurement)
@@ -314,7 +315,8 @@ class CarlaWaypointEnv(DriveEnv):
         measurement, snapshot = ego.measure()
         drive.move(measurement)
         red = self._signals.red(self._events.lines)
-        happened = self._events.update(car, drive.routes[0, car["index"]], progress, ego.collisions(), red)
+        tangent = drive.routes[0, car["index"]]
+        happened = self._events.update(car, ego.height, tangent, progress, ego.collisions(), red)
         event = RUNNING
         if happened and not self._ends_at.isdisjoint(happened):
             event = COLLISION if "blocked" not in happened else BLOCKED
@@ -339,6 +341,11 @@ class CarlaWaypointEnv(DriveEnv):
         :return: float32 ``(H, 2)``, metres, ego frame
         """
         return self.drive.expert_plan()
+
+    @property
+    def height(self) -> float:
+        """Of the car, as last measured [m]."""
+        return self._ego.height
 
     @property
     def _pose(self) -> Pose:

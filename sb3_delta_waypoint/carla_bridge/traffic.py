@@ -104,13 +104,14 @@ class Traffic:
         self._agents: dict[int, tuple[float, float, float]] = {}  # length, width, kind
         self._waiting: dict[int, _Walker] = {}
 
-    def begin(self, seed: int, start: Pose, route: np.ndarray) -> None:
+    def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray) -> None:
         """
         Put everybody where a scenario has them.
 
         :param seed: of the scenario
         :param start: of the car's route
         :param route: records of :data:`~.car.ROUTE_POINT`
+        :param heights: of these points [m]
         """
         session, rng = self._session, np.random.default_rng(seed)
         with session.calls():
@@ -129,18 +130,19 @@ class Traffic:
             if session.manager is not None:
                 session.manager.drive(list(self._agents), seed % 2**31)
             for _ in range(self._options.pedestrians):
-                self._place_walker(rng, route)
+                self._place_walker(rng, route, heights)
 
-    def _place_walker(self, rng: np.random.Generator, route: np.ndarray) -> None:
+    def _place_walker(self, rng: np.random.Generator, route: np.ndarray, heights: np.ndarray) -> None:
         distance, step_out = (
             rng.uniform(CROSSING_CLEARANCE, max(len(route) - 5.0, CROSSING_CLEARANCE + 1.0)),
             rng.uniform(*STEP_OUT),
         )
         side, kind = rng.choice([-1.0, 1.0]), self._people[rng.integers(len(self._people))]
-        point = route[min(int(distance), len(route) - 1)]
+        index = min(int(distance), len(route) - 1)
+        point = route[index]
         x, y = point["x"] - side * BESIDE * point["sin"], point["y"] + side * BESIDE * point["cos"]
         across = (side * float(point["sin"]), -side * float(point["cos"]))
-        place = transform_of((float(x), float(y), math.atan2(across[1], across[0])), 1.0)
+        place = transform_of((float(x), float(y), math.atan2(across[1], across[0])), float(heights[index]) + 1.0)
         number = self._spawn(kind, place, PEDESTRIAN)
         if number is not None:
             self._waiting[number] = _Walker(distance, step_out, vector_of(*across))

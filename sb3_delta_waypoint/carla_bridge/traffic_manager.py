@@ -1,9 +1,9 @@
 """
 CARLA's traffic manager, kept out of this process.
 
-It is part of the client, and its threads end the interpreter when one of their calls fails: when the server dies, when a vehicle
-is destroyed that they drive, and at exit. Moreover, a tick of any client makes all managers of its process work, whatever their
-server. So each has a process of its own, which ticks the server, too.
+It is part of the client, and its threads end the interpreter when one of their calls fails: when the server dies, when a
+vehicle is destroyed that they drive, and at exit. Moreover, a tick of any client makes all managers of its process work,
+whatever their server. So each has a process of its own, which ticks the server, too.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.errors import ServerLostError
 
+SNAPSHOT_INTERVAL = 1e-4
+"""How often to look for the snapshot of a tick [s]."""
 PROCESS = Path(__file__).with_name("traffic_manager_process.py")
 
 
@@ -65,13 +67,22 @@ class TrafficManager:
         """Let go of the vehicles: they may be destroyed then, and not before."""
         self._call("release")
 
-    def tick(self) -> int:
+    def tick(self, world: Any) -> int:
         """
         One tick of the server, and the controls of the vehicles for the next.
 
+        :param world: ``carla.World`` of the owner, which has the snapshot of the tick then
         :return: its frame
+        :raises ServerLostError: if there is no answer in time
         """
+        # controls are messages without an answer, and this is a call: they have arrived before the other client ticks
+        world.get_settings()
         frame: int = self._call("tick", self._timeout)
+        deadline = time.monotonic() + self._timeout
+        while world.get_snapshot().frame < frame:
+            if time.monotonic() > deadline:
+                raise ServerLostError(f"{self._address}: the snapshot of frame {frame} did not come")
+            time.sleep(SNAPSHOT_INTERVAL)
         return frame
 
     def close(self) -> None:

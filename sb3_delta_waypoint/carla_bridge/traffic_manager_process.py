@@ -1,8 +1,8 @@
 """
 CARLA's traffic manager and the ticks that go with it: run as a script by :class:`~.traffic_manager.TrafficManager`.
 
-Requests come as lines of JSON on stdin, each is answered by a line on stdout: the result, or ``{"error": message}``. The end of
-stdin, which also comes when the owner dies, ends the process. This file imports nothing of the package: it starts sooner.
+Requests come as lines of JSON on stdin; each is answered by a line on stdout: the result, or ``{"error": message}``. The end
+of stdin, which also comes when the owner dies, ends the process. This file imports nothing of the package: it starts sooner.
 """
 
 import json

@@ -1,14 +1,17 @@
 """The vehicle that is driven."""
 
+import math
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("carla")
+carla = pytest.importorskip("carla")
 
 # ruff: noqa: E402 (the imports below need it)
+from sb3_delta_waypoint.carla_bridge.ego import on_road
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
+from sb3_delta_waypoint.carla_bridge.frames import pose_of
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +41,14 @@ def test_a_collision_of_this_episode_counts_even_if_it_is_told_late(env):
     env._ego._on_collision(collision(env.session.world.get_snapshot().frame - 1))
     _, _, terminated, _, info = env.step(env.expert_plan())
     assert terminated and info["episode_metrics"]["collision"] == 1.0
+
+
+def test_a_vehicle_is_put_on_its_own_road_in_the_hills(shared_data, hilly):
+    road_map = carla.Map("Town01", hilly(shared_data("Town01.xodr").read_text()))
+    lanes = [lane.transform for lane in road_map.generate_waypoints(20.0)]
+    for lane in lanes:
+        found = on_road(road_map, pose_of(lane), lane.location.z)
+        assert found.location.distance(lane.location) < 0.1
+        assert abs(math.remainder(found.rotation.pitch - lane.rotation.pitch, 360.0)) < 3.0
+    elsewhere = [on_road(road_map, pose_of(lane), 0.0).location.distance(lane.location) > 1.0 for lane in lanes]
+    assert sum(elsewhere) > 0.05 * len(lanes), "the hills of this test are high enough to mistake the road"
