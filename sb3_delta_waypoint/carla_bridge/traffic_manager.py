@@ -125,4 +125,6 @@ class TrafficManager:
         return answer
 
     def _gone(self) -> ServerLostError:
-        return ServerLostError(f"{self._address}: the traffic manager is gone (exit code {self._process.poll()})")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._timeout)
+        return ServerLostError(f"{self._address}: the traffic manager is gone (exit code {self._process.returncode})")
