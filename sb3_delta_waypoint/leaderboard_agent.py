@@ -135,7 +135,8 @@ class WaypointAgent(AutonomousAgent):
     def _set_out(self, vehicle: Any, input_data: dict[str, tuple[int, Any]]) -> None:
         """Find the line to drive along, and learn what the vehicle is like."""
         model = model_of(vehicle)
-        places = [pose_of(transform) for transform, _ in self._global_plan_world_coord]
+        plan = [transform for transform, _ in self._global_plan_world_coord]
+        places = [pose_of(transform) for transform in plan]
         on_plan = projection_through(
             [(place["lat"], place["lon"]) for place, _ in self._global_plan], [(x, y) for x, y, _ in places]
         )
@@ -143,7 +144,9 @@ class WaypointAgent(AutonomousAgent):
             points = np.array([on_plan(place["lat"], place["lon"]) for place, _ in self._dense_plan])
             speeds = np.full(len(points), np.inf)
         else:
-            route = route_through(LaneGraph(carla.Map("map", input_data["map"][1]["opendrive"])), places, "global plan")
+            lanes = LaneGraph(carla.Map("map", input_data["map"][1]["opendrive"]))
+            locations = [(*place, transform.location.z) for place, transform in zip(places, plan, strict=True)]
+            route = route_through(lanes, locations, "global plan")
             points, speeds = route.points, route.speeds
         last = points[-1] - points[np.linalg.norm(points - points[-1], axis=1) > 0.5][-1]
         points = np.vstack([points, points[-1] + BEYOND_GOAL * last / np.linalg.norm(last)])

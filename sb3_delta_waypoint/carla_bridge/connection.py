@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, ServerUnreachableError, ServerVersionError
+from sb3_delta_waypoint.carla_bridge.traffic_manager import TrafficManager
 
 SUPPORTED_CLIENTS = ("0.9.16",)
 """Versions of the ``carla`` module that this package was checked with."""
@@ -57,13 +58,14 @@ class Session:
         """What was spawned here, by id."""
         self.lights: dict[str, Any] = {}
         """The map's traffic lights, by name."""
-        self.manager: Any = None
-        """``carla.TrafficManager``, where one is used."""
+        self.manager: TrafficManager | None = None
+        """What drives the traffic and ticks the server, where it is CARLA."""
         self._sensors: list[Any] = []
         self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
         self._left_behind: list[int] = []  # actors of a connection that was lost
         self._watch: _Watch | None = None
         self._lost = "not connected"
+        self._frame: int | None = None  # of the last tick
         check_client_version()
         self.connect()
 
@@ -96,7 +98,7 @@ class Session:
                 watch.stop()
                 self.drop("connecting")
                 raise
-        self._watch, self._lost = watch, ""
+        self._watch, self._lost, self._frame = watch, "", None
         watch.start()
 
     @property
@@ -114,15 +116,33 @@ class Session:
         One step of simulated time.
 
         :return: its frame
-        :raises ServerLostError: if the server does not answer in time
+        :raises ServerLostError: if the server does not answer in time, or has made other steps since the last tick
         """
         world = self.world
         if world is None:
             raise ServerLostError(self._lost)
         try:
-            return world.tick(self.timeout)
+            frame: int = world.tick(self.timeout) if self.manager is None else self.manager.tick(world)
+        except ServerLostError:
+            raise
         except RuntimeError as error:
             raise ServerLostError(f"{self.host}:{self.port} did not answer: {error}") from None
+        if self._frame is not None and frame != self._frame + 1:
+            raise ServerLostError(
+                f"another client ticks {self.host}:{self.port}, or has let it run by itself: {frame - self._frame} frames "
+                "went by in one tick of this env, which needs a server of its own"
+            )
+        self._frame = frame
+        return frame
+
+    def begin(self) -> None:
+        """From here on each tick is to be the next frame: what others did to the time before does not matter."""
+        with self.calls():
+            self._frame = self.world.get_snapshot().frame
+
+    def manage_traffic(self) -> None:
+        """From here on :attr:`manager` ticks, and drives the vehicles that it is given; see :class:`TrafficManager`."""
+        self.manager = TrafficManager(self.host, self.port, self.timeout, LOADING * self.timeout)
 
     @contextlib.contextmanager
     def calls(self) -> Iterator[None]:
@@ -189,6 +209,8 @@ class Session:
                 with contextlib.suppress(RuntimeError):
                     sensor.stop()
             sensor = None  # noqa: F841 (a handle, too)
+            if self.manager is not None:
+                self.manager.kill()
             self._left_behind += reversed(self.actors)
             self._sensors, self.actors, self.lights, self.manager = [], {}, {}, None
             held = self.world is not None
@@ -205,6 +227,8 @@ class Session:
                         for sensor in self._sensors:
                             sensor.stop()
                         self._sensors = []
+                        if self.manager is not None:
+                            self.manager.close()
                         self._destroy([*reversed(self.actors)])
                         self.actors = {}
                         settings, weather = self._earlier

@@ -13,17 +13,19 @@ from sb3_delta_waypoint.driving.measured import Measurement
 
 DROP = 0.1
 """A vehicle is put down from this height above the road [m]."""
-NEIGHBOURHOOD = 10.0
-"""What is further away than this when a vehicle is put somewhere is not looked at [m]."""
+NEIGHBOURHOOD, HEADROOM = 10.0, 3.0
+"""What is further away than this when a vehicle is put somewhere is not looked at [m], nor what is further above or below."""
 
 
 class Collision(NamedTuple):
-    """What the vehicle ran into."""
+    """What the vehicle ran into, and when."""
 
     other: int
     """Id of the actor."""
     kind: str
     """``vehicle``, ``pedestrian`` or ``static``."""
+    frame: int
+    """Of the tick."""
 
 
 class Ego:
@@ -40,6 +42,9 @@ class Ego:
     def __init__(self, session: Session, blueprint: str):
         self._session = session
         self._collisions: deque[Collision] = deque()
+        self._begun = 0
+        self.height = 0.0
+        """Of the vehicle's origin, as last measured [m]."""
         self.id: int = self._spawn(blueprint)
         with session.calls():
             session.tick()
@@ -48,7 +53,8 @@ class Ego:
             self.half_length: float = extent.x
             self.half_width: float = extent.y
             library = session.library
-            sensor = session.spawn(library.find("sensor.other.collision"), transform_of((0.0, 0.0, 0.0)), self.vehicle)
+            at_origin = transform_of((0.0, 0.0, 0.0), 0.0)
+            sensor = session.spawn(library.find("sensor.other.collision"), at_origin, self.vehicle)
             session.listen(sensor, self._on_collision)
         self._driver = Driver(self.model)
 
@@ -85,13 +91,14 @@ class Ego:
         other = event.other_actor
         name = other.type_id
         kind = "vehicle" if name.startswith("vehicle.") else "pedestrian" if name.startswith("walker.") else "static"
-        self._collisions.append(Collision(other.id, kind))
+        self._collisions.append(Collision(other.id, kind, event.frame))
 
-    def place(self, pose: Pose, speed: float, steer: float, route: str) -> None:
+    def place(self, pose: Pose, height: float, speed: float, steer: float, route: str) -> None:
         """
         Put the vehicle at the start of an episode, as if it had just been made; the next tick shows it there.
 
         :param pose: of the rear axle
+        :param height: of the road there [m]
         :param speed: [m/s]
         :param steer: steering angle [rad]
         :param route: its name, for the error
@@ -100,11 +107,9 @@ class Ego:
         session, vehicle = self._session, self.vehicle
         with session.calls():
             middle = ahead_of(pose, -self.model.rear_axle)
-            self._refuse_occupied(middle, route)
-            transform = transform_of(middle)
-            waypoint = session.map.get_waypoint(transform.location)
-            transform.location.z = waypoint.transform.location.z + DROP
-            transform.rotation.pitch = waypoint.transform.rotation.pitch
+            transform = on_road(session.map, middle, height)
+            self._refuse_occupied(middle, transform.location.z, route)
+            transform.location.z += DROP
             # without physics and back: gearbox, wheels and engine forget the last episode, too
             vehicle.set_simulate_physics(False)
             vehicle.set_transform(transform)
@@ -114,15 +119,16 @@ class Ego:
             self._driver.reset()
             vehicle.apply_control(self._driver.control(steer, 0.0, speed, 0.0))
 
-    def _refuse_occupied(self, pose: Pose, route: str) -> None:
+    def _refuse_occupied(self, pose: Pose, height: float, route: str) -> None:
         """Look at what does not belong to this session: the rest is put elsewhere."""
         session = self._session
         own = session.actors
         for actor in session.world.get_actors():
             if actor.id in own or not actor.type_id.startswith(("vehicle.", "walker.", "static.prop.")):
                 continue
-            x, y, _ = pose_of(actor.get_transform())
-            if math.hypot(x - pose[0], y - pose[1]) > NEIGHBOURHOOD:
+            transform = actor.get_transform()
+            x, y, _ = pose_of(transform)
+            if math.hypot(x - pose[0], y - pose[1]) > NEIGHBOURHOOD or abs(transform.location.z - height) > HEADROOM:
                 continue
             try:
                 extent = actor.bounding_box.extent
@@ -137,6 +143,14 @@ class Ego:
                     f"route {route!r} starts at ({pose[0]:.1f}, {pose[1]:.1f}), where {actor.type_id} (actor {actor.id}) "
                     "stands: remove it, or begin elsewhere"
                 )
+
+    def begin(self, frame: int) -> None:
+        """
+        Begin an episode: collisions until now are of the last one, even if they are told later.
+
+        :param frame: of the first tick
+        """
+        self._begun = frame
 
     def control(self, angle: float, acceleration: float, speed: float, measured_acceleration: float) -> None:
         """
@@ -158,15 +172,32 @@ class Ego:
         actor = snapshot.find(self.id)
         if actor is None:
             raise ServerLostError("the vehicle is gone: somebody else has destroyed it, or loaded another map")
-        x, y, yaw = ahead_of(pose_of(actor.get_transform()), self.model.rear_axle)
+        transform = actor.get_transform()
+        self.height = transform.location.z
+        x, y, yaw = ahead_of(pose_of(transform), self.model.rear_axle)
         velocity = actor.get_velocity()
         forwards = velocity.x * math.cos(yaw) - velocity.y * math.sin(yaw)
         yaw_rate = -math.radians(actor.get_angular_velocity().z)
         return Measurement(x, y, yaw, max(forwards, 0.0), yaw_rate), snapshot
 
     def collisions(self) -> list[Collision]:
-        """:return: those since the last time"""
+        """:return: those of this episode that were told since the last time"""
         found = []
         while self._collisions:
             found.append(self._collisions.popleft())
-        return found
+        return [collision for collision in found if collision.frame > self._begun]
+
+
+def on_road(road_map: Any, pose: Pose, height: float) -> Any:
+    """
+    Where a vehicle stands on the road.
+
+    :param road_map: ``carla.Map``
+    :param pose: of its origin
+    :param height: of the road thereabouts [m]
+    :return: ``carla.Transform``, with height and pitch of the lane
+    """
+    transform = transform_of(pose, height)
+    lane = road_map.get_waypoint(transform.location).transform
+    transform.location.z, transform.rotation.pitch = lane.location.z, lane.rotation.pitch
+    return transform

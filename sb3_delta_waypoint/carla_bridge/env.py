@@ -34,8 +34,6 @@ from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.scenes import pose
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 
-MANAGER_PORT = 6000
-"""A server's traffic manager, which runs in the client, gets a port so far beyond the server's: 8000 for 2000."""
 ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""
 
@@ -168,8 +166,7 @@ class CarlaWaypointEnv(DriveEnv):
         model = self._ego.model
         self._events = EventMonitor(session.map, self._ego.half_width, model.wheelbase, self._ego.front, self._blocked_time)
         if options is not None:
-            manager_port = None if self.backend == "loopback" else MANAGER_PORT + session.port
-            traffic = Traffic(session, options, manager_port)
+            traffic = Traffic(session, options, managed=self.backend == "carla")
             self._surroundings = Surroundings(traffic, self._signals, self._ego, self._events)
 
     # ------------------------------------------------------------------ reset
@@ -229,13 +226,15 @@ class CarlaWaypointEnv(DriveEnv):
 
     def _set_out(self, scenario: int) -> None:
         assert self._base_seed is not None
+        self.session.begin()
         for attempt in range(ATTEMPTS):
             self._route: Route = self._source.route(self._base_seed, scenario, attempt)
             seed = int(scenario_seed(self._base_seed, scenario))
             self.drive.begin(self._route.points, self._route.speeds, seed, scenario, self._source.longest)
             car = self.drive.cars[0]
+            heights = self._route.height_at(np.arange(float(len(self.drive.route))))
             try:
-                self._ego.place(self._pose, float(car["speed"]), float(car["steer"]), self._route.name)
+                self._ego.place(self._pose, float(heights[0]), float(car["speed"]), float(car["steer"]), self._route.name)
                 break
             except SpawnPointOccupiedError:
                 if self._source.fixed or attempt == ATTEMPTS - 1:
@@ -243,11 +242,10 @@ class CarlaWaypointEnv(DriveEnv):
         if self._surroundings is not None:
             # after the car, which might stand where somebody is put
             car["max_steps"] += round(TRAFFIC_PATIENCE / CONTROL_DT)
-            self._surroundings.begin(seed, self._pose, self.drive.route)
+            self._surroundings.begin(seed, self._pose, self.drive.route, heights)
         self._show_weather()
-        self._events.reset(self._signals.begin(self.drive.route))
-        self.session.tick()
-        self._ego.collisions()  # of the last episode
+        self._events.reset(self._signals.begin(self.drive.route, heights))
+        self._ego.begin(self.session.tick())
         measurement, snapshot = self._ego.measure()
         self.drive.settle(measurement)
         others = self._look_around(snapshot)
@@ -317,7 +315,8 @@ class CarlaWaypointEnv(DriveEnv):
         measurement, snapshot = ego.measure()
         drive.move(measurement)
         red = self._signals.red(self._events.lines)
-        happened = self._events.update(car, drive.routes[0, car["index"]], progress, ego.collisions(), red)
+        tangent = drive.routes[0, car["index"]]
+        happened = self._events.update(car, ego.height, tangent, progress, ego.collisions(), red)
         event = RUNNING
         if happened and not self._ends_at.isdisjoint(happened):
             event = COLLISION if "blocked" not in happened else BLOCKED
@@ -342,6 +341,11 @@ class CarlaWaypointEnv(DriveEnv):
         :return: float32 ``(H, 2)``, metres, ego frame
         """
         return self.drive.expert_plan()
+
+    @property
+    def height(self) -> float:
+        """Of the car, as last measured [m]."""
+        return self._ego.height
 
     @property
     def _pose(self) -> Pose:

@@ -83,12 +83,19 @@ class EventMonitor:
         return line.name in self._stopped
 
     def update(
-        self, car: Record, tangent: Record, progress_before: float, collisions: Iterable[Collision], red: set[str]
+        self,
+        car: Record,
+        height: float,
+        tangent: Record,
+        progress_before: float,
+        collisions: Iterable[Collision],
+        red: set[str],
     ) -> list[str]:
         """
         What one control step has brought.
 
         :param car: record of :data:`~.car.CAR`, measured after the step
+        :param height: of the car, measured [m]
         :param tangent: of the route where the car is, record of :data:`~.car.ROUTE_POINT`
         :param progress_before: arc length of the car before the step [m]
         :param collisions: that were reported in it
@@ -97,7 +104,7 @@ class EventMonitor:
         """
         self._seconds += CONTROL_DT
         new = [name for collision in collisions for name in self._collision(collision, car)]
-        new += self._leaving(car, tangent)
+        new += self._leaving(car, height, tangent)
         new += self._lines_crossed(car, progress_before, red)
         self._standing = self._standing + CONTROL_DT if car["speed"] < STOPPED_SPEED else 0.0
         if self._standing >= self._blocked_time:
@@ -119,14 +126,14 @@ class EventMonitor:
         self._last_other, self._last_time, self._last_place = collision.other, self._seconds, here
         return ["collision", f"collision_{collision.kind}"]
 
-    def _leaving(self, car: Record, tangent: Record) -> list[str]:
+    def _leaving(self, car: Record, height: float, tangent: Record) -> list[str]:
         """Wheels over the edge of the lane, and the car off the driving lanes altogether: once each time."""
         turned = math.sin(car["yaw"]) * tangent["cos"] - math.cos(car["yaw"]) * tangent["sin"]
         deviation = max(abs(car["lateral"]), abs(car["lateral"] + self._wheelbase * turned))
         if deviation < ROUTE_MARGIN:
             self._off_road = self._out_of_lane = False
             return []
-        location = location_of(float(car["x"]), float(car["y"]))
+        location = location_of(float(car["x"]), float(car["y"]), height)
         waypoint = self._map.get_waypoint(location, project_to_road=False)
         off_road = waypoint is None
         out_of_lane = off_road or (not waypoint.is_junction and deviation + self._half_width > 0.5 * waypoint.lane_width)

@@ -19,7 +19,7 @@ def pose_of(transform: Any) -> Pose:
     return location.x, -location.y, wrap(-math.radians(transform.rotation.yaw))
 
 
-def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:
+def transform_of(pose: Pose, z: float, pitch: float = 0.0) -> Any:
     """
     :param pose: x, y [m] and yaw [rad, counter-clockwise]
     :param z: [m], upwards
@@ -65,12 +65,13 @@ def ahead_of(pose: Pose, distance: float) -> Pose:
     return x + distance * math.cos(yaw), y + distance * math.sin(yaw), yaw
 
 
-def location_of(x: float, y: float) -> Any:
+def location_of(x: float, y: float, z: float) -> Any:
     """
     :param x: [m]
     :param y: [m]
-    :return: ``carla.Location`` at height 0
+    :param z: [m], upwards: without it, CARLA's maps take a place for one on another road, or on none
+    :return: ``carla.Location``
     """
     import carla
 
-    return carla.Location(x=x, y=-y)
+    return carla.Location(x=x, y=-y, z=z)

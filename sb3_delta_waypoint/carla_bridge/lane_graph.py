@@ -31,6 +31,8 @@ BESIDE_DISTANCE = 7.5
 """Lanes at most this much further away than the nearest one are beside it [m]: two lanes to each side."""
 PARALLEL_ANGLE = math.radians(30.0)
 """Lanes at a larger angle are not beside one another."""
+LEVEL_HEIGHT = 2.5
+"""Lanes whose heights differ by more than this are on different levels [m]: a bridge has 4.5 m below it."""
 SNAP_ANGLE = math.radians(60.0)
 """A lane that runs at a larger angle than this to a given heading is not meant."""
 
@@ -73,6 +75,8 @@ class LaneGraph:
         """The map's name, without the folder of the game's content; ``_Opt`` towns have the roads of those without."""
         self.points: list[Points] = []
         """Centre line of each stretch, ``(N, 2)`` [m]; where stretches join there is a gap of at most 0.5 m."""
+        self.heights: list[NDArray[np.float64]] = []
+        """Height of each of these points, ``(N,)`` [m]."""
         self.speeds: list[NDArray[np.float64]] = []
         """Speed limit at each of these points, ``(N,)`` [m/s], ``inf`` where the road has none."""
         self.graph = nx.DiGraph()
@@ -112,6 +116,13 @@ class LaneGraph:
         """
         return self.length(stretch) + LANE_CHANGE_COST * (stretch >= self.n_lane_stretches)
 
+    def height(self, place: Place) -> float:
+        """
+        :param place: on a lane
+        :return: its height [m]
+        """
+        return float(np.interp(place.along, self._along[place.stretch], self.heights[place.stretch]))
+
     def between(self, stretch: int, first: float, last: float) -> tuple[Points, NDArray[np.float64]]:
         """
         Part of a stretch.
@@ -119,12 +130,12 @@ class LaneGraph:
         :param stretch: its number
         :param first: where the part begins [m]
         :param last: where it ends [m]
-        :return: points ``(N, 2)`` [m] and speed limits ``(N,)`` [m/s]
+        :return: x, y and height of its points ``(N, 3)`` [m], and speed limits ``(N,)`` [m/s]
         """
         along = self._along[stretch]
         at = np.concatenate(([first], along[(along > first) & (along < last)], [last]))
-        line = self.points[stretch]
-        points = np.column_stack([np.interp(at, along, line[:, axis]) for axis in range(2)])
+        columns = (*self.points[stretch].T, self.heights[stretch])
+        points = np.column_stack([np.interp(at, along, column) for column in columns])
         return points, self.speeds[stretch][np.searchsorted(along, at, side="right").clip(1, len(along)) - 1]
 
     def way(self, start: int, goal: int) -> list[int]:
@@ -150,7 +161,9 @@ class LaneGraph:
         before, costs = nx.dijkstra_predecessor_and_distance(self.graph, start)
         return costs, before
 
-    def _locate(self, x: float, y: float, yaw: float | None = None, beside: bool = False) -> tuple[Place, ...]:
+    def _locate(
+        self, x: float, y: float, yaw: float | None = None, beside: bool = False, z: float | None = None
+    ) -> tuple[Place, ...]:
         """
         Where a position may lie on the lanes.
 
@@ -158,6 +171,7 @@ class LaneGraph:
         :param y: metres
         :param yaw: heading [rad]; None takes lanes of any direction
         :param beside: whether the lanes beside, of the same direction, are meant too, and the ways from one to the other
+        :param z: metres: where lanes are above one another, those of the level nearest to it are meant; None takes all
         :return: the nearest place and those hardly further away, nearest first; empty if there is none
         """
         n_points, n_stretches = (None, None) if beside else (self._offsets[self.n_lane_stretches], self.n_lane_stretches)
@@ -170,6 +184,9 @@ class LaneGraph:
             place, heading = self._project(int(stretch), index, x, y)
             if yaw is None or _angle(heading, yaw) <= SNAP_ANGLE:
                 found.append((place, heading))
+        if z is not None and found:
+            above = [abs(self.height(place) - z) for place, _ in found]
+            found = [item for item, gap in zip(found, above, strict=True) if gap <= min(above) + LEVEL_HEIGHT]
         found.sort(key=lambda item: (item[0].offset, item[0].stretch))
         if not found or found[0][0].offset > SNAP_DISTANCE:
             return ()
@@ -202,6 +219,7 @@ class LaneGraph:
         ends = np.linspace(0, len(lane.points) - 1, n_stretches + 1).round().astype(int)
         for first, last in pairwise(ends):
             self.points.append(lane.points[first : last + 1])
+            self.heights.append(np.array([w.transform.location.z for w in lane.waypoints[first : last + 1]]))
             self.speeds.append(lane.speeds[first : last + 1])
         return list(range(len(self.points) - n_stretches, len(self.points)))
 
@@ -226,13 +244,12 @@ class LaneGraph:
                     others = stretches.get(_key(beside), [])
                     if beside.lane_id * middle.lane_id > 0 and len(others) == len(stretches[key]):
                         changes[len(self.points)] = stretch, others[number]
-                        points, speeds = _blend(
-                            self.points[stretch],
-                            self.points[others[number]],
-                            self.speeds[stretch],
-                            self.speeds[others[number]],
+                        here, there = (
+                            np.column_stack((self.points[each], self.heights[each])) for each in (stretch, others[number])
                         )
-                        self.points.append(points)
+                        line, speeds = _blend(here, there, self.speeds[stretch], self.speeds[others[number]])
+                        self.points.append(line[:, :2])
+                        self.heights.append(line[:, 2])
                         self.speeds.append(speeds)
         return changes
 
@@ -331,7 +348,7 @@ def _blend(here: Points, there: Points, *speeds: NDArray[np.float64]) -> tuple[P
     # the quintic without curvature at its ends
     weight = (t**3 * (10.0 - 15.0 * t + 6.0 * t**2))[:, None]
     lines = [
-        np.column_stack([np.interp(t, np.linspace(0.0, 1.0, len(line)), line[:, axis]) for axis in range(2)])
+        np.column_stack([np.interp(t, np.linspace(0.0, 1.0, len(line)), column) for column in line.T])
         for line in (here, there)
     ]
     limits = [limit[np.linspace(0, len(limit) - 1, n_points).round().astype(int)] for limit in speeds]

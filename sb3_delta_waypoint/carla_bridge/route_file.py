@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml
@@ -39,7 +40,24 @@ def load_routes(path: str | Path, road_map: LaneGraph) -> list[Route]:
     chosen = [route for route in routes if route.town in (None, road_map.town)]
     if not chosen:
         raise ValueError(f"{path}: no route in {road_map.town}, only in {', '.join(sorted({str(r.town) for r in routes}))}")
-    return chosen
+    return [route._replace(heights=heights_along(road_map, route.points)) for route in chosen]
+
+
+def heights_along(road_map: LaneGraph, line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Heights of a line: those of the nearest lanes that run its way. Where lanes are above one another, it keeps to its level.
+
+    :param road_map: the lanes
+    :param line: ``(N, 2)`` [m]
+    :return: ``(N,)`` [m]; off the lanes that of the points before and after it, 0 where none is on a lane
+    """
+    steps = np.diff(line, axis=0, append=2.0 * line[-1:] - line[-2:-1])
+    known: dict[int, float] = {}
+    z: float | None = None
+    for number, ((x, y), (dx, dy)) in enumerate(zip(line.tolist(), steps.tolist(), strict=True)):
+        if places := road_map.locate(x, y, math.atan2(dy, dx), z=z):
+            known[number] = z = road_map.height(places[0])
+    return np.interp(np.arange(len(line)), list(known) or [0], list(known.values()) or [0.0])
 
 
 def write_routes(path: str | Path, routes: Sequence[Route]) -> Path:
@@ -61,7 +79,7 @@ def read_routes(path: str | Path) -> list[Route]:
     Read what :func:`write_routes` wrote, or a file of the same shape (:data:`SHAPE`) made by hand; ``speeds`` may be left out.
 
     :param path: the file
-    :return: the routes, their points equally spaced by at most 1 m
+    :return: the routes, their points equally spaced by at most 1 m, without heights
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: naming the file and the route that is malformed
     """

@@ -31,7 +31,7 @@ class RouteSource:
     def __init__(self, road_map: Any, routes: str | Path | None, length: float):
         self._length = length
         self._graph = LaneGraph(road_map)
-        self._spawn_points = [pose_of(transform) for transform in road_map.get_spawn_points()]
+        self._spawn_points = [(*pose_of(transform), transform.location.z) for transform in road_map.get_spawn_points()]
         self._fixed = None if routes is None else load_routes(routes, self._graph)
         if self._fixed is None:
             self.route(0, 0)

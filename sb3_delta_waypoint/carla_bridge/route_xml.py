@@ -43,14 +43,15 @@ class RouteDescription(NamedTuple):
 
     :param name: its id in the file
     :param town: name of the map
-    :param locations: ``(x, y)`` or, in version 1.0, ``(x, y, yaw)``; metres and radians, right-handed frame
+    :param locations: ``(x, y, yaw, z)``, in version 2.x with None for yaw, without z where the file has none; metres and
+        radians, right-handed frame
     :param weather: on the way, by rising percentage
     :param scenarios: on the way
     """
 
     name: str
     town: str
-    locations: tuple[tuple[float, ...], ...]
+    locations: tuple[tuple[float | None, ...], ...]
     weather: tuple[Weather, ...]
     scenarios: tuple[Scenario, ...]
 
@@ -113,18 +114,26 @@ def _route(element: Element) -> RouteDescription:
         raise ValueError("there must be either <waypoint> elements (leaderboard 1.0) or <waypoints><position> (2.0)")
     if len(old or new) < 2:
         raise ValueError("there is one place only, but a route needs at least 2")
-    locations: list[tuple[float, ...]] = [_place(place, heading=True) for place in old]
-    locations += [_place(place, heading=False) for place in new]
+    locations = [_location(place, heading=True) for place in old] + [_location(place, heading=False) for place in new]
     weather = [_weather(each) for each in (*element.findall("weather"), *element.findall("weathers/weather"))]
     scenarios = [_scenario(each) for each in element.findall("scenarios/scenario")]
     weather.sort(key=lambda each: each.percentage)
     return RouteDescription(name, town, tuple(locations), tuple(weather), tuple(scenarios))
 
 
-def _place(element: Element, heading: bool) -> tuple[float, ...]:
-    """A place in the package's frame: CARLA's y and yaw are left-handed, its angles degrees."""
-    x, y = _number(element, "x"), -_number(element, "y")
-    return (x, y, wrap(-math.radians(_number(element, "yaw")))) if heading else (x, y)
+def _location(element: Element, heading: bool) -> tuple[float | None, ...]:
+    """A place as :mod:`~.routes` has it."""
+    yaw = _yaw(element) if heading else None
+    return (*_position(element), yaw, _number(element, "z")) if "z" in element.attrib else (*_position(element), yaw)
+
+
+def _position(element: Element) -> tuple[float, float]:
+    """In the package's frame: CARLA's y and yaw are left-handed, its angles degrees."""
+    return _number(element, "x"), -_number(element, "y")
+
+
+def _yaw(element: Element) -> float:
+    return wrap(-math.radians(_number(element, "yaw")))
 
 
 def _weather(element: Element) -> Weather:
@@ -139,9 +148,9 @@ def _scenario(element: Element) -> Scenario:
     triggers = element.findall("trigger_point")
     if len(triggers) != 1:
         raise ValueError(f"scenario {element.get('name')!r} has {len(triggers)} <trigger_point>, expected 1")
-    x, y, yaw = _place(triggers[0], heading=True)
+    trigger = (*_position(triggers[0]), _yaw(triggers[0]))
     others = tuple((part.tag, dict(part.attrib)) for part in element if part is not triggers[0])
-    return Scenario(_text(element, "name"), _text(element, "type"), (x, y, yaw), others)
+    return Scenario(_text(element, "name"), _text(element, "type"), trigger, others)
 
 
 def _text(element: Element, attribute: str) -> str:

@@ -1,8 +1,9 @@
 """
 Routes in CARLA's maps: planned between any two places, drawn by seed between spawn points, or led through a list of places.
 
-A place is ``(x, y)`` or ``(x, y, yaw)`` in the package's right-handed frame, metres and radians; with a heading only lanes of
-that direction are meant.
+A place is ``(x, y)``, ``(x, y, yaw)`` or ``(x, y, yaw, z)`` in the package's right-handed frame, metres and radians. With a
+heading, only lanes of that direction are meant; None stands for any. With a height, only lanes of that level are meant where
+lanes are above one another.
 """
 
 import math
@@ -22,6 +23,10 @@ OFFSET_COST = 20.0
 """What passing a place one metre off costs a route [m]: to change lanes and back is cheaper, to drive round a block is not."""
 OFFSET_DISTANCE = 30.0
 """Places closer to one another than this count for less [m], so that many on one lane weigh no more than a few."""
+
+
+Location = Sequence[float | None]
+"""A place."""
 
 
 class Weather(NamedTuple):
@@ -62,6 +67,7 @@ class Route(NamedTuple):
     :param speeds: float64 ``(N,)`` speed limit [m/s], ``inf`` where there is none
     :param weather: on the way, by rising percentage; empty leaves it as it is
     :param scenarios: on the way
+    :param heights: float64 ``(N,)`` metres, of the points; empty where no map has been asked
     """
 
     name: str
@@ -70,6 +76,15 @@ class Route(NamedTuple):
     speeds: NDArray[np.float64]
     weather: tuple[Weather, ...] = ()
     scenarios: tuple[Scenario, ...] = ()
+    heights: NDArray[np.float64] = np.empty(0)
+
+    def height_at(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """
+        :param distance: from the start along the route [m]
+        :return: heights there [m]
+        """
+        heights: NDArray[np.float64] = np.interp(distance, np.linspace(0.0, self.length, len(self.heights)), self.heights)
+        return heights
 
     @property
     def length(self) -> float:
@@ -77,13 +92,13 @@ class Route(NamedTuple):
         return polyline_length(self.points)
 
 
-def plan_route(road_map: LaneGraph, start: Sequence[float], goal: Sequence[float], name: str = "") -> Route:
+def plan_route(road_map: LaneGraph, start: Location, goal: Location, name: str = "") -> Route:
     """
     The shortest way between two places, with lane changes where it needs them and the road markings allow them.
 
     :param road_map: the lanes
-    :param start: ``(x, y)`` or ``(x, y, yaw)``
-    :param goal: ``(x, y)`` or ``(x, y, yaw)``
+    :param start: a place
+    :param goal: a place
     :param name: of the route
     :return: the route
     :raises ValueError: if a place is not on the road, or there is no way
@@ -93,7 +108,7 @@ def plan_route(road_map: LaneGraph, start: Sequence[float], goal: Sequence[float
 
 def random_route(
     road_map: LaneGraph,
-    spawn_points: Sequence[Sequence[float]],
+    spawn_points: Sequence[Location],
     seed: int,
     min_length: float = 50.0,
     max_length: float = 400.0,
@@ -103,7 +118,7 @@ def random_route(
     A route between two of the spawn points, drawn by seed.
 
     :param road_map: the lanes
-    :param spawn_points: ``(x, y)`` or ``(x, y, yaw)`` of each; those that are not on the road are left out
+    :param spawn_points: places; those that are not on the road are left out
     :param seed: the route is a function of this and of the other arguments
     :param min_length: metres
     :param max_length: metres
@@ -111,7 +126,7 @@ def random_route(
     :return: the route
     :raises ValueError: if no two spawn points are joined by a way of such a length
     """
-    places = [found[0] for point in spawn_points if (found := road_map.locate(*map(float, point)))]
+    places = [found[0] for point in spawn_points if (found := _locate(road_map, point))]
     rng = np.random.default_rng(seed)
     for start in rng.permutation(len(places)):
         for goal in rng.permutation(len(places)):
@@ -125,14 +140,14 @@ def random_route(
     )
 
 
-def route_through(road_map: LaneGraph, locations: Sequence[Sequence[float]], name: str = "") -> Route:
+def route_through(road_map: LaneGraph, locations: Sequence[Location], name: str = "") -> Route:
     """
     The shortest way through all of some places, in their order. Where lanes overlap, as in junctions, the lane of each place
     is the one that makes the whole way shortest. With more than two places, all but the first may be passed on a lane beside
     them where there is no room to change lanes, which the leaderboards' route files often ask for.
 
     :param road_map: the lanes
-    :param locations: ``(x, y)`` or ``(x, y, yaw)`` of each, at least two
+    :param locations: at least two places
     :param name: of the route
     :return: the route
     :raises ValueError: naming the place, if one is not on the road or there is no way to it
@@ -142,7 +157,7 @@ def route_through(road_map: LaneGraph, locations: Sequence[Sequence[float]], nam
     beside = len(locations) > 2  # between two places alone, both are meant as they are
     choices = [_located(road_map, number, place, name, beside and number > 0) for number, place in enumerate(locations)]
     choices[-1] = tuple(place for place in choices[-1] if place.stretch < road_map.n_lane_stretches)
-    gaps = [math.dist(one[:2], other[:2]) for one, other in pairwise(locations)]
+    gaps = [math.dist(one[:2], other[:2]) for one, other in pairwise(locations)]  # type: ignore[arg-type]
     # the best way to each choice for a place so far, and which choice for the place before it goes through
     costs = np.array([OFFSET_COST * place.offset for place in choices[0]])
     best_before = []
@@ -173,13 +188,19 @@ def route_through(road_map: LaneGraph, locations: Sequence[Sequence[float]], nam
     return _route(road_map, stretches, places[0], places[-1]._replace(along=at), name)
 
 
-def _located(road_map: LaneGraph, number: int, location: Sequence[float], name: str, beside: bool) -> tuple[Place, ...]:
-    found: tuple[Place, ...] = ()
-    if np.isfinite(location).all():
-        x, y, yaw = (*map(float, location), None)[:3]
-        found = road_map.locate(x, y, yaw, beside)
+def _locate(road_map: LaneGraph, location: Location, beside: bool = False) -> tuple[Place, ...]:
+    """Where a place may lie on the lanes; nowhere if a number of it is not finite."""
+    x, y, yaw, z = (*(None if value is None else float(value) for value in location), None, None)[:4]
+    if not all(math.isfinite(value) for value in (x, y, yaw, z) if value is not None):
+        return ()
+    found: tuple[Place, ...] = road_map.locate(x, y, yaw, beside, z)
+    return found
+
+
+def _located(road_map: LaneGraph, number: int, location: Location, name: str, beside: bool) -> tuple[Place, ...]:
+    found = _locate(road_map, location, beside)
     if not found:
-        direction = " in its direction" if len(location) > 2 else ""
+        direction = " in its direction" if len(location) > 2 and location[2] is not None else ""
         raise ValueError(
             f"route {name!r}: place {number} at {_shown(location)} is not on the road: no driving lane{direction} within "
             f"{SNAP_DISTANCE:g} m in {road_map.town}"
@@ -229,10 +250,14 @@ def _route(road_map: LaneGraph, stretches: list[int], start: Place, goal: Place,
         part, limit = road_map.between(stretch, first, last)
         points.append(part)
         speeds.append(limit)
-    line, limits = np.concatenate(points), np.concatenate(speeds)
+    line, heights = np.split(np.concatenate(points), [2], axis=1)
+    limits = np.concatenate(speeds)
     if polyline_length(line) < 1.0:
         raise ValueError(f"route {name!r} is {polyline_length(line):.2f} m long in {road_map.town}; it needs at least 1 m")
-    return Route(name, road_map.town, *resample(line, _held(limits)))
+    spaced, limits = resample(line, _held(limits))
+    along = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1)))
+    spaced_heights = np.interp(np.linspace(0.0, along[-1], len(spaced)), along, heights[:, 0])
+    return Route(name, road_map.town, spaced, limits, heights=spaced_heights)
 
 
 def _held(limits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -37,12 +37,13 @@ class Signals:
         import carla
 
         self._session, self._frozen = session, frozen
-        self._places: list[tuple[Pose, str, bool]] = []
+        self._places: list[tuple[Pose, float, str, bool]] = []
         with session.calls():
             for kind in (TRAFFIC_LIGHT, STOP_SIGN):
                 for landmark in session.map.get_all_landmarks_of_type(kind):
-                    self._places += [(pose, landmark.id, kind == STOP_SIGN) for pose in _stop_places(session.map, landmark)]
-            for name in sorted({name for _, name, is_stop_sign in self._places if not is_stop_sign}):
+                    places = _stop_places(session.map, landmark)
+                    self._places += [(pose, height, landmark.id, kind == STOP_SIGN) for pose, height in places]
+            for name in sorted({name for _, _, name, is_stop_sign in self._places if not is_stop_sign}):
                 light = session.world.get_traffic_light_from_opendrive_id(name)
                 if light is not None:
                     session.lights[name] = light
@@ -50,19 +51,20 @@ class Signals:
                         light.set_state(carla.TrafficLightState.Green)
             session.world.freeze_all_traffic_lights(frozen)
 
-    def begin(self, route: np.ndarray) -> tuple[StopLine, ...]:
+    def begin(self, route: np.ndarray, heights: np.ndarray) -> tuple[StopLine, ...]:
         """
         Begin an episode; lights that run begin their cycle anew.
 
         :param route: records of :data:`~.car.ROUTE_POINT`
+        :param heights: of these points [m]
         :return: the lines on the route, in its order
         """
         with self._session.calls():
             if self._session.lights and not self._frozen:
                 self._session.world.reset_all_traffic_lights()
         lines = {}
-        for (x, y, yaw), name, is_stop_sign in self._places:
-            away = np.hypot(route["x"] - x, route["y"] - y)
+        for (x, y, yaw), z, name, is_stop_sign in self._places:
+            away = np.hypot(np.hypot(route["x"] - x, route["y"] - y), heights - z)
             nearest = int(away.argmin())
             heading = math.atan2(route["sin"][nearest], route["cos"][nearest])
             if away[nearest] <= NEAR_ROUTE and abs(wrap(heading - yaw)) <= SAME_DIRECTION:
@@ -85,14 +87,14 @@ class Signals:
         return {line.name for line in lines if self.state(line) == "Red"}
 
 
-def _stop_places(road_map: Any, landmark: Any) -> list[Pose]:
-    """Where those whom a sign or light is for have to stop: on each lane that it is valid for."""
+def _stop_places(road_map: Any, landmark: Any) -> list[tuple[Pose, float]]:
+    """Where those whom a sign or light is for have to stop: pose and height [m] on each lane that it is valid for."""
     places = []
     for first, last in landmark.get_lane_validities():
         for lane in range(min(first, last), max(first, last) + 1):
             waypoint = road_map.get_waypoint_xodr(landmark.road_id, lane, landmark.s) if lane else None
             if waypoint is not None:
-                places.append(pose_of(waypoint.transform))
+                places.append((pose_of(waypoint.transform), waypoint.transform.location.z))
     return places
 
 

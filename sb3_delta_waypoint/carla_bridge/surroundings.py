@@ -26,9 +26,9 @@ class Surroundings:
     def __init__(self, traffic: Traffic, signals: Signals, ego: Ego, events: EventMonitor):
         self._traffic, self._signals, self._ego, self._events = traffic, signals, ego, events
 
-    def begin(self, seed: int, start: Pose, route: np.ndarray) -> None:
+    def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray) -> None:
         """Put the others where a scenario has them; see :meth:`~.traffic.Traffic.begin`."""
-        self._traffic.begin(seed, start, route)
+        self._traffic.begin(seed, start, route, heights)
 
     def look(self, drive: MeasuredDrive, snapshot: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """

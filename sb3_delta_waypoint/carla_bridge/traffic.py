@@ -89,37 +89,36 @@ class Traffic:
 
     :param session: a connected session
     :param options: how many
-    :param manager_port: of CARLA's traffic manager, which drives the vehicles; None where the server itself does
+    :param managed: whether CARLA's traffic manager drives the vehicles, or else the server itself does
     """
 
-    def __init__(self, session: Session, options: TrafficOptions, manager_port: int | None):
+    def __init__(self, session: Session, options: TrafficOptions, managed: bool):
         self._session, self._options = session, options
-        self._manager_port = manager_port
         self._sizes: dict[str, tuple[float, float]] = {}
         with session.calls():
             library = session.library
             self._cars = sorted(b.id for b in library.filter("vehicle.*") if _is_car(b))
             self._people = sorted(b.id for b in library.filter("walker.pedestrian.*"))
-            if manager_port is not None:
-                session.manager = session.client.get_trafficmanager(manager_port)
-                session.manager.set_synchronous_mode(True)
+            if managed:
+                session.manage_traffic()
         self._agents: dict[int, tuple[float, float, float]] = {}  # length, width, kind
         self._waiting: dict[int, _Walker] = {}
 
-    def begin(self, seed: int, start: Pose, route: np.ndarray) -> None:
+    def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray) -> None:
         """
         Put everybody where a scenario has them.
 
         :param seed: of the scenario
         :param start: of the car's route
         :param route: records of :data:`~.car.ROUTE_POINT`
+        :param heights: of these points [m]
         """
         session, rng = self._session, np.random.default_rng(seed)
         with session.calls():
+            if session.manager is not None:
+                session.manager.release()
             session.destroy(list(self._agents))
             self._agents, self._waiting = {}, {}
-            if session.manager is not None:
-                session.manager.set_random_device_seed(seed % 2**31)
             places = session.map.get_spawn_points()
             for index in rng.permutation(len(places)):
                 if len(self._agents) == self._options.vehicles:
@@ -128,19 +127,22 @@ class Traffic:
                 kind = self._cars[rng.integers(len(self._cars))]
                 if math.hypot(x - start[0], y - start[1]) > CLEARANCE:
                     self._spawn(kind, places[index], VEHICLE)
+            if session.manager is not None:
+                session.manager.drive(list(self._agents), seed % 2**31)
             for _ in range(self._options.pedestrians):
-                self._place_walker(rng, route)
+                self._place_walker(rng, route, heights)
 
-    def _place_walker(self, rng: np.random.Generator, route: np.ndarray) -> None:
+    def _place_walker(self, rng: np.random.Generator, route: np.ndarray, heights: np.ndarray) -> None:
         distance, step_out = (
             rng.uniform(CROSSING_CLEARANCE, max(len(route) - 5.0, CROSSING_CLEARANCE + 1.0)),
             rng.uniform(*STEP_OUT),
         )
         side, kind = rng.choice([-1.0, 1.0]), self._people[rng.integers(len(self._people))]
-        point = route[min(int(distance), len(route) - 1)]
+        index = min(int(distance), len(route) - 1)
+        point = route[index]
         x, y = point["x"] - side * BESIDE * point["sin"], point["y"] + side * BESIDE * point["cos"]
         across = (side * float(point["sin"]), -side * float(point["cos"]))
-        place = transform_of((float(x), float(y), math.atan2(across[1], across[0])), 1.0)
+        place = transform_of((float(x), float(y), math.atan2(across[1], across[0])), float(heights[index]) + 1.0)
         number = self._spawn(kind, place, PEDESTRIAN)
         if number is not None:
             self._waiting[number] = _Walker(distance, step_out, vector_of(*across))
@@ -154,8 +156,6 @@ class Traffic:
         actor = session.spawn(blueprint, place)
         if actor is None:
             return None
-        if agent_kind == VEHICLE and self._manager_port is not None:
-            actor.set_autopilot(True, self._manager_port)
         if kind not in self._sizes:
             extent = actor.bounding_box.extent
             self._sizes[kind] = 2.0 * extent.x, 2.0 * extent.y

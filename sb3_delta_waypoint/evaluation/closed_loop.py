@@ -248,5 +248,5 @@ def _is_off_road(env: CarlaWaypointEnv) -> bool:
     car = env.drive.cars[0]
     if abs(car["lateral"]) < ROUTE_MARGIN:
         return False
-    location = location_of(float(car["x"]), float(car["y"]))
+    location = location_of(float(car["x"]), float(car["y"]), env.height)
     return env.session.map.get_waypoint(location, project_to_road=False) is None

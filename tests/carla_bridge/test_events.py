@@ -10,6 +10,7 @@ pytest.importorskip("carla")
 # ruff: noqa: E402 (the imports below need it)
 from sb3_delta_waypoint.carla_bridge.ego import Collision
 from sb3_delta_waypoint.carla_bridge.events import EventMonitor, StopLine
+from sb3_delta_waypoint.carla_bridge.frames import pose_of
 from sb3_delta_waypoint.carla_bridge.signals import may_go
 from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT
 
@@ -36,7 +37,7 @@ class Drive:
     def step(self, x: float, y: float = 0.0, speed: float = 5.0, collisions=(), red=()) -> list[str]:
         before = float(self.car["progress"])
         self.car["x"], self.car["progress"], self.car["y"], self.car["lateral"], self.car["speed"] = x, x, y, y, speed
-        return self.monitor.update(self.car, self.tangent, before, [Collision(*c) for c in collisions], set(red))
+        return self.monitor.update(self.car, 0.0, self.tangent, before, [Collision(*c, frame=1) for c in collisions], set(red))
 
 
 def test_the_same_actor_within_five_seconds_is_one_collision():
@@ -108,3 +109,15 @@ def test_who_may_go():
     assert may_go(light, "Green", False, 10.0, 8.0) and not may_go(light, "Red", False, 10.0, 8.0)
     assert may_go(light, "Yellow", False, 5.0, 10.0) and not may_go(light, "Yellow", False, 20.0, 10.0)
     assert may_go(sign, "Green", True, 2.0, 0.0) and not may_go(sign, "Green", False, 2.0, 0.0)
+
+
+def test_a_car_beside_its_lane_in_the_hills_is_not_taken_to_be_off_the_road(shared_data, hilly):
+    carla = pytest.importorskip("carla")
+    road_map = carla.Map("Town01", hilly(shared_data("Town01.xodr").read_text()))
+    for lane in road_map.generate_waypoints(25.0):
+        drive = Drive()
+        drive.monitor = EventMonitor(road_map, half_width=0.9, wheelbase=2.8, front=3.8, blocked_time=180.0)
+        x, y, yaw = pose_of(lane.transform)
+        drive.car["x"], drive.car["y"], drive.car["yaw"], drive.car["lateral"] = x, y, yaw, 0.5
+        tangent = np.array([(x, y, np.cos(yaw), np.sin(yaw), 10.0)], ROUTE_POINT)[0]
+        assert drive.monitor.update(drive.car, lane.transform.location.z, tangent, 0.0, [], set()) == []

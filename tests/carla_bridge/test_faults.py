@@ -253,6 +253,40 @@ def test_a_world_that_somebody_loads_breaks_the_episode_off(make, server):
     assert_goes_on(env, 0, rewards)
 
 
+def test_ticks_of_another_client_break_the_episode_off(make, server):
+    env = make(port=server.port)
+    env.reset(seed=1)
+    rewards = drive(env, 5)
+    _, world = look_around(server)
+    world.tick()
+    fault = assert_broken_off(env.step(env.expert_plan()))
+    assert "another client" in fault and "2 frames" in fault
+    assert_goes_on(env, 0, rewards)
+
+
+def test_ticks_of_another_client_between_episodes_do_no_harm(make, server):
+    env = make(port=server.port)
+    env.reset(seed=1)
+    rewards = drive(env, 5)
+    _, world = look_around(server)
+    world.tick()
+    time.sleep(0.1)  # the snapshot is on its way
+    env.reset(options={"scenario": 0})
+    assert drive(env, 5) == rewards
+
+
+def test_a_server_that_somebody_lets_run_by_itself_breaks_the_episode_off(make, server):
+    env = make(port=server.port)
+    env.reset(seed=1)
+    drive(env, 5)
+    _, world = look_around(server)
+    settings = world.get_settings()
+    settings.synchronous_mode = False
+    world.apply_settings(settings)
+    time.sleep(0.3)
+    assert "another client" in assert_broken_off(env.step(env.expert_plan()))
+
+
 def straight(tmp_path, env: CarlaWaypointEnv) -> str:
     """A file with one route, along the first drawn one."""
     route = env._source.route(0, 0)

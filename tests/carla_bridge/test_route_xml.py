@@ -37,13 +37,17 @@ def test_version_1(tmp_path):
     (route,) = read(tmp_path, OLD)
     assert (route.name, route.town, route.scenarios) == ("3", "Town01", ())
     # CARLA's frame is left-handed
-    assert route.locations == (pytest.approx((1.5, -2.5, -math.pi / 2)), pytest.approx((10.0, 20.0, math.radians(1.0))))
+    assert route.locations == (
+        pytest.approx((1.5, -2.5, -math.pi / 2, 0.0)),
+        pytest.approx((10.0, 20.0, math.radians(1.0), 0.0)),
+    )
     assert route.weather == ((0.0, {"cloudiness": 80.0, "sun_altitude_angle": 5.0}),)
 
 
 def test_version_2(tmp_path):
     first, second = read(tmp_path, NEW)
-    assert first.locations == ((1.0, -2.0), (3.0, -4.0))
+    assert first.locations == ((1.0, -2.0, None, 300.0), (3.0, -4.0, None, 300.0))
+    assert second.locations == ((1.0, -2.0, None), (3.0, -4.0, None))
     assert first.weather == ((0.0, {"wetness": 5.0}), (100.0, {"wetness": 20.0}))
     (scenario,) = first.scenarios
     assert (scenario.name, scenario.type) == ("Accident_1", "Accident")

@@ -10,7 +10,7 @@ from sb3_delta_waypoint.driving.network import polyline_length
 carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.route_file import load_routes, read_routes, write_routes  # noqa: E402
+from sb3_delta_waypoint.carla_bridge.route_file import heights_along, load_routes, read_routes, write_routes  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.routes import plan_route, random_route, route_through  # noqa: E402
 
 LANE = 3.5
@@ -120,8 +120,8 @@ def test_a_goal_just_behind_the_start_is_a_way_round_the_block(town):
     graph = town("Town01")
     stretch = max(range(graph.n_lane_stretches), key=graph.length)
     (behind, _), (ahead, _) = (graph.between(stretch, at, at + 1.0) for at in (5.0, 25.0))
-    route = route_through(graph, [ahead[0], behind[0]])
-    assert route.length > 100.0 and math.dist(route.points[-1], behind[0]) < 1e-6
+    route = route_through(graph, [ahead[0, :2], behind[0, :2]])
+    assert route.length > 100.0 and math.dist(route.points[-1], behind[0, :2]) < 1e-6
     assert_drivable(route)
 
 
@@ -277,3 +277,57 @@ def test_malformed_route_files(content, message, tmp_path):
     assert "routes.json" in str(caught.value)
     with pytest.raises(FileNotFoundError, match="nowhere.json"):
         read_routes(tmp_path / "nowhere.json")
+
+
+@pytest.fixture(scope="module")
+def hilly_map(shared_data, hilly):
+    return carla.Map("/Game/Carla/Maps/Town01", hilly(shared_data("Town01.xodr").read_text()))
+
+
+def test_routes_have_the_heights_of_their_lanes(hilly_map, town):
+    graph = LaneGraph(hilly_map)
+    for seed in range(5):
+        route = random_route(graph, spawn_points(graph), seed, 100.0, 400.0)
+        flat = random_route(town("Town01"), spawn_points(town("Town01")), seed, 100.0, 400.0)
+        assert np.array_equal(route.points, flat.points), "hills do not change where the lanes run"
+        assert np.abs(flat.heights).max() == 0.0 and np.ptp(route.heights) > 5.0
+        for (x, y), z in zip(route.points, route.heights, strict=True):
+            lane = hilly_map.get_waypoint(carla.Location(x, -y, z)).transform.location
+            assert math.dist((lane.x, -lane.y, lane.z), (x, y, z)) < 0.5
+        assert heights_along(graph, route.points) == pytest.approx(route.heights, abs=0.2)
+        assert route.height_at(np.arange(50)) == pytest.approx(route.heights[:50], abs=0.3)
+
+
+def bridge(low=0.0, high=6.0):
+    """Two one-way roads that run eastwards above one another."""
+    road = """<road name="" length="100" id="{id}" junction="-1">
+        <planView><geometry s="0" x="0" y="0" hdg="0" length="100"><line/></geometry></planView>
+        <elevationProfile><elevation s="0" a="{z}" b="0" c="0" d="0"/></elevationProfile>
+        <lanes><laneSection s="0"><center><lane id="0" type="none" level="false"/></center>
+        <right><lane id="-1" type="driving" level="false"><link/><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></right>
+        </laneSection></lanes></road>"""
+    roads = road.format(id=1, z=low) + road.format(id=2, z=high)
+    return LaneGraph(carla.Map("Bridge", f'<OpenDRIVE><header revMajor="1" revMinor="4"/>{roads}</OpenDRIVE>'))
+
+
+@pytest.mark.parametrize("z", [0.0, 6.0])
+@pytest.mark.parametrize("yaw", [None, 0.0])
+def test_places_with_a_height_mean_the_lane_of_their_level(z, yaw):
+    route = route_through(bridge(), [(10.0, -1.75, yaw, z + 0.4), (90.0, -1.75, yaw, z + 0.4)])
+    assert route.heights == pytest.approx(np.full(len(route.points), z))
+
+
+def test_a_line_keeps_to_the_level_that_it_is_on():
+    graph = bridge(low=6.0, high=0.0)
+    line = np.column_stack([np.arange(10.0, 90.0), np.full(80, -1.75)])
+    assert np.ptp(heights_along(graph, line)) == 0.0
+    assert heights_along(graph, line + [0.0, 50.0]) == pytest.approx(np.zeros(80)), "off the road"
+
+
+def test_routes_of_a_file_get_the_heights_of_the_map(hilly_map, tmp_path):
+    graph = LaneGraph(hilly_map)
+    route = random_route(graph, spawn_points(graph), 1, 100.0, 400.0, "one")
+    (read,) = load_routes(write_routes(tmp_path / "routes.json", [route]), graph)
+    assert read.heights == pytest.approx(
+        np.interp(np.linspace(0, 1, len(read.points)), np.linspace(0, 1, len(route.points)), route.heights), abs=0.2
+    )

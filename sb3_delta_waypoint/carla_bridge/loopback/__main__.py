@@ -22,7 +22,13 @@ def main() -> None:
 
         exit_on_signals()
         warm_up()
-        server = Server(map_readers(options["maps"]), options["fps"], options["port"], version=options["version"])
+        server = Server(
+            map_readers(options["maps"]),
+            options["fps"],
+            options["port"],
+            version=options["version"],
+            disguised=options["disguised"],
+        )
     except (ImportError, OSError, ValueError) as error:
         _tell({"error": type(error).__name__, "message": str(error)})
         return

@@ -97,10 +97,17 @@ MARKER = "loopback.server"
 UIDS = {name: uid for uid, name in enumerate([*VEHICLES, *WALKERS, *PROPS, *SENSORS, MARKER], 1)}
 
 
-def definitions() -> list[list[Any]]:
-    """The blueprint library as the client reads it."""
+def definitions(marked: bool = True) -> list[list[Any]]:
+    """
+    The blueprint library as the client reads it.
+
+    :param marked: with :data:`MARKER`
+    :return: ActorDefinition of each
+    """
     library = []
     for name, uid in UIDS.items():
+        if name == MARKER and not marked:
+            continue
         attributes = [_attribute("role_name", "hero" if name in VEHICLES else "front")]
         if name in VEHICLES:
             attributes += [

@@ -34,6 +34,7 @@ class LoopbackServer:
     :param fps: steps per simulated second where the client does not say, and per second in asynchronous mode
     :param port: the port; 0 takes a free one
     :param version: the version that the server says it has
+    :param disguised: pass for CARLA, so that clients bring their traffic manager; for tests
     :param timeout: how long the start may take [s]; a first start compiles the kernels
     :raises ImportError: from :meth:`start`, if the installed ``carla`` is missing or of a version with another sensor table
     :raises FileNotFoundError: from :meth:`start`, if there is no such map
@@ -50,12 +51,14 @@ class LoopbackServer:
         fps: float = 10.0,
         port: int = 0,
         version: str = CLIENT_VERSION,
+        disguised: bool = False,
         timeout: float = 60.0,
     ):
         self.maps = [] if map is None else [map] if isinstance(map, str | Path) else list(map)
         self.fps = fps
         self.requested_port = port
         self.version = version
+        self.disguised = disguised
         self.timeout = timeout
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,7 +89,7 @@ class LoopbackServer:
 
     def _launch(self) -> int:
         options = {"maps": [str(path) for path in self.maps], "fps": self.fps, "port": self.requested_port}
-        options |= {"version": self.version, "parent": os.getpid()}
+        options |= {"version": self.version, "disguised": self.disguised, "parent": os.getpid()}
         # a session of its own: Ctrl-C in the terminal is for the parent, which still needs the server to clean up
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", __package__, json.dumps(options)],

@@ -1,5 +1,6 @@
 """The maps that the server can load."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -24,9 +25,12 @@ SPAWN_HEIGHT = 0.3
 """Height of the spawn points above the ground [m]; vehicles settle at once."""
 
 
+ELEVATION = re.compile(r"<elevation\b[^>]*>")
+
+
 class RoadMap:
     """
-    A road map as the server serves it. The ground is flat: elevations are ignored.
+    A road map as the server serves it. The ground is flat: elevations are taken out.
 
     :param name: what the client calls it
     :param text: OpenDRIVE; must be a map that ``carla.Map`` can read, since it crashes on others (:func:`sent_map` checks)
@@ -36,8 +40,8 @@ class RoadMap:
         import carla
 
         self.name = name
-        self.text = text
-        self.carla_map = carla.Map(name, text)
+        self.text = ELEVATION.sub(_without_height, text)
+        self.carla_map = carla.Map(name, self.text)
 
     @cached_property
     def network(self) -> RoadNetwork:
@@ -81,6 +85,10 @@ class RoadMap:
                     place, yaw = waypoint.transform.location, waypoint.transform.rotation.yaw
                     points.append([[place.x, place.y, SPAWN_HEIGHT], [0.0, (yaw + 180.0) % 360.0 - 180.0, 0.0]])
         return points
+
+
+def _without_height(elevation: re.Match[str]) -> str:
+    return re.sub(r"""\b([abcd])\s*=\s*(["'])[^"']*\2""", r"\1=\g<2>0\2", elevation[0])
 
 
 def sent_map(name: str, text: str) -> RoadMap:

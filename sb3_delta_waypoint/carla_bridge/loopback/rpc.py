@@ -15,6 +15,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
 from sb3_delta_waypoint.carla_bridge.loopback.lights import GREEN, RED, YELLOW
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
+from sb3_delta_waypoint.carla_bridge.loopback.traffic_managers import traffic_manager_calls
 from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, Transform, World
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Calls:
         self._lights: dict[int, int] = {}
         self.table: dict[str, Callable[..., Any]] = {
             name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_")
-        }
+        } | traffic_manager_calls()
 
     @property
     def _world(self) -> World:
@@ -151,7 +152,7 @@ class Calls:
     # ---------------------------------------------------------------- actors
 
     def get_actor_definitions(self) -> Wire:
-        return blueprints.definitions()
+        return blueprints.definitions(marked=not self._server.disguised)
 
     def get_spectator(self) -> Wire:
         return self._world.spectator.wire

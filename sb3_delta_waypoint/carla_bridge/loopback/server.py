@@ -58,6 +58,7 @@ class Server:
     :param port: port of the calls; 0 takes a free one
     :param host: address to listen on
     :param version: the version that the server says it has
+    :param disguised: pass for CARLA: no blueprint tells the clients, and vehicles are left to their traffic managers
     :raises ValueError: if the first map cannot be driven on, or ``fps`` is not positive
     :raises OSError: if the port is taken
     """
@@ -69,12 +70,14 @@ class Server:
         port: int = 0,
         host: str = "127.0.0.1",
         version: str = wire.CLIENT_VERSION,
+        disguised: bool = False,
     ):
         if not fps > 0.0:
             raise ValueError(f"fps is {fps}; it must be positive")
         self.maps = dict(maps)
         self.default_dt = 1.0 / fps
         self.version = version
+        self.disguised = disguised
         self.selector = selectors.DefaultSelector()
         self.calls_listener = self._listen(host, port)
         self.port: int = self.calls_listener.getsockname()[1]
@@ -82,6 +85,7 @@ class Server:
         self.sensors: dict[int, Sensor] = {}
         self.callers: set[Caller] = set()
         self.world = World(next(iter(self.maps.values()))(), self.streams.listener.getsockname()[1])
+        self.world.drives_autopilots = not disguised
         self.calls = Calls(self).table
         self.selector.register(self.calls_listener, selectors.EVENT_READ, lambda _: self._accept())
         self.selector.register(self.streams.selector, selectors.EVENT_READ, lambda _: self.streams.serve())

@@ -63,6 +63,7 @@ class World:
 
     def __init__(self, road_map: RoadMap, stream_port: int):
         self.stream_port = stream_port
+        self.drives_autopilots = True
         self.episode = 0
         self.frame = 0
         self.seconds = 0.0
@@ -166,7 +167,7 @@ class World:
         if self.bodies[actor.row]["solid"] and first_overlap(self.bodies, self.n, actor.row) >= 0:
             self.destroy(actor.id)
             raise ValueError("Spawn failed because of collision at spawn position")
-        if name in blueprints.VEHICLES and actor.attributes.get("role_name") == AUTOPILOT:
+        if self.drives_autopilots and name in blueprints.VEHICLES and actor.attributes.get("role_name") == AUTOPILOT:
             self.set_autopilot(actor, True)
         return actor
 
