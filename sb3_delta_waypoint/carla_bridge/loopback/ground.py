@@ -63,6 +63,8 @@ def paint_ground(road_map: Any) -> Ground:
             strips.append((colour, *_across(waypoint, side - width / 2, side + width / 2)))
 
     table = np.array(strips, dtype=np.float64)
+    # no lane leaves the picture, however wide the map says it is
+    np.clip(table[:, 4:], -MARGIN / 2, MARGIN / 2, out=table[:, 4:])
     low, high = table[:, 1:3].min(axis=0) - MARGIN, table[:, 1:3].max(axis=0) + MARGIN
     resolution = max(RESOLUTION, math.sqrt(float(np.prod(high - low)) / MAX_CELLS))
     columns, rows = (int(size) + 1 for size in (high - low) / resolution)
