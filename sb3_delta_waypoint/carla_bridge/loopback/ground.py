@@ -55,7 +55,8 @@ def paint_ground(road_map: Any) -> Ground:
     strips += [(ASPHALT, *_across(waypoint, -0.5, 0.5)) for waypoint in lanes]
     for waypoint in lanes:
         for side, marking in ((0.5, waypoint.right_lane_marking), (-0.5, waypoint.left_lane_marking)):
-            kind = str(marking.type)
+            # a lane may have none on one side
+            kind = str(marking.type) if marking is not None else "NONE"
             if waypoint.is_junction or kind == "NONE" or (kind.startswith("Broken") and waypoint.s % (2 * DASH) > DASH):
                 continue
             colour = YELLOW if marking.color == carla.LaneMarkingColor.Yellow or kind.startswith("Broken") else WHITE

@@ -134,7 +134,8 @@ def _probe(text: str, name: str) -> None:
     except subprocess.TimeoutExpired:
         raise ValueError(f"{name}: carla.Map did not finish reading its signals within {PROBE_TIMEOUT} s") from None
     if probed.returncode != 0:
-        reason = probed.stderr.strip().rpartition("\n")[2] or f"it ends with {probed.returncode}"
+        crashed = probed.returncode < 0
+        reason = f"signal {-probed.returncode}" if crashed else probed.stderr.strip().rpartition("\n")[2]
         raise ValueError(f"{name}: carla.Map cannot read its signals: {reason}")
 
 
