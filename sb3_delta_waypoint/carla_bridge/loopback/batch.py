@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from sb3_delta_waypoint.carla_bridge.loopback.arguments import check, optional
+
 if TYPE_CHECKING:
     from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
 
@@ -20,6 +22,9 @@ CALLS = {
 }
 """Number of a command on the wire to the call with the same arguments, the actor's id first."""
 
+COMMAND = ((int, [Any]),)
+"""A command: its number and its arguments."""
+
 
 def apply_batch(calls: "Calls", commands: list[Any]) -> list[Any]:
     """
@@ -30,44 +35,48 @@ def apply_batch(calls: "Calls", commands: list[Any]) -> list[Any]:
     :return: for each the id of its actor, ``[[1, id]]``, or why it failed, ``[[0, [message]]]``
     """
     results: list[Any] = []
-    for ((number, arguments),) in commands:
+    for command in commands:
         try:
+            check(command, COMMAND, "command")
+            ((number, arguments),) = command
             if number == 0:
-                results.append([[1, _spawn(calls, *arguments)]])
+                results.append([[1, _spawn(calls, arguments)]])
             else:
-                _apply(calls, number, *arguments)
+                _apply(calls, number, arguments)
                 results.append([[1, arguments[0]]])
-        except (ValueError, KeyError) as error:
+        except (ValueError, LookupError) as error:
             results.append([[0, [str(error)]]])
     return results
 
 
-def _spawn(
-    calls: "Calls", description: Any, transform: Any, parent: Any, attachment: int, socket: str, then: list[Any]
-) -> int:
+def _spawn(calls: "Calls", arguments: list[Any]) -> int:
+    check(arguments, (Any, Any, optional(int), Any, Any, [COMMAND]), "SpawnActor")
+    description, transform, parent, _, _, then = arguments
     if parent[0]:
-        actor = calls.spawn_actor_with_parent(description, transform, parent[1])
+        actor = calls.table["spawn_actor_with_parent"](description, transform, parent[1])
     else:
-        actor = calls.spawn_actor(description, transform)
+        actor = calls.table["spawn_actor"](description, transform)
     actor_id: int = actor[0]
-    for ((number, arguments),) in then:
+    for ((number, rest),) in then:
         # written before the actor had an id
-        _apply(calls, number, actor_id, *arguments[1:])
+        _apply(calls, number, [actor_id, *rest[1:]])
     return actor_id
 
 
-def _apply(calls: "Calls", number: int, actor_id: int, *arguments: Any) -> None:
+def _apply(calls: "Calls", number: int, arguments: list[Any]) -> None:
     if number == 1:
-        if not calls.destroy_actor(actor_id):
-            raise ValueError(f"unable to destroy actor {actor_id}: not found")
+        if not calls.table["destroy_actor"](*arguments):
+            raise ValueError(f"unable to destroy actor {arguments[0]}: not found")
     elif number == 7:
-        transform, speed = arguments
-        calls.set_actor_transform(actor_id, transform)
+        check(arguments, (Any, Any, Any), "ApplyWalkerState")
+        actor_id, transform, speed = arguments
+        calls.table["set_actor_transform"](actor_id, transform)
         yaw = math.radians(transform[1][1])
-        calls.apply_control_to_walker(actor_id, [[math.cos(yaw), math.sin(yaw), 0.0], speed, False])
+        calls.table["apply_control_to_walker"](actor_id, [[math.cos(yaw), math.sin(yaw), 0.0], speed, False])
     elif number == 18:
-        calls.set_vehicle_light_state(actor_id, list(arguments))
+        check(arguments, (Any, Any), "SetVehicleLightState")
+        calls.table["set_vehicle_light_state"](arguments[0], arguments[1:])
     elif number in CALLS:
-        getattr(calls, CALLS[number])(actor_id, *arguments)
+        calls.table[CALLS[number]](*arguments)
     else:
         raise ValueError(f"the loopback server does not know command {number}")

@@ -55,7 +55,8 @@ def paint_ground(road_map: Any) -> Ground:
     strips += [(ASPHALT, *_across(waypoint, -0.5, 0.5)) for waypoint in lanes]
     for waypoint in lanes:
         for side, marking in ((0.5, waypoint.right_lane_marking), (-0.5, waypoint.left_lane_marking)):
-            kind = str(marking.type)
+            # a lane may have none on one side
+            kind = str(marking.type) if marking is not None else "NONE"
             if waypoint.is_junction or kind == "NONE" or (kind.startswith("Broken") and waypoint.s % (2 * DASH) > DASH):
                 continue
             colour = YELLOW if marking.color == carla.LaneMarkingColor.Yellow or kind.startswith("Broken") else WHITE
@@ -63,6 +64,8 @@ def paint_ground(road_map: Any) -> Ground:
             strips.append((colour, *_across(waypoint, side - width / 2, side + width / 2)))
 
     table = np.array(strips, dtype=np.float64)
+    # no lane leaves the picture, however wide the map says it is
+    np.clip(table[:, 4:], -MARGIN / 2, MARGIN / 2, out=table[:, 4:])
     low, high = table[:, 1:3].min(axis=0) - MARGIN, table[:, 1:3].max(axis=0) + MARGIN
     resolution = max(RESOLUTION, math.sqrt(float(np.prod(high - low)) / MAX_CELLS))
     columns, rows = (int(size) + 1 for size in (high - low) / resolution)

@@ -138,7 +138,8 @@ class TrafficLights:
             )
 
     def _take_turns(self, group: list[int]) -> None:
-        now = self.seconds % self.times[group].sum()
+        round_trip = self.times[group].sum()
+        now = self.seconds % round_trip if round_trip > 0.0 else 0.0
         for index in group:
             green, yellow, red = self.times[index]
             if 0.0 <= now < green:

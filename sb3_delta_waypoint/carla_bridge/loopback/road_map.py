@@ -1,6 +1,8 @@
 """The maps that the server can load."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -23,6 +25,20 @@ SPAWN_MARGIN = 6.0
 """Spawn points keep this distance from the ends of a lane [m]."""
 SPAWN_HEIGHT = 0.3
 """Height of the spawn points above the ground [m]; vehicles settle at once."""
+PROBE = """
+import sys, carla
+road_map = carla.Map("map", sys.stdin.read())
+for landmark in road_map.get_all_landmarks():
+    for first, last in landmark.get_lane_validities():
+        if abs(last - first) > 100:
+            sys.exit(f"signal {landmark.id} is for the lanes {first} to {last}")
+        for lane in range(min(first, last), max(first, last) + 1):
+            lane and road_map.get_waypoint_xodr(landmark.road_id, lane, landmark.s)
+road_map.generate_waypoints(1.0)
+"""
+"""What the server does with a map, and what kills it on a damaged one."""
+PROBE_TIMEOUT = 60.0
+"""How long that may take [s]; Town01 takes 0.2 s."""
 
 
 ELEVATION = re.compile(r"<elevation\b[^>]*>")
@@ -101,6 +117,7 @@ def sent_map(name: str, text: str) -> RoadMap:
     :raises ValueError: if it is not a map that can be driven on
     """
     network = _checked_lanes(text, name)
+    _probe(text, name)
     road_map = RoadMap(name, text)
     road_map.network = network
     return road_map
@@ -115,6 +132,19 @@ def _checked_lanes(text: str, name: str) -> RoadNetwork:
             return load_opendrive(path)
         except ValueError as error:
             raise ValueError(str(error).replace(f"{folder}/", "")) from None
+
+
+def _probe(text: str, name: str) -> None:
+    # the lanes are read without signals, which carla.Map crashes on if they are damaged
+    try:
+        command = [sys.executable, "-P", "-c", PROBE]
+        probed = subprocess.run(command, input=text, capture_output=True, text=True, timeout=PROBE_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{name}: carla.Map did not finish reading its signals within {PROBE_TIMEOUT} s") from None
+    if probed.returncode != 0:
+        crashed = probed.returncode < 0
+        reason = f"signal {-probed.returncode}" if crashed else probed.stderr.strip().rpartition("\n")[2]
+        raise ValueError(f"{name}: carla.Map cannot read its signals: {reason}")
 
 
 def map_readers(paths: Sequence[str | Path]) -> dict[str, Callable[[], RoadMap]]:

@@ -2,27 +2,39 @@
 The calls that the client makes: one method each, named as on the wire.
 
 A method returns what the client gets, or None for a call without a result; a ``ValueError`` becomes the message of the
-client's ``RuntimeError``. Calls that change actors which are gone meanwhile do nothing, as in CARLA.
+client's ``RuntimeError``. Its annotations say what it accepts (:mod:`~.arguments`). Calls that change actors which are gone
+meanwhile do nothing, as in CARLA.
 """
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
+from sb3_delta_waypoint.carla_bridge.loopback.arguments import (
+    Description,
+    PhysicsControl,
+    Seconds,
+    Settings,
+    Text,
+    Transform,
+    Vector,
+    VehicleControl,
+    WalkerControl,
+    Weather,
+    Wire,
+    checked,
+)
 from sb3_delta_waypoint.carla_bridge.loopback.batch import apply_batch
 from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
 from sb3_delta_waypoint.carla_bridge.loopback.lights import GREEN, RED, YELLOW
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map
-from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
+from sb3_delta_waypoint.carla_bridge.loopback.sensors import MAX_PIXELS, make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.traffic_managers import traffic_manager_calls
-from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, Transform, World
+from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, World
 
 if TYPE_CHECKING:
     from sb3_delta_waypoint.carla_bridge.loopback.server import Server
-
-Wire = list[Any]
-"""A struct on the wire: its fields in order."""
 
 MAP_FOLDER = "/Game/Carla/Maps/"
 SENT = "OpenDriveMap"
@@ -40,9 +52,10 @@ class Calls:
         self._server = server
         self._sent: RoadMap | None = None
         self._lights: dict[int, int] = {}
+        own = {name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_")}
         self.table: dict[str, Callable[..., Any]] = {
-            name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_")
-        } | traffic_manager_calls()
+            name: checked(call) for name, call in (own | traffic_manager_calls()).items()
+        }
 
     @property
     def _world(self) -> World:
@@ -51,7 +64,7 @@ class Calls:
     def _actor(self, actor_id: int) -> Actor:
         actor = self._world.actors.get(actor_id)
         if actor is None:
-            raise ValueError(f"there is no actor {actor_id}")
+            raise LookupError(f"there is no actor {actor_id}")
         return actor
 
     def _body(self, actor_id: int) -> Any:
@@ -66,13 +79,14 @@ class Calls:
         return [self._world.episode, wire.token(wire.WORLD_STREAM, self._world.stream_port)]
 
     def get_sensor_token(self, stream: int) -> Wire:
-        self._server.streams.announced.add(stream)
+        if wire.WORLD_STREAM <= stream < self._world.next_stream:
+            self._server.streams.announced.add(stream)
         return wire.token(stream, self._world.stream_port)
 
     def get_episode_settings(self) -> Wire:
         return self._world.settings
 
-    def set_episode_settings(self, settings: Wire) -> int:
+    def set_episode_settings(self, settings: Settings) -> int:
         self._world.settings = settings
         # a frame that the client has seen: it waits in vain for one to come
         return self._world.frame
@@ -115,7 +129,7 @@ class Calls:
         self._lights.clear()
         self._world.begin_episode(road_map)
 
-    def copy_opendrive_to_file(self, text: str, parameters: Wire) -> None:
+    def copy_opendrive_to_file(self, text: Text, parameters: Wire) -> None:
         self._sent = sent_map(SENT, text)
 
     def load_map_layer(self, layers: int) -> None:
@@ -146,7 +160,7 @@ class Calls:
     def get_weather_parameters(self) -> Wire:
         return self._world.weather
 
-    def set_weather_parameters(self, weather: Wire) -> None:
+    def set_weather_parameters(self, weather: Weather) -> None:
         self._world.weather = weather
 
     # ---------------------------------------------------------------- actors
@@ -161,11 +175,11 @@ class Calls:
         actors = self._world.actors
         return [actors[actor_id].wire for actor_id in ids if actor_id in actors]
 
-    def spawn_actor(self, description: Wire, transform: Transform) -> Wire:
+    def spawn_actor(self, description: Description, transform: Transform) -> Wire:
         return self._spawn(description, transform).wire
 
     def spawn_actor_with_parent(
-        self, description: Wire, transform: Transform, parent: int, attachment: int = 0, socket: str = ""
+        self, description: Description, transform: Transform, parent: int, attachment: int = 0, socket: str = ""
     ) -> Wire:
         return self._spawn(description, transform, parent).wire
 
@@ -173,8 +187,11 @@ class Calls:
         actor = self._world.spawn(description, transform, parent)
         try:
             if sensor := make_sensor(self._world, actor):
-                self._server.sensors[actor.id] = sensor
-        except (ValueError, KeyError):
+                sensors = self._server.sensors
+                if sum(other.n_pixels for other in sensors.values()) + sensor.n_pixels > MAX_PIXELS:
+                    raise ValueError(f"Spawn failed: all cameras together have at most {MAX_PIXELS} pixels")
+                sensors[actor.id] = sensor
+        except ValueError:
             self._world.destroy(actor.id)
             raise
         return actor
@@ -190,7 +207,7 @@ class Calls:
     def set_actor_transform(self, actor_id: int, transform: Transform) -> None:
         self._world.place(self._actor(actor_id), transform)
 
-    def set_actor_location(self, actor_id: int, location: list[float]) -> None:
+    def set_actor_location(self, actor_id: int, location: Vector) -> None:
         actor = self._actor(actor_id)
         _, rotation = self._world.transform_of_row(self._world.rows[actor.row])
         self._world.place(actor, [location, rotation])
@@ -211,11 +228,11 @@ class Calls:
     def set_actor_enable_gravity(self, actor_id: int, enabled: bool) -> None:
         pass
 
-    def apply_control_to_walker(self, actor_id: int, control: Wire) -> None:
+    def apply_control_to_walker(self, actor_id: int, control: WalkerControl) -> None:
         (x, y, _), speed, _ = control
         self._world.controls[self._actor(actor_id).row] = (x, y, speed, False, False, False, 0)
 
-    def apply_batch(self, commands: list[Wire], tick: bool = False) -> list[Wire]:
+    def apply_batch(self, commands: Wire, tick: bool = False) -> list[Wire]:
         return apply_batch(self, commands)
 
     # ---------------------------------------------------------------- lights
@@ -226,16 +243,16 @@ class Calls:
             raise ValueError(f"actor {actor_id} is not a traffic light")
         return actor_id
 
-    def set_traffic_light_state(self, actor_id: int, state: int) -> None:
+    def set_traffic_light_state(self, actor_id: int, state: Annotated[int, range(5)]) -> None:
         self._world.lights.set_state(self._light(actor_id), state)
 
-    def set_traffic_light_green_time(self, actor_id: int, seconds: float) -> None:
+    def set_traffic_light_green_time(self, actor_id: int, seconds: Seconds) -> None:
         self._world.lights.set_time(self._light(actor_id), GREEN, seconds)
 
-    def set_traffic_light_yellow_time(self, actor_id: int, seconds: float) -> None:
+    def set_traffic_light_yellow_time(self, actor_id: int, seconds: Seconds) -> None:
         self._world.lights.set_time(self._light(actor_id), YELLOW, seconds)
 
-    def set_traffic_light_red_time(self, actor_id: int, seconds: float) -> None:
+    def set_traffic_light_red_time(self, actor_id: int, seconds: Seconds) -> None:
         self._world.lights.set_time(self._light(actor_id), RED, seconds)
 
     def freeze_traffic_light(self, actor_id: int, frozen: bool) -> None:
@@ -262,24 +279,24 @@ class Calls:
             raise ValueError(f"actor {actor_id} is not a vehicle")
         return body
 
-    def apply_control_to_vehicle(self, actor_id: int, control: Wire) -> None:
+    def apply_control_to_vehicle(self, actor_id: int, control: VehicleControl) -> None:
         world = self._world
-        world.controls[world.actors[actor_id].row] = tuple(control)
+        world.controls[self._actor(actor_id).row] = tuple(control)
 
-    def set_actor_target_velocity(self, actor_id: int, velocity: list[float]) -> None:
+    def set_actor_target_velocity(self, actor_id: int, velocity: Vector) -> None:
         body = self._vehicle(actor_id)
         forward = velocity[0] * math.cos(body["yaw"]) - velocity[1] * math.sin(body["yaw"])
         body["speed"], body["direction"] = abs(forward), -1.0 if forward < 0.0 else 1.0
         body["yaw_rate"] = 0.0
 
-    def set_actor_target_angular_velocity(self, actor_id: int, velocity: list[float]) -> None:
+    def set_actor_target_angular_velocity(self, actor_id: int, velocity: Vector) -> None:
         self._vehicle(actor_id)["yaw_rate"] = -math.radians(velocity[2])
 
     def set_actor_autopilot(self, actor_id: int, enabled: bool) -> None:
         self._vehicle(actor_id)
         self._world.set_autopilot(self._actor(actor_id), enabled)
 
-    def enable_actor_constant_velocity(self, actor_id: int, velocity: list[float]) -> None:
+    def enable_actor_constant_velocity(self, actor_id: int, velocity: Vector) -> None:
         """In the frame of the vehicle; only its forward part counts."""
         self._vehicle(actor_id)["held_speed"] = velocity[0]
 
@@ -289,7 +306,7 @@ class Calls:
     def get_vehicle_light_state(self, actor_id: int) -> Wire:
         return [self._lights.get(actor_id, 0)]
 
-    def set_vehicle_light_state(self, actor_id: int, state: Wire) -> None:
+    def set_vehicle_light_state(self, actor_id: int, state: Annotated[Wire, (int,)]) -> None:
         self._actor(actor_id)
         self._lights[actor_id] = state[0]
 
@@ -300,11 +317,12 @@ class Calls:
         self._vehicle(actor_id)
         return self._world.physics_control(self._actor(actor_id))
 
-    def apply_physics_control(self, actor_id: int, control: Wire) -> None:
+    def apply_physics_control(self, actor_id: int, control: PhysicsControl) -> None:
         """Takes over mass and steering range; the rest is as the blueprint has it."""
         body = self._vehicle(actor_id)
         body["mass"] = control[11]
-        body["max_steer"] = math.radians(control[15][0][2])
+        if wheels := control[15]:
+            body["max_steer"] = math.radians(wheels[0][2])
 
     def get_wheel_steer_angle(self, actor_id: int, wheel: int) -> float:
         """Degrees, right positive; of the front wheels (0 and 1)."""

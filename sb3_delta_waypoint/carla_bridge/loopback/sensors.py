@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
-from sb3_delta_waypoint.carla_bridge.loopback import wire
+from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
+from sb3_delta_waypoint.carla_bridge.loopback.arguments import MAX_NUMBER
 from sb3_delta_waypoint.carla_bridge.loopback.boxes import first_ahead
 from sb3_delta_waypoint.carla_bridge.loopback.camera import light, render
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Bytes
@@ -16,6 +17,8 @@ GRAVITY = 9.81
 """[m/s²]"""
 MAX_SIDE = 4096
 """Largest width and height of an image."""
+MAX_PIXELS = 1 << 26
+"""Of all cameras together; each takes 8 bytes."""
 
 
 class Sensor:
@@ -31,8 +34,20 @@ class Sensor:
     def __init__(self, world: World, actor: Actor):
         self.world = world
         self.actor = actor
-        self.interval = float(actor.attributes.get("sensor_tick", 0.0))
+        self.interval = self._number("sensor_tick")
         self.next_seconds = 0.0
+        self.n_pixels = 0
+
+    def _number(self, name: str) -> float:
+        """An attribute; where the client does not say, as its blueprint has it."""
+        text = self.actor.attributes.get(name, blueprints.SENSORS[self.name].get(name, 0.0))
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not abs(number) <= MAX_NUMBER:
+            raise ValueError(f"Spawn failed: {name} is '{text}'; accepted are finite numbers up to ±{MAX_NUMBER:g}")
+        return number
 
     def due(self) -> bool:
         """Whether this step is one that it measures in (its attribute ``sensor_tick``, in seconds)."""
@@ -81,14 +96,18 @@ class Obstacle(Sensor):
 
     name = "sensor.other.obstacle"
 
+    def __init__(self, world: World, actor: Actor):
+        super().__init__(world, actor)
+        self.reach, self.radius = self._number("distance"), self._number("hit_radius")
+        self.movable = actor.attributes.get("only_dynamics", "false").lower() == "true"
+
     def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
-        world, attributes = self.world, self.actor.attributes
+        world = self.world
         owner = world.actors.get(self.actor.parent)
         row = world.rows[self.actor.row]
         pose = (float(row["x"]), -float(row["y"]), -math.radians(row["yaw"]))
-        reach, radius = float(attributes["distance"]), float(attributes["hit_radius"])
-        movable = attributes["only_dynamics"].lower() == "true"
-        found, distance = first_ahead(world.bodies, world.n, owner.row if owner else -1, pose, reach, radius, movable)
+        row_of_owner = owner.row if owner else -1
+        found, distance = first_ahead(world.bodies, world.n, row_of_owner, pose, self.reach, self.radius, self.movable)
         if found < 0:
             return []
         other = next(actor for actor in world.actors.values() if actor.row == found)
@@ -131,12 +150,13 @@ class RgbCamera(Sensor):
 
     def __init__(self, world: World, actor: Actor):
         super().__init__(world, actor)
-        self.fov = float(actor.attributes["fov"])
-        width, height = int(actor.attributes["image_size_x"]), int(actor.attributes["image_size_y"])
+        self.fov = self._number("fov")
+        width, height = int(self._number("image_size_x")), int(self._number("image_size_y"))
         if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and 0.0 < self.fov < 180.0):
             raise ValueError(
                 f"Spawn failed: no camera has {width} x {height} pixels and a field of view of {self.fov} degrees"
             )
+        self.n_pixels = width * height
         self.image = np.zeros((height, width, 4), np.uint8)
         self.depth = np.zeros((height, width), np.float32)
         self.prefix = wire.IMAGE.pack(width, height, self.fov)

@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import selectors
-import socket
-import struct
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +10,9 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from sb3_delta_waypoint.carla_bridge.loopback import wire
+from sb3_delta_waypoint.carla_bridge.loopback.arguments import shown
+from sb3_delta_waypoint.carla_bridge.loopback.callers import MAX_WARNINGS, RECEIVE, Caller
+from sb3_delta_waypoint.carla_bridge.loopback.door import Door
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import Sensor
@@ -20,33 +21,12 @@ from sb3_delta_waypoint.carla_bridge.loopback.world import World
 
 logger = logging.getLogger(__name__)
 
-RECEIVE = 1 << 16
-"""Bytes read from a socket at a time."""
-MAX_MESSAGE = 1 << 28
-"""A call may be this long [bytes]: the text of a large map."""
-SEND_TIMEOUT = 5
-"""How long a client may take to take in an answer [s]."""
-MAX_ANSWERS = 64
-"""Answers that nobody waits for, held back at most."""
-
-
-class Caller:
-    """The connection of one client."""
-
-    def __init__(self, connection: socket.socket):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # one that does not take in its answers is dropped, so that it holds up nobody else
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT, 0))
-        self.connection = connection
-        self.unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE)
-        self.answers: list[bytes] = []
-        self.waits = False
-
-    def flush(self) -> None:
-        """Send the answers."""
-        self.connection.sendall(b"".join(self.answers))
-        self.answers.clear()
-        self.waits = False
+MAX_CALLERS = 256
+"""Connections at a time. Beyond, one that has never made a call gives way; if there is none, nobody else is let in."""
+MAX_HELD = 1 << 29
+"""Bytes that are held for all clients together, of half calls and of answers that they do not take in."""
+TURN = 0.02
+"""A client with many calls lets others have their turn after this time [s]."""
 
 
 class Server:
@@ -79,23 +59,18 @@ class Server:
         self.version = version
         self.disguised = disguised
         self.selector = selectors.DefaultSelector()
-        self.calls_listener = self._listen(host, port)
-        self.port: int = self.calls_listener.getsockname()[1]
-        self.streams = Streams(self._listen(host, 0))
+        self.door = Door(host, port)
+        self.port = self.door.port
+        self.streams = Streams(Door(host, 0))
         self.sensors: dict[int, Sensor] = {}
-        self.callers: set[Caller] = set()
-        self.world = World(next(iter(self.maps.values()))(), self.streams.listener.getsockname()[1])
+        # in the order in which they came; those in `busy` have calls that wait for their next turn
+        self.callers: dict[Caller, None] = {}
+        self.busy: dict[Caller, None] = {}
+        self.world = World(next(iter(self.maps.values()))(), self.streams.door.port)
         self.world.drives_autopilots = not disguised
         self.calls = Calls(self).table
-        self.selector.register(self.calls_listener, selectors.EVENT_READ, lambda _: self._accept())
+        self.selector.register(self.door.socket, selectors.EVENT_READ, lambda _: self._accept())
         self.selector.register(self.streams.selector, selectors.EVENT_READ, lambda _: self.streams.serve())
-
-    @staticmethod
-    def _listen(host: str, port: int) -> socket.socket:
-        try:
-            return socket.create_server((host, port))
-        except OSError as error:
-            raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}; choose another port") from None
 
     @property
     def synchronous(self) -> bool:
@@ -114,16 +89,23 @@ class Server:
         with contextlib.closing(self):
             while True:
                 wait = None if self.synchronous else max(0.0, next_tick - time.monotonic())
-                for key, events in self.selector.select(wait):
+                for key, events in self.selector.select(0.0 if self.busy else wait):
                     key.data(events)
+                for caller in tuple(self.busy):
+                    if caller in self.busy:
+                        self._serve(caller)
                 if not self.synchronous and time.monotonic() >= next_tick:
-                    self.tick()
+                    try:
+                        self.tick()
+                    except Exception:
+                        # a mistake of the server: time goes on for the clients all the same
+                        logger.exception("a step failed")
                     # never more than one step behind: a server that was stopped does not catch up
                     next_tick = max(next_tick + self.dt, time.monotonic())
 
     def close(self) -> None:
         """Close every connection."""
-        self.calls_listener.close()
+        self.door.close()
         for caller in self.callers:
             caller.connection.close()
         self.streams.close()
@@ -144,47 +126,89 @@ class Server:
     # ----------------------------------------------------------------- calls
 
     def _accept(self) -> None:
-        connection, _ = self.calls_listener.accept()
-        caller = Caller(connection)
-        self.callers.add(caller)
-        self.selector.register(connection, selectors.EVENT_READ, lambda _: self._receive(caller))
-
-    def _receive(self, caller: Caller) -> None:
-        try:
-            received = caller.connection.recv(RECEIVE)
-            if received:
-                caller.unpacker.feed(received)
-                for request in caller.unpacker:
-                    _, number, name, ((asynchronous, *_), *arguments) = request
-                    caller.answers.append(self._answer(number, name, arguments))
-                    caller.waits = caller.waits or not asynchronous
-                # nobody waits for the answer to an asynchronous call: it can go with the next one, and wakes nobody
-                if caller.waits or len(caller.answers) > MAX_ANSWERS:
-                    caller.flush()
+        connection = self.door.accept()
+        if connection is None or len(self.callers) >= MAX_CALLERS:
+            silent = next((caller for caller in self.callers if not caller.has_called), None)
+            if silent is not None:
+                self._drop(silent)
+            elif connection is not None:
+                connection.close()
                 return
-        except OSError:
-            pass
-        except Exception:
-            # not a client; its connection only
-            logger.exception("a connection sent what is not a call")
+        if connection is not None:
+            caller = Caller(connection)
+            self.callers[caller] = None
+            self.selector.register(connection, selectors.EVENT_READ, lambda events: self._ready(caller, events))
+
+    def _ready(self, caller: Caller, events: int) -> None:
+        # what happened earlier in the same moment may have closed it; and who has calls to be answered sends no more of them
+        if caller not in self.callers or caller in self.busy:
+            return
+        try:
+            if events & selectors.EVENT_WRITE:
+                caller.send()
+            elif not caller.receive():
+                self._drop(caller)
+                return
+        except Exception as error:
+            self._drop(caller, error)
+            return
+        self._serve(caller)
+        if caller.held > RECEIVE and sum(other.held for other in self.callers) > MAX_HELD:
+            largest = max(self.callers, key=lambda other: other.held)
+            self._drop(largest, MemoryError("it sends too much, or takes in too little"))
+
+    def _serve(self, caller: Caller) -> None:
+        """Answer the calls of a client, until its turn is over or it does not take in the answers."""
+        over = time.monotonic() + TURN
+        self.busy.pop(caller, None)
+        try:
+            while not caller.blocked:
+                call = caller.next_call()
+                if call is None:
+                    break
+                number, name, arguments, asynchronous = call
+                caller.answer(self._answer(caller, number, name, arguments, asynchronous), asynchronous)
+                if time.monotonic() > over:
+                    self.busy[caller] = None
+                    break
+        except Exception as error:
+            self._drop(caller, error)
+            return
+        awaited = selectors.EVENT_WRITE if caller.blocked else selectors.EVENT_READ
+        if awaited != caller.awaited:
+            caller.awaited = awaited
+            self.selector.modify(caller.connection, awaited, lambda events: self._ready(caller, events))
+
+    def _drop(self, caller: Caller, error: Exception | None = None) -> None:
+        """Close a connection. What is not a client, or sends what is not a call, ends its own connection only."""
+        if error is not None and not isinstance(error, OSError):
+            self._warn(caller, "the connection of a client was closed: %s", str(error) or type(error).__name__)
         self.selector.unregister(caller.connection)
-        self.callers.remove(caller)
+        self.callers.pop(caller)
+        self.busy.pop(caller, None)
         caller.connection.close()
 
-    def _answer(self, number: int, name: str, arguments: list[Any]) -> bytes:
+    def _answer(self, caller: Caller, number: int, name: str, arguments: list[Any], asynchronous: bool) -> bytes:
         call = self.calls.get(name)
         try:
             if call is None:
-                # of an asynchronous call the client does not see the answer
-                logger.warning("a client made a call that the loopback server does not know: %s", name)
-                raise ValueError(f"the loopback server does not know the call '{name}'")
+                raise ValueError(f"the loopback server does not know the call {shown(name)}")
             result = call(*arguments)
+        except (ValueError, LookupError, OSError) as error:
+            # the client does not see the answer; controls of an actor that is gone meanwhile are nothing to speak of
+            if call is None or (asynchronous and not isinstance(error, LookupError)):
+                self._warn(caller, "a call failed: %s: %s", shown(name), error)
+            result = [[0, [str(error)]]]
         except Exception as error:
-            if not isinstance(error, ValueError | KeyError):
-                logger.exception("%s failed", name)
+            logger.exception("%s failed", name)
             result = [[0, [str(error)]]]
         else:
             if name != "apply_batch":
                 result = [[False]] if result is None else [[1, result]]
         answer: bytes = msgpack.packb([1, number, None, result])
         return answer
+
+    def _warn(self, caller: Caller, message: str, *values: Any) -> None:
+        caller.warnings += 1
+        if caller.warnings <= MAX_WARNINGS:
+            logger.warning(message, *values)

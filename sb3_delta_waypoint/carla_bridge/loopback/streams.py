@@ -5,13 +5,20 @@ import socket
 import struct
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+
+from sb3_delta_waypoint.carla_bridge.loopback.door import Door
 
 Bytes = bytes | memoryview
 
 SEND_BUFFER = 1 << 22
 """What the system holds for a listener [bytes]: two images of 800 by 600."""
 SUBSCRIBE_TIMEOUT = 0.5
-"""How long a client may take from asking where a stream is until it subscribes [s]."""
+"""How long a client may take from asking where a stream is until it subscribes [s]. Halved each time that nobody comes."""
+MAX_SUBSCRIBERS = 512
+"""Connections at a time. Beyond, one that has not said which stream it wants gives way, or the new one is closed."""
+MAX_UNSENT = 1 << 28
+"""Bytes that wait for all subscribers together: eight images of the largest size. Who would go beyond is dropped."""
 
 
 class Subscriber:
@@ -21,22 +28,25 @@ class Subscriber:
         self.connection = connection
         self.stream: int | None = None
         self.request = b""
-        self.unsent = b""
+        self.unsent: Bytes = b""
 
 
 class Streams:
     """
     Subscriptions. One that asks for a stream that nobody feeds stays open and silent: the client would come back at once.
 
-    :param listener: the listening socket
+    :param door: the listening socket
     """
 
-    def __init__(self, listener: socket.socket):
-        self.listener = listener
+    def __init__(self, door: Door):
+        self.door = door
         self.selector = selectors.DefaultSelector()
-        self.selector.register(listener, selectors.EVENT_READ, lambda _: self._accept())
+        self.selector.register(door.socket, selectors.EVENT_READ, lambda _: self._accept())
         self.subscribers: dict[int, list[Subscriber]] = {}
         self.announced: set[int] = set()
+        # all connections, in the order in which they came
+        self._connections: dict[Subscriber, None] = {}
+        self._patience = SUBSCRIBE_TIMEOUT
 
     def serve(self, timeout: float = 0.0) -> None:
         """
@@ -45,29 +55,40 @@ class Streams:
         :param timeout: how long to wait for something to do [s]
         """
         for key, events in self.selector.select(timeout):
-            # an earlier one of these may have closed it
-            if key.fileobj in self.selector.get_map():
-                key.data(events)
+            key.data(events)
 
     def await_announced(self) -> None:
         """Wait, not long, for those that have asked where to subscribe: what is sent next is for them too."""
-        deadline = time.monotonic() + SUBSCRIBE_TIMEOUT
+        deadline = time.monotonic() + self._patience
         while self.announced and (left := deadline - time.monotonic()) > 0.0:
             self.serve(left)
-        self.announced.clear()
+        if self.announced:
+            # a client that asks and never comes does not hold up the others time and again
+            self._patience /= 2.0
+            self.announced.clear()
 
     def close(self) -> None:
         """Close every connection."""
-        for key in list(self.selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
+        self.door.close()
+        for subscriber in self._connections:
+            subscriber.connection.close()
         self.selector.close()
 
     def _accept(self) -> None:
-        connection, _ = self.listener.accept()
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        connection = self.door.accept()
+        if connection is None or len(self._connections) >= MAX_SUBSCRIBERS:
+            silent = next((subscriber for subscriber in self._connections if subscriber.stream is None), None)
+            if silent is not None:
+                self.drop(silent)
+            elif connection is not None:
+                connection.close()
+                return
+        if connection is None:
+            return
+        with suppress(OSError):  # it may be gone already
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         subscriber = Subscriber(connection)
+        self._connections[subscriber] = None
         self.selector.register(connection, selectors.EVENT_READ, lambda events: self._ready(subscriber, events))
 
     def send(self, stream: int, *parts: Bytes) -> None:
@@ -89,8 +110,11 @@ class Streams:
         except OSError:
             self.drop(subscriber)
             return
-        if sent < sum(map(len, parts)):
-            subscriber.unsent = b"".join(parts)[sent:]
+        if (left := sum(map(len, parts)) - sent) > 0:
+            if left + sum(len(other.unsent) for other in self._connections) > MAX_UNSENT:
+                self.drop(subscriber)
+                return
+            subscriber.unsent = memoryview(b"".join(parts))[sent:]
             self.selector.modify(
                 subscriber.connection,
                 selectors.EVENT_READ | selectors.EVENT_WRITE,
@@ -98,6 +122,9 @@ class Streams:
             )
 
     def _ready(self, subscriber: Subscriber, events: int) -> None:
+        if subscriber not in self._connections:
+            # what happened earlier in the same moment has closed it
+            return
         if events & selectors.EVENT_READ:
             try:
                 received = subscriber.connection.recv(4096)
@@ -113,11 +140,18 @@ class Streams:
                 if len(subscriber.request) >= 4:
                     (subscriber.stream,) = struct.unpack("<I", subscriber.request[:4])
                     self.subscribers.setdefault(subscriber.stream, []).append(subscriber)
-                    self.announced.discard(subscriber.stream)
+                    if subscriber.stream in self.announced:
+                        self.announced.remove(subscriber.stream)
+                        self._patience = SUBSCRIBE_TIMEOUT
         if events & selectors.EVENT_WRITE and subscriber.unsent:
-            rest, subscriber.unsent = subscriber.unsent, b""
-            self._send(subscriber, [rest])
-            if not subscriber.unsent and subscriber.connection.fileno() >= 0:
+            try:
+                subscriber.unsent = subscriber.unsent[subscriber.connection.send(subscriber.unsent) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.drop(subscriber)
+                return
+            if not subscriber.unsent:
                 self.selector.modify(
                     subscriber.connection, selectors.EVENT_READ, lambda events: self._ready(subscriber, events)
                 )
@@ -125,6 +159,7 @@ class Streams:
     def drop(self, subscriber: Subscriber) -> None:
         """Close a connection and forget it."""
         self.selector.unregister(subscriber.connection)
+        del self._connections[subscriber]
         subscriber.connection.close()
         if subscriber.stream is not None:
             listeners = self.subscribers[subscriber.stream]

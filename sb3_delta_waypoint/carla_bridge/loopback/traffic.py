@@ -57,7 +57,9 @@ def join_lane(body: Record, network: RoadNetwork) -> None:
     nearest = int(np.argmin(np.where(np.cos(turned) > math.cos(MAX_HEADING_ERROR), away, np.inf)))
     body["autopilot"] = True
     body["segment"], body["point"] = starts[nearest], nearest
-    body["route"] = int(np.round(body["x"] * 8)) * 73856093 ^ int(np.round(body["y"] * 8)) * 19349663
+    route = int(np.round(body["x"] * 8)) * 73856093 ^ int(np.round(body["y"] * 8)) * 19349663
+    # within 64 bits, wherever it has got to
+    body["route"] = (route + 2**63) % 2**64 - 2**63
     body["forks"] = 0
     body["claimed"] = -1
 

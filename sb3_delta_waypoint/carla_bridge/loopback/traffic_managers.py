@@ -1,29 +1,35 @@
 """What clients ask a server about traffic managers, which run in clients: only who runs one at which port."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+from sb3_delta_waypoint.carla_bridge.loopback.arguments import Wire
+
+Port = Annotated[int, range(1 << 16)]
+Address = Annotated[Wire, (str, range(1 << 16))]
+"""Host and port."""
 
 
 def traffic_manager_calls() -> dict[str, Callable[..., Any]]:
     """
     :return: the calls of a server that keeps a list of traffic managers, by their names on the wire
     """
-    addresses: dict[int, list[Any]] = {}
+    addresses: dict[int, Wire] = {}
 
-    def is_traffic_manager_running(port: int) -> bool:
+    def is_traffic_manager_running(port: Port) -> bool:
         return port in addresses
 
-    def get_traffic_manager_running(port: int) -> list[Any]:
+    def get_traffic_manager_running(port: Port) -> Wire:
         if port not in addresses:
             raise ValueError(f"there is no traffic manager at port {port}")
         return addresses[port]
 
-    def add_traffic_manager_running(address: list[Any]) -> bool:
-        """Address and port; False where there is one already."""
+    def add_traffic_manager_running(address: Address) -> bool:
+        """False where there is one already."""
         _, port = address
         return addresses.setdefault(port, address) is address
 
-    def destroy_traffic_manager(port: int) -> bool:
+    def destroy_traffic_manager(port: Port) -> bool:
         return addresses.pop(port, None) is not None
 
     calls = (

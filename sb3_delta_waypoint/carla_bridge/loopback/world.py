@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, lights, wire
+from sb3_delta_waypoint.carla_bridge.loopback.arguments import Transform
 from sb3_delta_waypoint.carla_bridge.loopback.bodies import (
     BODY,
     CONTROL,
@@ -23,9 +24,6 @@ from sb3_delta_waypoint.carla_bridge.loopback.lights import TrafficLights
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.traffic import drive_traffic, join_lane
 
-Transform = list[list[float]]
-"""Location x, y, z [m] and rotation pitch, yaw, roll [degrees], in CARLA's frame."""
-
 FIRST_STREAM = wire.WORLD_STREAM + 1
 AUTOPILOT = "autopilot"
 """A vehicle that is spawned with this ``role_name`` follows the lanes by itself."""
@@ -33,6 +31,8 @@ SPEED_LIMIT = 30.0
 """What a vehicle is told before it has passed a sign [km/h]; there are none to pass: the limits are in the map."""
 CAPACITY = 64
 """Actors that there is room for at first."""
+MAX_ACTORS = 4096
+"""More are not spawned."""
 
 
 class Actor:
@@ -141,8 +141,9 @@ class World:
             raise ValueError(f"Spawn failed: the loopback server has no blueprint '{name}'")
         if parent and parent not in self.actors:
             raise ValueError(f"Spawn failed: there is no parent actor {parent}")
-        if not all(math.isfinite(value) for vector in transform for value in vector):
-            raise ValueError(f"Spawn failed: {transform} is not finite")
+        if self.n >= MAX_ACTORS:
+            raise ValueError(f"Spawn failed: there are {self.n} actors already")
+        colour = _colour(name, {key: value for key, _, value in description[2]})
         if name in blueprints.VEHICLES:
             vehicle = blueprints.VEHICLES[name]
             actor = self._add(VEHICLE, description, wire.VEHICLE_TAG, parent, vehicle.size)
@@ -163,6 +164,7 @@ class World:
             (stream,) = wire.token(self.next_stream, self.stream_port)
             self.next_stream += 1
             actor = self._add(FIXED, description, bytes([0]), parent, stream=stream)
+        self.bodies[actor.row]["colour"] = colour
         self.place(actor, transform)
         if self.bodies[actor.row]["solid"] and first_overlap(self.bodies, self.n, actor.row) >= 0:
             self.destroy(actor.id)
@@ -212,7 +214,6 @@ class World:
         body["direction"], body["held_speed"] = 1.0, math.nan
         body["half_length"], body["half_width"], body["half_height"] = half
         body["box_z"] = centre[2]
-        body["colour"] = _colour(actor)
         body["parent"] = -1
         if parent:
             body["parent"] = self.actors[parent].row
@@ -285,9 +286,12 @@ class World:
         )
 
 
-def _colour(actor: Actor) -> int:
+def _colour(name: str, attributes: dict[str, str]) -> int:
     """Red, green and blue in one number."""
-    if "color" in actor.attributes:
-        red, green, blue = (int(part) & 255 for part in actor.attributes["color"].split(","))
+    if "color" in attributes:
+        parts = attributes["color"].split(",")
+        if len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):
+            raise ValueError(f"Spawn failed: color is '{attributes['color']}'; accepted are three numbers: '90,90,90'")
+        red, green, blue = (int(part) & 255 for part in parts)
         return red << 16 | green << 8 | blue
-    return 0xB06A4A if actor.name in blueprints.WALKERS else 0xD97A20
+    return 0xB06A4A if name in blueprints.WALKERS else 0xD97A20

@@ -1,0 +1,159 @@
+"""
+What the calls accept: the shapes of their arguments, read from their signatures and checked before a call runs.
+
+A shape is ``bool``, ``int`` (unsigned, 32 bits), ``float`` (finite), ``str`` (short), a ``range`` of whole numbers, ``Any``, a
+list ``[shape]`` or ``[shape, maximum length]``, a tuple with the shape of each field of a struct, or a function that takes a
+value and its name and raises a ``ValueError``.
+"""
+
+import inspect
+from collections.abc import Callable
+from reprlib import Repr
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+Wire = list[Any]
+"""A struct on the wire: its fields in order."""
+
+MAX_NUMBER = 1e6
+"""Metres, degrees, metres per second … beyond this are no measures of a road scene."""
+MAX_TEXT = 256
+"""Length of a name or of an attribute's value."""
+MAX_ITEMS = 1 << 16
+"""Length of a list."""
+MAX_ATTRIBUTES = 64
+"""Of a blueprint."""
+MIN_STEP, MAX_STEP = 1e-4, 10.0
+"""Length of a step [s]."""
+
+_shown = Repr()
+_shown.maxstring = _shown.maxlong = _shown.maxother = 40
+
+
+def shown(value: Any) -> str:
+    """A value as it appears in a message, shortened."""
+    return _shown.repr(value)
+
+
+def check(value: Any, shape: Any, name: str) -> None:
+    """
+    :param value: as it came over the wire
+    :param shape: what is accepted
+    :param name: what the value is called
+    :raises ValueError: naming the value and what is accepted, if it has another shape
+    """
+    if shape is Any:
+        return
+    if shape is float:
+        # written such that NaN does not pass
+        if type(value) not in (int, float) or not abs(value) <= MAX_NUMBER:
+            raise ValueError(f"{name} is {shown(value)}; accepted are finite numbers up to ±{MAX_NUMBER:g}")
+    elif shape is bool:
+        if type(value) is not bool:
+            raise ValueError(f"{name} is {shown(value)}; accepted are true and false")
+    elif shape is int or isinstance(shape, range):
+        accepted = shape if isinstance(shape, range) else range(2**32)
+        if type(value) is not int or value not in accepted:
+            raise ValueError(f"{name} is {shown(value)}; accepted are whole numbers from {accepted[0]} to {accepted[-1]}")
+    elif shape is str:
+        if type(value) is not str or len(value) > MAX_TEXT:
+            raise ValueError(f"{name} is {shown(value)}; accepted are texts of at most {MAX_TEXT} characters")
+    elif isinstance(shape, list):
+        item, most = (*shape, MAX_ITEMS)[:2]
+        if type(value) is not list or len(value) > most:
+            raise ValueError(f"{name} is {shown(value)}; accepted are lists of at most {most} items")
+        if item is not Any:
+            for index, part in enumerate(value):
+                check(part, item, f"{name}[{index}]")
+    elif isinstance(shape, tuple):
+        if type(value) is not list or len(value) != len(shape):
+            raise ValueError(f"{name} is {shown(value)}; accepted are {len(shape)} values")
+        for index, (part, field) in enumerate(zip(value, shape, strict=True)):
+            check(part, field, f"{name}[{index}]")
+    else:
+        shape(value, name)
+
+
+def optional(shape: Any) -> Callable[[Any, str], None]:
+    """
+    :param shape: of the value where there is one
+    :return: the shape of ``[false]`` and ``[true, value]``
+    """
+
+    def check_optional(value: Any, name: str) -> None:
+        check(value, (bool,) if value == [False] else (bool, shape), name)
+
+    return check_optional
+
+
+def _step_length(value: Any, name: str) -> None:
+    check(value, float, name)
+    if value != 0.0 and not MIN_STEP <= value <= MAX_STEP:
+        raise ValueError(f"{name} is {value}; accepted are 0 and {MIN_STEP} to {MAX_STEP} s")
+
+
+def _text(value: Any, name: str) -> None:
+    if type(value) is not str:
+        raise ValueError(f"{name} is {shown(value)}; accepted is a text")
+
+
+def _duration(value: Any, name: str) -> None:
+    check(value, float, name)
+    if value < 0.0:
+        raise ValueError(f"{name} is {value}; accepted are seconds, not below 0")
+
+
+VECTOR = (float, float, float)
+CURVE = [(float, float), 256]
+WHEEL = (*(float,) * 9, Any)
+
+Seconds = Annotated[float, _duration]
+Text = Annotated[str, _text]
+"""Of any length."""
+Vector = Annotated[list[float], VECTOR]
+Transform = Annotated[list[list[float]], (VECTOR, VECTOR)]
+"""Location x, y, z [m] and rotation pitch, yaw, roll [degrees], in CARLA's frame."""
+Description = Annotated[Wire, (int, str, [(str, int, str), MAX_ATTRIBUTES])]
+"""ActorDescription: which blueprint, and its attributes: name, type, value."""
+Settings = Annotated[
+    Wire, (bool, bool, optional(_step_length), bool, float, range(-(2**31), 2**31), float, bool, float, float, bool)
+]
+"""EpisodeSettings."""
+Weather = Annotated[Wire, (float,) * 14]
+VehicleControl = Annotated[Wire, (float, float, float, bool, bool, bool, range(-(2**31), 2**31))]
+WalkerControl = Annotated[Wire, (VECTOR, float, bool)]
+PhysicsControl = Annotated[
+    Wire,
+    (
+        CURVE, float, float, float, float, float, bool, float, float, float, [VECTOR, 64], float, float, VECTOR, CURVE,
+        [WHEEL, 32], bool,
+    ),
+]  # fmt: skip
+"""VehiclePhysicsControl."""
+
+
+def checked(call: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    :param call: its annotations say what it accepts; one that is neither a shape nor has one accepts anything
+    :return: the same call, which refuses other arguments, or another number of them, with a ``ValueError``
+    """
+    hints = get_type_hints(call, include_extras=True)
+    parameters = list(inspect.signature(call).parameters.values())
+    names, shapes = [parameter.name for parameter in parameters], [_shape(hints[parameter.name]) for parameter in parameters]
+    most, least = len(parameters), sum(parameter.default is parameter.empty for parameter in parameters)
+
+    def checked_call(*arguments: Any) -> Any:
+        if not least <= len(arguments) <= most:
+            raise ValueError(f"{call.__name__} got {len(arguments)} arguments; accepted are {', '.join(names) or 'none'}")
+        for argument, shape, name in zip(arguments, shapes, names, strict=False):
+            check(argument, shape, name)
+        return call(*arguments)
+
+    return checked_call
+
+
+def _shape(hint: Any) -> Any:
+    if get_origin(hint) is Annotated:
+        return get_args(hint)[1]
+    if get_origin(hint) is list:
+        return [_shape(get_args(hint)[0])]
+    return hint if hint in (bool, int, float, str) else Any
