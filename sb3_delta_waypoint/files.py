@@ -10,12 +10,17 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
 MAX_BYTES = 1 << 30
 """Size of the largest file that is read."""
+MAX_XML_BYTES = 1 << 27
+"""Size of the largest XML file that is read."""
 MAX_YAML_BYTES = 1 << 18
 """Size of the largest YAML file that is read: the parser is slow, a minute for some megabytes."""
 MAX_VALUES = 100_000
@@ -47,6 +52,8 @@ def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.is_symlink():  # links that lead in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
@@ -135,8 +142,32 @@ def read_yaml(path: str | Path, what: str) -> Any:
             # before values are made of it: merge keys (<<) copy what they refer to
             refuse_expansion(node)
             return None if node is None else loader.construct_document(node)
-        except (yaml.YAMLError, ValueError) as error:
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # '!!bool maybe' is a KeyError
             raise ValueError(f"{path}: not readable as YAML ({short_text(error)})") from None
+
+
+def read_xml(path: str | Path, what: str, forbid_dtd: bool = False) -> "Element":
+    """
+    Read an XML file. What a parser would expand or fetch (entities, external files) is refused.
+
+    :param path: the file
+    :param what: what it should be, for the message, such as ``"a route file"``
+    :param forbid_dtd: refuse any document type definition
+    :return: its root element
+    :raises ImportError: if ``defusedxml`` is not installed
+    :raises ValueError: naming the file, if it is not XML, or too much of it
+    """
+    import defusedxml.ElementTree  # type: ignore[import-untyped]
+
+    data = _read(path, what, MAX_XML_BYTES)
+    with naming(path):
+        try:
+            root: Element = defusedxml.ElementTree.fromstring(data, forbid_dtd=forbid_dtd)
+        # a ParseError is a SyntaxError, what defusedxml refuses a ValueError
+        except (SyntaxError, ValueError, LookupError) as error:
+            reason = short_text(error) or type(error).__name__
+            raise ValueError(f"{path} is not {what}: not readable as XML ({reason})") from None
+    return root
 
 
 def refuse_expansion(value: Any) -> None:
@@ -175,7 +206,7 @@ def _read(path: str | Path, what: str, most: int) -> bytes:
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no {what} {path}") from None
     if max(size, len(data)) > most:
-        raise ValueError(f"{path}: a {what} of more than {most:,} bytes is not read")
+        raise ValueError(f"{path}: more than {most:,} bytes are not read")
     return data
 
 
