@@ -83,6 +83,8 @@ def _message(error: Exception) -> str:
         module = error.name.partition(".")[0]
         if module in EXTRAS:
             return f'{module} is not installed: pip install "sb3_delta_waypoint[{EXTRAS[module]}]"'
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     return "; ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])])
 
 

@@ -1,26 +1,63 @@
-"""Writing files so that a reader never meets half of one."""
+"""Files: writing them so that a reader never meets half of one, and reading those that anybody may have written."""
 
+import errno
 import json
 import math
 import os
+import reprlib
 import tempfile
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MAX_BYTES = 1 << 30
+"""Size of the largest file that is read."""
+MAX_XML_BYTES = 1 << 27
+"""Size of the largest XML file that is read."""
+MAX_YAML_BYTES = 1 << 18
+"""Size of the largest YAML file that is read: the parser is slow, a minute for some megabytes."""
+MAX_VALUES = 100_000
+"""Values that a YAML file or the configuration of a planner may hold, each counted as often as it is referred to."""
+MAX_DIGITS = 100
+"""Characters of the longest number in YAML: reading ``1:1:1:…``, which is base 60, takes the square of them."""
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> Path:
     """
-    Write a file so that at any moment the path holds either the old content or the new one.
+    Write a file so that at any moment the path holds either the old content or the new one. A symbolic link stays, and the
+    file that it leads to is replaced; a device or a pipe is written to.
 
     :param path: the file to write; its folder is created where it is missing
     :param content: text (written as UTF-8) or bytes
     :return: the path
+    :raises OSError: naming the path, if it cannot be written
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        _write(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        # the error of a full disk names no file, others name the temporary one
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return Path(path)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.is_symlink():  # links that lead in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -32,7 +69,6 @@ def write_atomically(path: str | Path, content: str | bytes) -> Path:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return path
 
 
 def write_json(path: str | Path, value: Any) -> Path:
@@ -43,6 +79,7 @@ def write_json(path: str | Path, value: Any) -> Path:
     :param path: the file to write
     :param value: anything made of mappings, sequences, numbers, strings and None
     :return: the path
+    :raises OSError: naming the path, if it cannot be written
     """
     return write_atomically(path, json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
 
@@ -61,3 +98,195 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def read_json(path: str | Path, what: str, parse_constant: Callable[[str], Any] | None = None) -> Any:
+    """
+    Read a JSON file.
+
+    :param path: the file
+    :param what: kind of file, for the message, such as ``"result file"``
+    :param parse_constant: called with ``NaN``, ``Infinity`` and ``-Infinity``, which are numbers without it
+    :return: its content
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: naming the file, and the line and column where it is not JSON
+    """
+    data = _read(path, what, MAX_BYTES)
+    with naming(path):
+        try:
+            return json.loads(data, parse_constant=parse_constant)
+        except json.JSONDecodeError as error:
+            problem = f"is not valid JSON ({error.msg}); the file may have been cut off"
+            raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: {problem}") from None
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: is not text in UTF-8, as JSON must be") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: is not valid JSON ({error})") from None
+
+
+def read_yaml(path: str | Path, what: str) -> Any:
+    """
+    Read a YAML file of plain values. Aliases are fine, but not to blow it up.
+
+    :param path: the file
+    :param what: kind of file, for the message, such as ``"suite"``
+    :return: its content
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: naming the file, if it is not YAML, or too much of it
+    """
+    data = _read(path, what, MAX_YAML_BYTES)
+    with naming(path):
+        try:
+            loader = yaml.SafeLoader(data)
+            node = loader.get_single_node()
+            # before values are made of it: merge keys (<<) copy what they refer to
+            refuse_expansion(node)
+            return None if node is None else loader.construct_document(node)
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # '!!bool maybe' is a KeyError
+            raise ValueError(f"{path}: not readable as YAML ({short_text(error)})") from None
+
+
+def read_xml(path: str | Path, what: str, forbid_dtd: bool = False) -> "Element":
+    """
+    Read an XML file. What a parser would expand or fetch (entities, external files) is refused.
+
+    :param path: the file
+    :param what: what it should be, for the message, such as ``"a route file"``
+    :param forbid_dtd: refuse any document type definition
+    :return: its root element
+    :raises ImportError: if ``defusedxml`` is not installed
+    :raises ValueError: naming the file, if it is not XML, or too much of it
+    """
+    import defusedxml.ElementTree  # type: ignore[import-untyped]
+
+    data = _read(path, what, MAX_XML_BYTES)
+    with naming(path):
+        try:
+            root: Element = defusedxml.ElementTree.fromstring(data, forbid_dtd=forbid_dtd)
+        # a ParseError is a SyntaxError, what defusedxml refuses a ValueError
+        except (SyntaxError, ValueError, LookupError) as error:
+            reason = short_text(error) or type(error).__name__
+            raise ValueError(f"{path} is not {what}: not readable as XML ({reason})") from None
+    return root
+
+
+def refuse_expansion(value: Any) -> None:
+    """
+    Refuse a value that is small in memory and large when written out, because its parts are referred to again and again.
+
+    :param value: of mappings, sequences and scalars, or a node of YAML
+    :raises ValueError: if it holds more than :data:`MAX_VALUES` values, or YAML with a number of many digits
+    """
+    count, left = 0, [value]
+    while left:
+        parts = _parts(left.pop())
+        count += len(parts)
+        if count > MAX_VALUES:
+            raise ValueError(f"it holds more than {MAX_VALUES:,} values, counted as often as an alias refers to them")
+        left.extend(parts)
+
+
+def _parts(value: Any) -> Sequence[Any]:
+    if isinstance(value, yaml.ScalarNode):
+        if value.tag.endswith((":int", ":float")) and len(value.value) > MAX_DIGITS:
+            raise ValueError(f"line {value.start_mark.line + 1}: a number has {len(value.value)} characters")
+        return ()
+    if isinstance(value, yaml.Node):
+        value = value.value
+    if isinstance(value, Mapping):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _read(path: str | Path, what: str, most: int) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size  # 0 for a pipe or a device
+            data = b"" if size > most else file.read((size or most) + 1)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no {what} {path}") from None
+    if max(size, len(data)) > most:
+        raise ValueError(f"{path}: more than {most:,} bytes are not read")
+    return data
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """
+    Have errors that the content of a file can provoke in code that means well name the file.
+
+    :param path: the file
+    :raises ValueError: for a RecursionError, an OverflowError, a MemoryError
+    """
+    try:
+        yield
+    except RecursionError:
+        raise ValueError(f"{path}: is nested too deeply") from None
+    except OverflowError as error:
+        raise ValueError(f"{path}: holds a number that is too large ({error})") from None
+    except MemoryError as error:
+        raise ValueError(f"{path}: asks for more memory than there is ({short_text(error) or 'out of memory'})") from None
+
+
+def refuse_compressed(path: str | Path) -> None:
+    """
+    Refuse a zip archive that holds more than its size. PyTorch and Stable-Baselines3 write what they save uncompressed.
+
+    :param path: the archive
+    :raises ValueError: naming the file and the member
+    :raises zipfile.BadZipFile: if it is no archive
+    """
+    size = Path(path).stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        _refuse_compressed(archive, path, size)
+        for name in archive.namelist():
+            if name.endswith(".pth"):
+                with archive.open(name) as member:
+                    if zipfile.is_zipfile(member):
+                        _refuse_compressed(zipfile.ZipFile(member), f"{path}: {short_text(name)}", size)
+
+
+def _refuse_compressed(archive: zipfile.ZipFile, where: str | Path, size: int) -> None:
+    members = archive.infolist()
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{where}: {short_text(member.filename)} is compressed, which no saved model is; save it again")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError(f"{where}: its members are larger than the file")
+
+
+def short_repr(value: Any) -> str:
+    """
+    ``repr`` for a message.
+
+    :param value: anything that came from a file
+    :return: at most 100 characters on one line, in a time that does not depend on the value's size or depth
+    """
+    return short_text(_SHORT.repr(value), 100)
+
+
+def short_text(text: object, length: int = 200) -> str:
+    """
+    Text for a message.
+
+    :param text: what came from a file or from a library, an exception for instance
+    :param length: characters
+    :return: at most so many, and an ellipsis where some are missing, on one line, without control characters
+    """
+    line = " ".join(str(text)[: 100 * length].split())
+    if len(line) > length:
+        line = f"{line[: length // 2]} … {line[-(length // 2) :]}"
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+
+
+class _Short(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 3, 80, 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out integers of more than 4,300 digits
+        return super().repr_int(x, level) if x.bit_length() < 1000 else f"<an integer of {x.bit_length()} bits>"
+
+
+_SHORT = _Short()

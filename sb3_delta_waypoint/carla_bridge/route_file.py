@@ -1,6 +1,5 @@
 """Fixed routes in files: lines to drive along as JSON, and the leaderboard's XML planned on a map."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml
 from sb3_delta_waypoint.carla_bridge.routes import Route
 from sb3_delta_waypoint.driving.network import from_paths
-from sb3_delta_waypoint.files import write_json
+from sb3_delta_waypoint.files import naming, read_json, short_text, write_json
 
 SHAPE = '{"routes": [{"name": "…", "town": "…" or null, "points": [[x, y], …], "speeds": [m/s or null for none, …]}, …]}'
 """What a JSON file of routes holds; metres, right-handed frame (y opposite to CARLA's)."""
@@ -39,7 +38,8 @@ def load_routes(path: str | Path, road_map: LaneGraph) -> list[Route]:
     routes = read_routes(path)
     chosen = [route for route in routes if route.town in (None, road_map.town)]
     if not chosen:
-        raise ValueError(f"{path}: no route in {road_map.town}, only in {', '.join(sorted({str(r.town) for r in routes}))}")
+        towns = short_text(", ".join(sorted({str(r.town) for r in routes})))
+        raise ValueError(f"{path}: no route in {road_map.town}, only in {towns}")
     return [route._replace(heights=heights_along(road_map, route.points)) for route in chosen]
 
 
@@ -84,20 +84,16 @@ def read_routes(path: str | Path) -> list[Route]:
     :raises ValueError: naming the file and the route that is malformed
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such route file") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); is the file truncated?") from None
+    content = read_json(path, "route file")
     if not isinstance(content, dict) or not isinstance(content.get("routes"), list) or not content["routes"]:
         raise ValueError(f"{path}: not a file of routes; expected {SHAPE}")
     routes = []
     for number, route in enumerate(content["routes"]):
         try:
-            routes.append(_route(route))
+            with naming(path):
+                routes.append(_route(route))
         except (TypeError, ValueError, KeyError) as error:
-            problem = f"field {error} is missing" if isinstance(error, KeyError) else error
+            problem = f"field {error} is missing" if isinstance(error, KeyError) else short_text(error)
             raise ValueError(f"{path}: route {number}: {problem}; expected {SHAPE}") from None
     return routes
 

@@ -9,14 +9,12 @@ import math
 import warnings
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree.ElementTree import Element, ParseError
-
-import defusedxml.ElementTree  # type: ignore[import-untyped]
-from defusedxml import DefusedXmlException
+from xml.etree.ElementTree import Element
 
 from sb3_delta_waypoint.carla_bridge.frames import wrap
 from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.routes import Route, Scenario, Weather, route_through
+from sb3_delta_waypoint.files import read_xml, short_repr, short_text
 
 WEATHER_PARAMETERS = (
     "cloudiness",
@@ -83,27 +81,25 @@ def read_route_xml(path: str | Path, town: str | None = None) -> list[RouteDescr
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such route file")
-    try:
-        root = defusedxml.ElementTree.parse(path, forbid_dtd=True).getroot()
-    except (ParseError, DefusedXmlException, UnicodeError, LookupError) as error:
-        raise ValueError(f"{path} is not a route file: not readable as XML ({error or type(error).__name__})") from None
+    root = read_xml(path, "a route file", forbid_dtd=True)
     if root.tag != "routes":
-        raise ValueError(f"{path} is not a route file: its root element is <{root.tag}>, not <routes>")
-    routes: list[RouteDescription] = []
+        raise ValueError(f"{path} is not a route file: its root element is <{short_text(root.tag)}>, not <routes>")
+    routes: dict[str, RouteDescription] = {}
     for number, element in enumerate(root.findall("route")):
-        where = f"{path}: route {element.get('id') or f'number {number}'}"
+        where = f"{path}: route {short_text(element.get('id') or f'number {number}')}"
         try:
             route = _route(element)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
-        if any(route.name == other.name for other in routes):
+        if route.name in routes:
             raise ValueError(f"{where}: there is another route of this id")
-        routes.append(route)
+        routes[route.name] = route
     if not routes:
         raise ValueError(f"{path}: there is no <route> in it")
-    chosen = [route for route in routes if town in (None, route.town)]
+    chosen = [route for route in routes.values() if town in (None, route.town)]
     if not chosen:
-        raise ValueError(f"{path}: no route in {town}, only in {', '.join(sorted({route.town for route in routes}))}")
+        towns = short_text(", ".join(sorted({route.town for route in routes.values()})))
+        raise ValueError(f"{path}: no route in {town}, only in {towns}")
     return chosen
 
 
@@ -139,7 +135,7 @@ def _yaw(element: Element) -> float:
 def _weather(element: Element) -> Weather:
     parameters = {name: _number(element, name) for name in element.attrib if name in WEATHER_PARAMETERS}
     if unknown := sorted(set(element.attrib) - {*WEATHER_PARAMETERS, "id", "route_percentage"}):
-        warnings.warn(f"ignored {', '.join(unknown)}: not a parameter of CARLA's weather", stacklevel=2)
+        warnings.warn(f"ignored {short_text(', '.join(unknown))}: not a parameter of CARLA's weather", stacklevel=2)
     percentage = _number(element, "route_percentage") if "route_percentage" in element.attrib else 0.0
     return Weather(percentage, parameters)
 
@@ -147,7 +143,7 @@ def _weather(element: Element) -> Weather:
 def _scenario(element: Element) -> Scenario:
     triggers = element.findall("trigger_point")
     if len(triggers) != 1:
-        raise ValueError(f"scenario {element.get('name')!r} has {len(triggers)} <trigger_point>, expected 1")
+        raise ValueError(f"scenario {short_repr(element.get('name'))} has {len(triggers)} <trigger_point>, expected 1")
     trigger = (*_position(triggers[0]), _yaw(triggers[0]))
     others = tuple((part.tag, dict(part.attrib)) for part in element if part is not triggers[0])
     return Scenario(_text(element, "name"), _text(element, "type"), trigger, others)
@@ -166,5 +162,5 @@ def _number(element: Element, attribute: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"<{element.tag}>: attribute {attribute!r} is {text!r}, expected a finite number")
+        raise ValueError(f"<{element.tag}>: attribute {attribute!r} is {short_repr(text)}, expected a finite number")
     return value

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sb3_delta_waypoint.files import short_repr
+
+LARGEST = 1e9
+"""No parameter is larger; ``carla.WeatherParameters`` has room for 32 bits only."""
+
 
 def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
     """
     :param weather: a preset of ``carla.WeatherParameters``, or parameters by name; those that are not named are those of clear
         noon
     :return: ``carla.WeatherParameters``, None for None
-    :raises ValueError: for an unknown preset or parameter
+    :raises ValueError: for an unknown preset or parameter, or one that is no number
     """
     import carla
 
@@ -18,13 +23,18 @@ def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
     if isinstance(weather, str):
         presets = [name for name, value in vars(carla.WeatherParameters).items() if isinstance(value, carla.WeatherParameters)]
         if weather not in presets:
-            raise ValueError(f"weather={weather!r}; accepted are {', '.join(sorted(presets))}, or parameters by name")
+            accepted = ", ".join(sorted(presets))
+            raise ValueError(f"weather={short_repr(weather)}; accepted are {accepted}, or parameters by name")
         return getattr(carla.WeatherParameters, weather)
+    if not isinstance(weather, Mapping):
+        raise ValueError(f"weather={short_repr(weather)}, expected a name, or parameters by name")
     clear = carla.WeatherParameters.ClearNoon
     known = [name for name, value in vars(carla.WeatherParameters).items() if isinstance(value, property)]
     values = {name: getattr(clear, name) for name in known}
     for name, value in weather.items():
         if name not in known:
-            raise ValueError(f"weather={dict(weather)!r}: {name!r} is unknown; accepted are {', '.join(known)}")
+            raise ValueError(f"weather: {short_repr(name)} is unknown; accepted are {', '.join(known)}")
+        if not isinstance(value, int | float) or not abs(value) <= LARGEST:
+            raise ValueError(f"weather: {name} is {short_repr(value)}, expected a number")
         values[name] = float(value)
     return carla.WeatherParameters(**values)

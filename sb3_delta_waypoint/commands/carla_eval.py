@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
 
 SMOKE_LENGTH = 20.0
@@ -51,6 +52,7 @@ SMOKE_LENGTH = 20.0
 @click.option(
     "--smoke", is_flag=True, help="Only see whether everything works: one episode of 20 m, results in a folder 'smoke'."
 )
+@trust_option
 def carla_eval(
     more_scenarios: tuple[str, ...],
     checkpoint: Path,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
+from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
 
 
@@ -26,6 +27,7 @@ from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
     help="Folder for comparison.json, comparison.md and the plots.",
 )
 @scenario_options(episodes=1000, seed=REPORT_SEED)
+@trust_option
 def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
     """
     Compare a planner with its refinement, paired on the same scenarios, or two files of predictions on the same frames.

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
+from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
 
 
@@ -19,6 +20,7 @@ from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the statistics to this JSON file.")
 @scenario_options(episodes=1000, seed=REPORT_SEED)
+@trust_option
 def evaluate(
     model: Path | None, predictions: Path | None, episodes_glob: str | None, out: Path | None, **scenarios: Any
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
+from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED
 
 
@@ -24,6 +25,7 @@ from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED
 )
 @click.option("--output-best", type=click.Path(dir_okay=False, path_type=Path), help="Copy the best checkpoint to this file.")
 @scenario_options(episodes=256, seed=SELECTION_SEED)
+@trust_option
 def select(
     checkpoints: str,
     metric: str,

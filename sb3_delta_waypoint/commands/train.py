@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.commands.evaluate import evaluate
+from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.commands.zoo_command import zoo_command
 
 
@@ -38,6 +39,7 @@ from sb3_delta_waypoint.commands.zoo_command import zoo_command
     is_flag=True,
     help="Evaluate the selected model on fresh scenarios, as many as --eval-episodes says, into eval_metrics.json.",
 )
+@trust_option
 def train(
     sft: str | None,
     delta_hidden_dim: int | None,

@@ -11,6 +11,10 @@ POINT_SPACING = 1.0
 """Largest distance between neighbouring points of a segment [m]."""
 JOINT_TOLERANCE = 1.5
 """Largest distance between the end of a segment and the start of one that follows it [m]."""
+MAX_LENGTH = 1e6
+"""Longest line that is sampled [m]."""
+MAX_COORDINATE = 1e9
+"""What lies further away is no place on Earth [m]."""
 
 MIN_SEGMENT_LENGTH = 0.01
 """What is shorter leads nowhere [m]."""
@@ -72,20 +76,24 @@ def from_paths(paths: Sequence[tuple[ArrayLike, ArrayLike]]) -> RoadNetwork:
     :param paths: for each path its points ``(N, 2)`` [m], in driving order, and speeds ``(N,)`` [m/s] or ``inf``; a path that
         leads nowhere (a car at rest) is left out
     :return: the network, its points at most 1 m apart
-    :raises ValueError: if no path leads anywhere, or one has other shapes, a position that is not finite or a speed below 0
+    :raises ValueError: if no path leads anywhere, or one has other shapes, a position that is not finite, a speed below 0 or a
+        length of more than 1,000 km
     """
     segments = []
     for index, (path, path_speeds) in enumerate(paths):
         points, speeds = np.asarray(path, dtype=np.float64), np.asarray(path_speeds, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != 2 or speeds.shape != points.shape[:1]:
             raise ValueError(f"path {index}: points must be (N, 2) and speeds (N,), not {points.shape} and {speeds.shape}")
-        if (wrong := np.any(~np.isfinite(points), axis=1)).any():
-            raise ValueError(f"path {index}, point {_first(wrong)}: {points[wrong][0]} is not a finite position")
+        if (wrong := np.any(~(np.abs(points) <= MAX_COORDINATE), axis=1)).any():
+            where = f"path {index}, point {_first(wrong)}: {points[wrong][0]}"
+            raise ValueError(f"{where} is not a finite position, at most {MAX_COORDINATE:g} m away")
         if (wrong := ~(speeds >= 0)).any():
             raise ValueError(
                 f"path {index}, point {_first(wrong)}: {speeds[wrong][0]} m/s is not a speed; it must be at least 0"
             )
-        if polyline_length(points) > MIN_SEGMENT_LENGTH:
+        if (length := polyline_length(points)) > MAX_LENGTH:
+            raise ValueError(f"path {index} is {length:g} m long; at most {MAX_LENGTH:g} m are sampled")
+        if length > MIN_SEGMENT_LENGTH:
             segments.append(resample(points, speeds))
     if not segments:
         raise ValueError(f"none of the {len(paths)} paths leads anywhere; each spans less than {MIN_SEGMENT_LENGTH} m")

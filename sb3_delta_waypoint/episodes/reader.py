@@ -1,16 +1,17 @@
 """Reading demonstration episodes."""
 
 import glob
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import track
 
 from sb3_delta_waypoint.episodes.schema import ROUTE_SHAPE, STATE_SHAPE, EpisodeError, check_structure, stack_numbers
+from sb3_delta_waypoint.files import naming, read_json
 
 
 @dataclass
@@ -60,18 +61,19 @@ def read_episode(path: str | Path, horizon_steps: int | None = None) -> Episode:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no episode file {path}") from None
+        data = read_json(path, "episode file")
+        with naming(path):
+            return _episode(path, data, horizon_steps)
+    except (EpisodeError, FileNotFoundError):
+        raise
     except OSError as error:
         raise EpisodeError(path, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise EpisodeError(path, "is not text in UTF-8, as JSON must be") from error
-    except json.JSONDecodeError as error:
-        problem = f"is not valid JSON ({error.msg}); the file may have been cut off"
-        raise EpisodeError(path, f"line {error.lineno}, column {error.colno}: {problem}") from error
-    check_structure(data, path)
+    except ValueError as error:
+        raise EpisodeError(path, str(error).removeprefix(f"{path}: ")) from error
 
+
+def _episode(path: Path, data: Any, horizon_steps: int | None) -> Episode:
+    check_structure(data, path)
     spec, frames = data["waypoint_spec"], data["frames"]
     horizon, dt = int(spec["horizon_steps"]), float(spec["dt"])
     if horizon_steps is not None and horizon != horizon_steps:

@@ -11,6 +11,7 @@ import jsonschema
 import numpy as np
 
 from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS
+from sb3_delta_waypoint.files import short_repr, short_text
 
 STATE_SHAPE = (4,)
 """speed [m/s], steering angle [rad], yaw rate [rad/s], longitudinal acceleration [m/s^2]"""
@@ -70,8 +71,8 @@ def check_structure(data: Any, path: str | Path) -> None:
         frame, field = _frame_and_field([*location, missing])
         raise EpisodeError(path, f"the field is missing{_hint(error.schema['properties'][missing])}", frame, field)
     frame, field = _frame_and_field(location)
-    message = f"is {error.instance!r}, but {error.message}" if error.validator == "const" else error.message
-    raise EpisodeError(path, f"{_shortened(message)}{_hint(error.schema)}", frame, field)
+    message = f"is {short_repr(error.instance)}, but {error.message}" if error.validator == "const" else error.message
+    raise EpisodeError(path, f"{short_text(message)}{_hint(error.schema)}", frame, field)
 
 
 def stack_numbers(path: str | Path, field: str, rows: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
@@ -101,7 +102,7 @@ def stack_numbers(path: str | Path, field: str, rows: Sequence[Any], shape: tupl
             raise EpisodeError(path, f"has shape {values.shape}, expected {shape}", frame, field)
         if values.shape != shape or not _finite(values):
             value = next((item for item in np.array(row, object).ravel() if not _finite(np.array(item))), row)
-            problem = f"holds {_shortened(repr(value))}, expected finite numbers of shape {shape}"
+            problem = f"holds {short_repr(value)}, expected finite numbers of shape {shape}"
             raise EpisodeError(path, problem, frame, field)
         checked.append(values.astype(np.float64))
     return np.array(checked).reshape(-1, *shape)
@@ -124,12 +125,8 @@ def _frame_and_field(location: Sequence[str | int]) -> tuple[int | None, str | N
     frame = None
     if len(location) > 1 and location[0] == "frames":
         frame, location = int(location[1]), location[2:]
-    return frame, ".".join(str(part) for part in location) or None
+    return frame, short_text(".".join(str(part) for part in location)) or None
 
 
 def _hint(schema: Any) -> str:
     return f" ({schema['description']})" if "description" in schema else ""
-
-
-def _shortened(text: str, length: int = 200) -> str:
-    return text if len(text) <= length else f"{text[: length // 2]} … {text[-length // 2 :]}"

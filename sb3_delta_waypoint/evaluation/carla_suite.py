@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.envs.configuration import driving_config
+from sb3_delta_waypoint.files import naming, read_yaml, short_repr
 
 SUITE = Path(__file__).with_name("carla_suite.yml")
 """The suite that ships with the package; its comments say what a suite may hold."""
@@ -22,6 +22,8 @@ KINDS = ("straight", "turn", "any")
 """Kinds of routes that can be drawn."""
 STRAIGHT = 20.0
 """On a straight route the heading stays within so many degrees."""
+MAX_EPISODES = 1_000_000
+"""Episodes of a scenario, at most."""
 TURN = 45.0
 """On a turn the heading changes by at least so many degrees from end to end."""
 
@@ -58,12 +60,15 @@ class CarlaScenario:
     env: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\w[\w.-]*", self.name):
-            raise ValueError(f"scenario {self.name!r}: a name consists of letters, digits, '_', '-' and '.'")
+        if not re.fullmatch(r"\w[\w.-]{0,99}", self.name):
+            raise ValueError(
+                f"scenario {short_repr(self.name)}: a name consists of 1 to 100 letters, digits, '_', '-' and '.'"
+            )
         if self.route not in KINDS:
-            raise ValueError(f"scenario {self.name}: route is {self.route!r}; accepted are {', '.join(KINDS)}")
-        if self.episodes is not None and (type(self.episodes) is not int or self.episodes < 1):
-            raise ValueError(f"scenario {self.name}: episodes is {self.episodes!r}, expected a whole number from 1")
+            raise ValueError(f"scenario {self.name}: route is {short_repr(self.route)}; accepted are {', '.join(KINDS)}")
+        if self.episodes is not None and (type(self.episodes) is not int or not 1 <= self.episodes <= MAX_EPISODES):
+            given = short_repr(self.episodes)
+            raise ValueError(f"scenario {self.name}: episodes is {given}, expected a whole number from 1 to {MAX_EPISODES:,}")
         if self.routes is not None and not self.routes.is_file():
             raise FileNotFoundError(f"scenario {self.name}: there is no route file {self.routes}")
         _refuse_unknown(f"scenario {self.name}: env", self.env, ENV_ARGUMENTS)
@@ -102,21 +107,19 @@ def read_suite(path: str | Path | None = None) -> list[CarlaScenario]:
     path = SUITE if path is None else Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no suite {path}; leave it away for the one that ships with the package, {SUITE}")
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a suite: not readable as YAML ({' '.join(str(error).split())})") from None
+    content = read_yaml(path, "suite")
     if not isinstance(content, dict) or not isinstance(content.get("scenarios"), dict) or not content["scenarios"]:
         raise ValueError(f"{path} is not a suite: it must have 'scenarios' by name, as in {SUITE}")
-    try:
-        _refuse_unknown("suite", content, ("env", "episodes", "weather", "scenarios"))
-        common, weathers = _mapping("env", content.get("env")), _mapping("weather", content.get("weather"))
-        return [
-            _scenario(str(name), _mapping(f"scenario {name}", given), path.parent, common, weathers, content.get("episodes"))
-            for name, given in content["scenarios"].items()
-        ]
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    with naming(path):
+        try:
+            _refuse_unknown("suite", content, ("env", "episodes", "weather", "scenarios"))
+            common, weathers = _mapping("env", content.get("env")), _mapping("weather", content.get("weather"))
+            return [
+                _scenario(str(name), _mapping("scenarios", given), path.parent, common, weathers, content.get("episodes"))
+                for name, given in content["scenarios"].items()
+            ]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
 
 def choose(suite: Sequence[CarlaScenario], names: Iterable[str]) -> list[CarlaScenario]:
@@ -181,11 +184,11 @@ def _scenario(
 
 def _mapping(what: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict | None):
-        raise ValueError(f"{what} is {value!r}, expected keys and values")
+        raise ValueError(f"{what} is {short_repr(value)}, expected keys and values")
     return value or {}
 
 
 def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
     for key in given:
         if key not in known:
-            raise ValueError(f"{what}: {key!r} is unknown; accepted are {', '.join(known)}")
+            raise ValueError(f"{what}: {short_repr(key)} is unknown; accepted are {', '.join(known)}")

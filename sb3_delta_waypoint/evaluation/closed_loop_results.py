@@ -10,18 +10,46 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import as_rates
-from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario
+from sb3_delta_waypoint.evaluation.carla_suite import MAX_EPISODES, CarlaScenario
 from sb3_delta_waypoint.evaluation.compare import compare
 from sb3_delta_waypoint.evaluation.statistics import summarise_all
-from sb3_delta_waypoint.files import write_json
+from sb3_delta_waypoint.files import naming, read_json, short_text, write_json
 
 Episode = dict[str, Any]
 """One driven episode: ``policy``, ``episode``, ``metrics`` and what else :func:`~.closed_loop.drive_episode` tells."""
 SERVER = ("backend", "server_version", "client_version")
 """What must be the same in all results of a folder."""
+_NUMBER = {"type": ["number", "null"], "minimum": -1e300, "maximum": 1e300}
+_SCHEMA = {
+    "type": "object",
+    "required": ["settings", "n_episodes", "episodes", *SERVER, "town"],
+    "properties": {
+        "settings": {"type": "object"},
+        "n_episodes": {"type": ["integer", "null"], "minimum": 1, "maximum": 2 * MAX_EPISODES},
+        "faults": {"type": "array", "items": {"type": "object"}},
+        "episodes": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["policy", "episode", "metrics", "infractions"],
+                "properties": {
+                    "policy": {"type": "string"},
+                    "episode": {"type": "integer", "minimum": 0, "maximum": 2 * MAX_EPISODES},
+                    "metrics": {"type": "object", "required": ["distance"], "additionalProperties": _NUMBER},
+                    "infractions": {
+                        "type": "array",
+                        "items": {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}},
+                    },
+                },
+            },
+        },
+        **{name: {"type": "string"} for name in (*SERVER, "town")},
+    },
+}
 
 
 class ScenarioResults:
@@ -49,14 +77,26 @@ class ScenarioResults:
 
     def _read(self) -> None:
         try:
-            content = json.loads(self.path.read_bytes())
-            settings, self.wanted, self.episodes = content["settings"], content["n_episodes"], content["episodes"]
-            self.server = {key: content[key] for key in (*SERVER, "town")}
-            self.faults = content.get("faults", [])
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{self.path} is not a result of carla-eval, or is damaged: remove it") from None
+            content = read_json(self.path, "result")
+            with naming(self.path):
+                self._check(content)
+        except ValueError as error:
+            reason = short_text(str(error).removeprefix(f"{self.path}: "))
+            raise ValueError(f"{self.path} is not a result of carla-eval, or is damaged: remove it ({reason})") from None
+        settings, self.wanted, self.episodes = content["settings"], content["n_episodes"], content["episodes"]
+        self.server = {key: content[key] for key in (*SERVER, "town")}
+        self.faults = content.get("faults", [])
         refuse_difference(self.path, settings, self.settings)
         self.settings = settings
+
+    def _check(self, content: Any) -> None:
+        error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(_SCHEMA).iter_errors(content))
+        if error is not None:
+            field = ".".join(map(str, error.absolute_path))
+            raise ValueError(f"{field}: {error.message}" if field else error.message)
+        metrics = {tuple(sorted(episode["metrics"])) for episode in content["episodes"]}
+        if len(metrics) > 1:
+            raise ValueError("its episodes have different metrics")
 
     def want(self, n_episodes: int) -> None:
         """

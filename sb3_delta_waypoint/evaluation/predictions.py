@@ -1,6 +1,5 @@
 """Stored waypoint predictions: reading them, measuring them, pairing those of two planners."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,10 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import displacement
 from sb3_delta_waypoint.evaluation.open_loop import open_loop_metrics
+from sb3_delta_waypoint.files import naming, read_json, short_repr
+
+MAX_NUMBER = 1e9
+"""Nothing in a file of predictions is larger; errors of larger numbers would overflow."""
 
 Key = tuple[str, float]
 """Which frame a sample belongs to: episode id and time [s], rounded to a microsecond."""
@@ -56,30 +59,31 @@ def read_predictions(path: str | Path) -> Predictions:
     :raises ValueError: naming the file, the sample and the field that is missing or malformed
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no predictions file at {path}") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); is the file truncated?") from None
+    content = read_json(path, "predictions file")
+    with naming(path):
+        return _predictions(path, content)
+
+
+def _predictions(path: Path, content: Any) -> Predictions:
     horizon = _field(content, "horizon_steps", str(path), int)
     dt = _field(content, "dt", str(path), float)
     samples = _field(content, "samples", str(path), list)
     if horizon < 1 or not dt > 0 or not samples:
         raise ValueError(
-            f"{path}: horizon_steps is {horizon}, dt is {dt} and there are {len(samples)} samples: all must be positive"
+            f"{path}: horizon_steps is {short_repr(horizon)}, dt is {dt} and there are {len(samples)} samples: all must be "
+            "positive"
         )
     keys: dict[Key, int] = {}
-    predicted, expert = np.empty((2, len(samples), horizon, 2))
+    plans: dict[str, list[np.ndarray]] = {"predicted": [], "expert": []}
     for index, sample in enumerate(samples):
         where = f"{path}: sample {index}"
         key = (_field(sample, "episode_id", where, str), round(_field(sample, "t", where, float), 6))
         if key in keys:
-            raise ValueError(f"{where}: episode_id {key[0]!r} at t = {key[1]:g} s is already sample {keys[key]}")
+            raise ValueError(f"{where}: episode_id {short_repr(key[0])} at t = {key[1]:g} s is already sample {keys[key]}")
         keys[key] = index
-        predicted[index] = _plan(sample, "predicted", where, horizon)
-        expert[index] = _plan(sample, "expert", where, horizon)
-    return Predictions(path, dt, list(keys), predicted, expert)
+        for name in plans:
+            plans[name].append(_plan(sample, name, where, horizon))
+    return Predictions(path, dt, list(keys), np.array(plans["predicted"]), np.array(plans["expert"]))
 
 
 def pair(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
@@ -98,7 +102,7 @@ def pair(first: Predictions, second: Predictions) -> tuple[Predictions, Predicti
     for one, other in ((first, second), (second, first)):
         unpaired = sorted(set(one.keys) - set(other.keys))
         if unpaired:
-            shown = ", ".join(f"({episode_id!r}, t = {t:g} s)" for episode_id, t in unpaired[:5])
+            shown = ", ".join(f"({short_repr(episode_id)}, t = {t:g} s)" for episode_id, t in unpaired[:5])
             more = f" and {len(unpaired) - 5} more" if len(unpaired) > 5 else ""
             raise ValueError(f"{one.path} has samples that {other.path} lacks: {shown}{more}; both must hold the same frames")
     position = {key: index for index, key in enumerate(second.keys)}
@@ -107,8 +111,8 @@ def pair(first: Predictions, second: Predictions) -> tuple[Predictions, Predicti
     if apart.max() > 1e-3:
         episode_id, t = first.keys[int(apart.argmax())]
         raise ValueError(
-            f"{files} disagree on the expert's plan by {apart.max():.3g} m at ({episode_id!r}, t = {t:g} s): errors against "
-            "different experts cannot be compared"
+            f"{files} disagree on the expert's plan by {apart.max():.3g} m at ({short_repr(episode_id)}, t = {t:g} s): errors "
+            "against different experts cannot be compared"
         )
     return first, Predictions(second.path, second.dt, first.keys, second.predicted[order], second.expert[order])
 
@@ -119,10 +123,10 @@ def _field(container: Any, name: str, where: str, kind: type) -> Any:
         raise ValueError(f"{where}: field {name!r} is missing")
     value = container[name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is float and number and np.isfinite(value):
+    if kind is float and number and abs(value) <= MAX_NUMBER:
         return float(value)
     if kind is float or not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{where}: field {name!r} is {str(value)[:60]}, expected {_KINDS[kind]}")
+        raise ValueError(f"{where}: field {name!r} is {short_repr(value)}, expected {_KINDS[kind]}")
     return value
 
 
@@ -139,7 +143,8 @@ def _plan(sample: dict[str, Any], name: str, where: str, horizon: int) -> np.nda
     if plan.dtype.kind not in "iuf":
         raise ValueError(f"{where}: field {name!r} is not a list of [x, y] pairs of numbers")
     if plan.shape != (horizon, 2):
-        raise ValueError(f"{where}: field {name!r} has the shape {plan.shape}, expected ({horizon}, 2) from horizon_steps")
-    if not np.isfinite(plan).all():
-        raise ValueError(f"{where}: field {name!r} holds NaN or infinity")
-    return plan
+        shape = f"({short_repr(horizon)}, 2)"
+        raise ValueError(f"{where}: field {name!r} has the shape {plan.shape}, expected {shape} from horizon_steps")
+    if not (np.abs(plan) <= MAX_NUMBER).all():
+        raise ValueError(f"{where}: field {name!r} holds NaN, infinity or numbers beyond {MAX_NUMBER:g}")
+    return plan.astype(np.float64)

@@ -1,6 +1,5 @@
 """Result files of the CARLA leaderboard and of Bench2Drive: reading them, and recomputing the scores they hold."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from sb3_delta_waypoint.evaluation.driving_score import (
     driving_score,
     is_success,
 )
+from sb3_delta_waypoint.files import naming, read_json, short_repr, short_text
 
 SCORE_ROUNDING = 0.5e-6
 """Scores are recorded with six decimals."""
@@ -32,8 +32,11 @@ COMPLETED = ("Completed", "Perfect")
 
 Verdict = Literal["agrees", "unscored", "disagrees"]
 
-_PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)% of ")
-_NUMBER = {"type": "number"}
+# bounded, since each digit could be the first of a number
+_PERCENTAGE = re.compile(r"(?<![\d.])(\d{1,40}(?:\.\d{1,40})?)% of ")
+_NUMBER = {"type": "number", "minimum": -1e9, "maximum": 1e9}
+# they are printed: no control characters, which a terminal would obey
+_LINE = {"type": "string", "maxLength": 300, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 _SCORES = ("score_route", "score_penalty", "score_composed")
 _SCHEMA = {
     "type": "object",
@@ -44,7 +47,7 @@ _SCHEMA = {
             "required": ["records"],
             "properties": {
                 "records": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/record"}},
-                "progress": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+                "progress": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 1e9}},
                 "global_record": {
                     "type": "object",
                     "properties": {"scores_mean": {"type": "object", "additionalProperties": _NUMBER}},
@@ -59,8 +62,8 @@ _SCHEMA = {
             "type": "object",
             "required": ["route_id", "status", "infractions", "scores"],
             "properties": {
-                "route_id": {"type": "string"},
-                "status": {"type": "string"},
+                "route_id": _LINE,
+                "status": _LINE,
                 "infractions": {
                     "type": "object",
                     "required": list(KINDS),
@@ -143,13 +146,9 @@ def read_results(path: str | Path) -> Results:
     :raises ValueError: naming the file, the record and the field that is missing or malformed
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_bytes(), parse_constant=_no_number)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no result file at {path}") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error}); is the file truncated?") from None
-    _check_structure(path, content)
+    content = read_json(path, "result file", parse_constant=_no_number)
+    with naming(path):
+        _check_structure(path, content)
     checkpoint = content["_checkpoint"]
     records = [_record(path, index, record) for index, record in enumerate(checkpoint["records"])]
     if "driving score" in content:
@@ -237,25 +236,25 @@ def _check_structure(path: Path, content: Any) -> None:
     if error is None:
         return
     place = list(error.absolute_path)
-    problem = error.message
+    problem = short_text(error.message)
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         place.append(missing[0])
         problem = "the field is missing"
     elif "propertyNames" in error.absolute_schema_path:
-        problem = f"unknown kind of infraction {error.instance!r}; known: {', '.join(KINDS)}"
+        problem = f"unknown kind of infraction {short_repr(error.instance)}; known: {', '.join(KINDS)}"
     if place in ([], ["_checkpoint"], ["_checkpoint", "records"]):
         problem = f"{problem}; expected a result file of the CARLA leaderboard or of Bench2Drive, with _checkpoint.records"
     where = str(path)
     if place[:2] == ["_checkpoint", "records"] and len(place) > 2:
         where, place = _where(path, int(place[2]), content["_checkpoint"]["records"][place[2]]), place[3:]
-    field = ".".join(str(part) for part in place)
+    field = short_text(".".join(str(part) for part in place))
     raise ValueError(": ".join(part for part in (where, field, problem) if part))
 
 
 def _where(path: Path, index: int, record: Any) -> str:
     name = record.get("route_id") if isinstance(record, dict) else None
-    return f"{path}: record {index}" + f" ({name})" * bool(name)
+    return f"{path}: record {index}" + f" ({short_text(name)})" * bool(name)
 
 
 def _record(path: Path, index: int, record: dict[str, Any]) -> Record:
@@ -267,7 +266,7 @@ def _record(path: Path, index: int, record: dict[str, Any]) -> Record:
                 found = _PERCENTAGE.search(message)
                 if found is None:
                     where = f"{_where(path, index, record)}: infractions.{kind}"
-                    raise ValueError(f"{where}: {message!r} does not say '…% of …'")
+                    raise ValueError(f"{where}: {short_repr(message)} does not say '…% of …'")
                 percentage = float(found[1])
             infractions.append(Infraction(kind, percentage))
     scores = Score(*(float(record["scores"][name]) for name in _SCORES))

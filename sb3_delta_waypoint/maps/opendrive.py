@@ -3,12 +3,13 @@
 import importlib.util
 import json
 import math
+import os
 import subprocess
 import sys
 from collections import deque
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, tostring
+from xml.etree.ElementTree import Element, tostring
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,17 @@ from sb3_delta_waypoint.driving.network import (
     polyline_length,
     resample,
 )
+from sb3_delta_waypoint.files import naming, read_xml, short_repr, short_text
 from sb3_delta_waypoint.maps import carla_lanes
 
 MAX_JOINT_ANGLE = math.radians(60.0)
 """Lanes that meet at a sharper angle than this are not connected: no car can follow."""
 MAX_SAMPLE_STEP = 10 * carla_lanes.SAMPLE_SPACING
 """A lane that moves further from one sample to the next is broken [m]; outer lanes of a bend move somewhat more than one."""
+MAX_LANES = 5e6
+"""Length of all roads and driving lanes together [m]: ten times what CARLA's large towns have, and 1 GB of samples."""
+MAX_ID = 2**31 - 1
+"""``carla.Map`` numbers roads and lanes by 32 bits."""
 TIMEOUT = 120.0
 """How long ``carla.Map`` may take [s]; Town01 takes 0.1 s."""
 SPEED_UNITS = {"m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704}
@@ -49,7 +55,8 @@ def load_opendrive(path: str | Path) -> RoadNetwork:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such map file")
-    points, speeds, successors = _lanes(path, _parse(path))
+    with naming(path):
+        points, speeds, successors = _lanes(path, _parse(path))
     short = {lane for lane, line in enumerate(points) if polyline_length(line) < carla_lanes.SAMPLE_SPACING}
     if len(short) == len(points):
         raise ValueError(f"{path}: no drivable route; none of its {len(points)} driving lanes has any length")
@@ -75,18 +82,12 @@ def _parse(path: Path) -> Element:
     """The map's XML, checked as far as is needed to tell that it is a map, without what only traffic lights need."""
     if missing := [name for name in ("carla", "defusedxml") if importlib.util.find_spec(name) is None]:
         raise ImportError(f"Reading {path} needs {' and '.join(missing)}: pip install sb3_delta_waypoint[carla]")
-    import defusedxml.ElementTree  # type: ignore[import-untyped]
-    from defusedxml import DefusedXmlException
-
-    try:
-        root = defusedxml.ElementTree.parse(path).getroot()
-    except (ParseError, DefusedXmlException, UnicodeError, LookupError) as error:
-        raise ValueError(f"{path} is not OpenDRIVE: not readable as XML ({error or type(error).__name__})") from None
+    root = read_xml(path, "OpenDRIVE")
     for element in root.iter():
         # OpenDRIVE 1.4 and later may be written with an XML namespace
         element.tag = element.tag.rpartition("}")[2]
     if root.tag != "OpenDRIVE":
-        raise ValueError(f"{path} is not OpenDRIVE: its root element is <{root.tag}>, not <OpenDRIVE>")
+        raise ValueError(f"{path} is not OpenDRIVE: its root element is <{short_text(root.tag)}>, not <OpenDRIVE>")
     if root.find("road/lanes/laneSection//lane[@type='driving']") is None:
         raise ValueError(f"{path}: no drivable route; the map has {len(root.findall('road'))} roads and no driving lane")
     for controller in root.findall("controller"):
@@ -99,28 +100,35 @@ def _parse(path: Path) -> Element:
 
 def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[list[int]]]:
     """Points, speed limits and successors of each lane of each lane section."""
-    sections, limits = {}, {}
+    sections, limits, total = {}, {}, 0.0
     for road in root.findall("road"):
         try:
-            name = str(int(road.attrib["id"]))
+            name = str(_id(road))
             length = float(road.attrib["length"])
             begin = [float(section.attrib["s"]) for section in road.findall("lanes/laneSection")]
             lanes = [_driving_lanes(section) for section in road.findall("lanes/laneSection")]
             limits[name] = speed_limits(road)
             planned = sum(float(geometry.attrib["length"]) for geometry in road.findall("planView/geometry"))
         except (KeyError, ValueError) as error:
-            raise ValueError(f"{path}: road {road.get('id')!r}: missing or unreadable attribute: {error}") from None
+            where = f"{path}: road {short_repr(road.get('id'))}"
+            raise ValueError(f"{where}: missing or unreadable attribute: {short_text(error)}") from None
+        if not all(map(math.isfinite, (length, planned, *begin))):
+            raise ValueError(f"{path}: road {name}: a length or place along it is not finite")
         if not begin or sorted({*begin, length}) != [*begin, length]:
             raise ValueError(
-                f"{path}: road {name}: its lane sections begin at {begin} m, not one after another up to {length} m"
+                f"{path}: road {name}: its lane sections begin at {short_repr(begin)} m, not one after another up to "
+                f"{length} m"
             )
-        # also what keeps a length of 1e9 m from filling the memory
         if not abs(planned - length) <= 1.0 + 0.01 * planned:
             raise ValueError(f"{path}: road {name}: length is {length} m, but its planView adds up to {planned} m")
         sections[name] = [
             {"begin": first, "end": last, "lanes": ids}
             for first, last, ids in zip(begin, [*begin[1:], length], lanes, strict=True)
         ]
+        # carla.Map samples the road even where nothing drives
+        total += length + sum((section["end"] - section["begin"]) * len(section["lanes"]) for section in sections[name])
+    if total > MAX_LANES:
+        raise ValueError(f"{path}: its roads and driving lanes are {total:g} m long; at most {MAX_LANES:g} m are sampled")
 
     sampled = _sample(path, {"text": tostring(root, encoding="unicode"), "sections": sections})
     points, speeds = [], []
@@ -138,7 +146,14 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
 
 
 def _driving_lanes(section: Element) -> list[int]:
-    return sorted(int(lane.attrib["id"]) for lane in section.iterfind("*/lane[@type='driving']") if lane.get("id") != "0")
+    return sorted({_id(lane) for lane in section.iterfind("*/lane[@type='driving']")} - {0})
+
+
+def _id(element: Element) -> int:
+    number = int(element.attrib["id"])
+    if abs(number) > MAX_ID:
+        raise ValueError(f"id {short_repr(number)} has more than 32 bits")
+    return number
 
 
 def speed_limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
@@ -164,7 +179,7 @@ def speed_limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
 
 def _sample(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     """Have the lanes sampled in a process of its own."""
-    command = [sys.executable, "-P", carla_lanes.__file__]
+    command = [sys.executable, "-P", carla_lanes.__file__, str(os.getpid())]
     try:
         answer = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
@@ -172,10 +187,11 @@ def _sample(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     if answer.returncode < 0:
         raise ValueError(
             f"{path}: carla.Map crashed on it (signal {-answer.returncode}): "
-            "a road without planView or lanes, or a link to a road or lane that is not there?"
+            "a road without planView or lanes, a link to a road or lane that is not there, or more of it than "
+            f"{carla_lanes.MAX_MEMORY >> 30} GB hold?"
         )
     if answer.returncode > 0:
-        raise ValueError(f"{path}: carla.Map cannot read it: {answer.stderr.strip() or answer.returncode}")
+        raise ValueError(f"{path}: carla.Map cannot read it: {short_text(answer.stderr) or answer.returncode}")
     result: dict[str, Any] = json.loads(answer.stdout)
     return result
 

@@ -43,7 +43,9 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     """
     ``final_waypoints = sft_waypoints + delta``: a frozen planner, a residual head that starts at exactly zero, a value head.
 
-    Works with PPO, A2C, TRPO and every other on-policy algorithm of Stable-Baselines3. A saved model holds the planner.
+    Works with PPO, A2C, TRPO and every other on-policy algorithm of Stable-Baselines3. A saved model holds the planner. A
+    state that names a planner of another module than this package's is loaded within
+    :func:`~sb3_delta_waypoint.sft.trust.trusting` that module.
 
     :param observation_space: ``Dict`` with ``state`` and ``route``
     :param action_space: ``Box (H, 2)``, metres

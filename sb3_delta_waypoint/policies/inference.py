@@ -1,6 +1,6 @@
 """Running a planner or a refined policy: ``waypoints = policy(observation)``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
@@ -10,8 +10,10 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.utils import get_device
 from torch import nn
 
+from sb3_delta_waypoint.files import refuse_compressed
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
-from sb3_delta_waypoint.sft.checkpoint import load_planner
+from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, torch_reason
+from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
 
 class PlanParts(NamedTuple):
@@ -29,16 +31,24 @@ class WaypointPolicy:
     :param checkpoint: a planner (``model.pt``), an SB3 model whose policy is a ``DeltaWaypointPolicy`` (``.zip``), or such a
         planner, model or policy itself; None for the planner that ships with the package
     :param device: where to compute; ``"auto"`` takes CUDA where there is some
+    :param trust: names of modules whose classes a file may name, see :func:`~sb3_delta_waypoint.sft.checkpoint.load_planner`;
+        a ``.zip`` runs code when it is read, by SB3's design: read only those that you trust
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: if it holds something else
+    :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if it names a class of a module that is not trusted
     """
 
-    def __init__(self, checkpoint: str | Path | nn.Module | BaseAlgorithm | None = None, device: str | th.device = "auto"):
+    def __init__(
+        self,
+        checkpoint: str | Path | nn.Module | BaseAlgorithm | None = None,
+        device: str | th.device = "auto",
+        trust: str | Sequence[str] = (),
+    ):
         self.device = get_device(device)
         found = checkpoint.policy if isinstance(checkpoint, BaseAlgorithm) else checkpoint
         if isinstance(found, str | Path) and str(found).endswith(".zip"):
-            found = load_policy(found, self.device)
-        module = found if isinstance(found, DeltaWaypointPolicy) else load_planner(found, self.device)
+            found = load_policy(found, self.device, trust)
+        module = found if isinstance(found, DeltaWaypointPolicy) else load_planner(found, self.device, trust)
         self.module = module.to(self.device)
         planner: Any = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
         self.horizon_steps: int = planner.horizon_steps
@@ -91,26 +101,41 @@ class WaypointPolicy:
         return PlanParts(distribution.mode(), distribution.sft_waypoints, distribution.delta)
 
 
-def load_policy(path: str | Path, device: str | th.device = "auto") -> DeltaWaypointPolicy:
+def load_policy(path: str | Path, device: str | th.device = "auto", trust: str | Sequence[str] = ()) -> DeltaWaypointPolicy:
     """
     The policy inside a model of any SB3 algorithm, without the algorithm.
 
-    :param path: the model's ``.zip``
+    :param path: the model's ``.zip``; it runs code when it is read, by SB3's design: read only those that you trust
     :param device: where to put it
+    :param trust: names of modules whose classes it may name, see :func:`~sb3_delta_waypoint.sft.checkpoint.load_planner`
     :return: the policy, in evaluation mode
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: if it holds no ``DeltaWaypointPolicy``
+    :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if its planner is of a module that is not trusted
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model {path}; 'sb3-delta-waypoint train' writes one")
     try:
+        refuse_compressed(path)
         data, tensors, _ = load_from_zip_file(path, device=device)
     except Exception as error:  # zipfile, torch and cloudpickle raise whatever they stumble over
-        raise ValueError(f"{path} is not an SB3 model, or is damaged: {error}") from error
-    policy_class = (data or {}).get("policy_class")
-    if data is None or not (isinstance(policy_class, type) and issubclass(policy_class, DeltaWaypointPolicy)):
+        raise ValueError(f"{path} is not an SB3 model, or is damaged: {torch_reason(error)}") from error
+    if not data:
+        raise ValueError(f"{path} is not an SB3 model, or is damaged: it lacks the file 'data'")
+    policy_class = data.get("policy_class")
+    if not (isinstance(policy_class, type) and issubclass(policy_class, DeltaWaypointPolicy)):
         raise ValueError(f"{path} holds a {getattr(policy_class, '__name__', policy_class)}, not a DeltaWaypointPolicy")
-    policy = policy_class(data["observation_space"], data["action_space"], lambda _: 0.0, **data["policy_kwargs"])
-    policy.load_state_dict(tensors["policy"])
+    with trusting(trust):
+        try:
+            if is_import_path(sft := data["policy_kwargs"].get("sft")):
+                check_trusted(str(sft), "the saved policy")
+            policy = policy_class(data["observation_space"], data["action_space"], lambda _: 0.0, **data["policy_kwargs"])
+            policy.load_state_dict(tensors["policy"])
+        except UntrustedError as error:
+            raise UntrustedError(f"{path}: {error}") from None
+        except KeyError as error:
+            raise ValueError(f"{path} is not an SB3 model, or is damaged: {error} is missing") from error
+        except (TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError, MemoryError) as error:
+            raise ValueError(f"{path} does not fit this version of the policy: {torch_reason(error)}") from error
     policy.set_training_mode(False)
     return policy.to(get_device(device))

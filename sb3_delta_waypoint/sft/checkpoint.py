@@ -5,16 +5,20 @@ import inspect
 import io
 import re
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from sb3_delta_waypoint.files import write_atomically
+from sb3_delta_waypoint.files import refuse_compressed, refuse_expansion, short_repr, short_text, write_atomically
+from sb3_delta_waypoint.sft.trust import IMPORT_PATH, check_trusted, trust_typed, trusting
 
 FORMAT = "sb3_delta_waypoint.planner/1"
 DEFAULT_PLANNER = Path(__file__).parent / "default_planner.pt"
+MAX_SHARING = 10
+"""The tensors of a planner file, written out, may be this many times as large as the file: tied ones share their numbers."""
 
 
 def save_planner(model: nn.Module, path: str | Path) -> Path:
@@ -36,7 +40,9 @@ def save_planner(model: nn.Module, path: str | Path) -> Path:
     return write_atomically(path, buffer.getvalue())
 
 
-def load_planner(sft: str | Path | nn.Module | None = None, device: str | torch.device = "cpu") -> nn.Module:
+def load_planner(
+    sft: str | Path | nn.Module | None = None, device: str | torch.device = "cpu", trust: str | Sequence[str] = ()
+) -> nn.Module:
     """
     Find a planner. Any module that maps the observation dictionary to ``(latent (B, D), waypoints (B, H, 2))``, metres, and
     has the attribute ``horizon_steps`` will do; ``plan_dt`` (0.1), ``observation_keys`` (all) and ``latent_dim`` are optional.
@@ -44,17 +50,30 @@ def load_planner(sft: str | Path | nn.Module | None = None, device: str | torch.
     :param sft: a file (``model.pt``), an import path (``"package.module:attribute"``; a module, or a class or function to be
         called without arguments), a module, which is returned as it is, or None for the planner that ships with the package
     :param device: where to put a planner from a file or an import path
+    :param trust: names of modules whose classes a file may name, beside those of this package, of import paths that were given
+        in this process, and of the environment variable ``SB3_DELTA_WAYPOINT_TRUST``
     :return: the planner; from a file, in evaluation mode
     :raises FileNotFoundError: if there is no such file
+    :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if a file names a class of a module that is not trusted
     :raises ValueError: if what is found is not a planner, or an import path leads nowhere
     """
     if isinstance(sft, nn.Module):
         return _checked(sft, type(sft).__name__)
     if sft is None:
         return _from_file(DEFAULT_PLANNER, device)
-    if not Path(sft).exists() and re.fullmatch(r"[\w.]+:[\w.]+", str(sft)):
+    if is_import_path(sft):
+        trust_typed(str(sft))
         return _checked(_made(resolve(str(sft)), str(sft)), str(sft)).to(device)
-    return _from_file(Path(sft), device)
+    with trusting(trust):
+        return _from_file(Path(sft), device)
+
+
+def is_import_path(sft: object) -> bool:
+    """
+    :param sft: as :func:`load_planner` takes it
+    :return: whether it is an import path; a file of that name comes first
+    """
+    return isinstance(sft, str | Path) and bool(IMPORT_PATH.fullmatch(str(sft))) and not Path(sft).exists()
 
 
 def describe_planner(model: nn.Module) -> dict[str, Any]:
@@ -71,19 +90,35 @@ def describe_planner(model: nn.Module) -> dict[str, Any]:
     return {"class": f"{type(model).__module__}:{type(model).__qualname__}", "config": config()}
 
 
-def build_planner(description: dict[str, Any]) -> nn.Module:
+def build_planner(description: Any, file: str | Path = "the saved state") -> nn.Module:
     """
     The reverse of :func:`describe_planner`.
 
     :param description: ``{"class": import path, "config": arguments}``
+    :param file: where it comes from, for the message
     :return: the planner, with fresh tensors
-    :raises ValueError: if the class cannot be found or is not a module
+    :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if the class is of a module that is not trusted
+    :raises ValueError: if the description is malformed, the class cannot be found or is not a module
     """
-    planner_class = resolve(description["class"])
+    planner_class, config = _described(description, file)
+    return planner_class(**config)
+
+
+def _described(description: Any, file: str | Path) -> tuple[type[nn.Module], dict[str, Any]]:
+    """The class and the arguments that a file names; nothing is imported that is not trusted."""
+    if not isinstance(description, Mapping):
+        raise ValueError(f"{short_repr(description)} does not describe a planner by class and config")
+    named, config = description["class"], description["config"]
+    planner_class = resolve(check_trusted(named, file))
     # a file may name a class to build, but nothing else to call
     if not (isinstance(planner_class, type) and issubclass(planner_class, nn.Module)):
-        raise ValueError(f"'{description['class']}' is not a torch.nn.Module")
-    return planner_class(**description["config"])
+        raise ValueError(f"{short_repr(named)} is not a torch.nn.Module")
+    # modules hold what they import, too
+    check_trusted(f"{planner_class.__module__}:{planner_class.__name__}", file)
+    refuse_expansion(config)
+    if not isinstance(config, dict) or not all(isinstance(name, str) for name in config):
+        raise ValueError(f"config is {short_repr(config)}, expected arguments by name")
+    return planner_class, config
 
 
 def resolve(import_path: str) -> Any:
@@ -95,9 +130,10 @@ def resolve(import_path: str) -> Any:
     module_name, _, attribute = import_path.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
-    except ImportError as error:
+    except Exception as error:  # whatever its code raises
         raise ValueError(
-            f"planner '{import_path}': cannot import '{module_name}' ({error}); it must be installed or lie on PYTHONPATH"
+            f"planner '{import_path}': cannot import '{module_name}' ({error or type(error).__name__}); "
+            "it must be installed or lie on PYTHONPATH"
         ) from error
     for name in attribute.split("."):
         if not hasattr(found, name):
@@ -133,20 +169,71 @@ def _checked(planner: Any, name: str) -> nn.Module:
 def _from_file(path: Path, device: str | torch.device) -> nn.Module:
     if not path.is_file():
         raise FileNotFoundError(f"there is no planner file {path}; 'sb3-delta-waypoint sft' writes one")
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if "policy.pth" in archive.namelist():
-                raise ValueError(f"{path} is a Stable-Baselines3 model; expected a planner, the model.pt that 'sft' writes")
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch raises whatever its unpickler stumbles over
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} is not a planner file, or is damaged: {reason}") from error
+    content = _content(path, device)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a planner file: it lacks format '{FORMAT}'; save_planner() writes such files")
     try:
-        planner = build_planner(content)
-        planner.load_state_dict(content["state_dict"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit this version of the planner: {error}") from error
+        planner_class, config = _described(content, path)
+        state = content["state_dict"]
+        _refuse_views(state, path.stat().st_size)
+        if planner_class.__module__.startswith(f"{__name__.partition('.')[0]}."):
+            # without memory first: what the configuration asks for must be what the file holds
+            with torch.device("meta"):
+                planner_class(**config).load_state_dict(state, assign=True)
+        planner = planner_class(**config)
+        planner.load_state_dict(state)
+    except KeyError as error:
+        raise ValueError(f"{path} does not fit this version of the planner: {error} is missing") from error
+    except (TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError, MemoryError) as error:
+        raise ValueError(f"{path} does not fit this version of the planner: {torch_reason(error)}") from error
     return _checked(planner, str(path)).to(device).eval()
+
+
+def _content(path: Path, device: str | torch.device) -> Any:
+    """What ``torch.save`` wrote, as far as it can be read without running code."""
+    remedy = (
+        "load it yourself and hand over the module, or name a function that does by its import path, package.module:function"
+    )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if "policy.pth" in names:
+            raise ValueError(f"{path} is a Stable-Baselines3 model; expected a planner, the model.pt that 'sft' writes")
+        if any(name.endswith("/constants.pkl") for name in names):
+            raise ValueError(f"{path} is a TorchScript module, not a planner file: {remedy}")
+        refuse_compressed(path)
+        return torch.load(path, map_location=device, weights_only=True)
+    except zipfile.BadZipFile as error:
+        reason = "it is no archive, as torch.save() writes them"
+        raise ValueError(f"{path} is not a planner file, or is damaged: {reason}") from error
+    except OSError:
+        raise
+    except Exception as error:  # torch raises whatever its unpickler stumbles over
+        if str(error).startswith(str(path)):
+            raise
+        reason = torch_reason(error)
+        if "pickled" in reason:
+            reason += f"; save_planner() writes planners without. If it is a whole module, {remedy}"
+        raise ValueError(f"{path} is not a planner file, or is damaged: {reason}") from error
+
+
+def torch_reason(error: Exception) -> str:
+    """
+    Why torch failed, without its advice and its stack of C++.
+
+    :param error: what torch raised
+    :return: one line
+    """
+    text = str(error).partition("Exception raised from")[0] or type(error).__name__
+    if found := re.search(r"GLOBAL ([\w.]+) was not an allowed global", text):
+        return f"it holds a pickled {found[1]}, which would run code"
+    return short_text(text.rpartition("WeightsUnpickler error:")[2], 400)
+
+
+def _refuse_views(state: Any, size: int) -> None:
+    """Refuse tensors that are large without their numbers: one number, seen as often as wanted."""
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise ValueError("state_dict is not a dictionary of tensors")
+    numbers = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    if numbers > MAX_SHARING * size:
+        raise ValueError(f"its tensors would take {numbers:,} bytes, {numbers // max(size, 1):,} times the size of the file")

@@ -1,5 +1,6 @@
 """The planner's network."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class SFTWaypointModel(nn.Module):
                 f"horizon_steps={horizon_steps}, route_points={route_points} and hidden_dims={tuple(hidden_dims)} must hold "
                 "positive integers, with at least one hidden layer"
             )
-        if plan_dt <= 0:
+        if not 0 < plan_dt < math.inf:
             raise ValueError(f"plan_dt={plan_dt} must be a positive number of seconds")
         self.horizon_steps, self.plan_dt, self.route_points = horizon_steps, plan_dt, route_points
         self.hidden_dims = tuple(hidden_dims)

@@ -225,6 +225,11 @@ class TestHandWrittenMap:
             ([STRAIGHT.replace('laneSection s="0.0"', 'laneSection s="60"')], "road 1: its lane sections"),
             ([STRAIGHT.replace('x="0"', 'x="nan"')], "not finite"),
             ([STRAIGHT.replace('c="0"', 'c="1"')], "road 1: a lane jumps by .* its geometry has a gap"),
+            ([STRAIGHT.replace('"50"', '"1e12"')], "its roads and driving lanes are 3e\\+12 m long; at most 5e\\+06 m are"),
+            ([STRAIGHT.replace('"50"', '"inf"')], "road 1: a length or place along it is not finite"),
+            ([STRAIGHT.replace('id="1"', 'id="99999999999"', 1)], "road '99999999999': .* more than 32 bits"),
+            ([STRAIGHT.replace('id="1"', f'id="{"1" * 9999}"', 1)], "road '1111.{80}"),
+            ([STRAIGHT + "<userData>" * 5000 + "</userData>" * 5000], "is nested too deeply"),
             # carla.Map itself dies of a link to a lane that is not there
             ([STRAIGHT, bend().replace('id="-1" type', 'id="-2" type')], "carla.Map"),
         ],

@@ -1,11 +1,16 @@
 """waypoints = policy(observation)"""
 
+import sys
+import zipfile
+
 import numpy as np
 import pytest
 import torch as th
 from stable_baselines3 import PPO
 
 from sb3_delta_waypoint import WaypointPolicy
+from sb3_delta_waypoint.sft import trust
+from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
 from tests.policies.conftest import observations
 
 
@@ -75,3 +80,73 @@ def test_the_planner_of_the_package_drives():
     for _ in range(30):
         observation, _, terminated, _, _ = env.step(policy(observation))
     assert not terminated
+
+
+OWN_PLANNER = """
+from sb3_delta_waypoint import SFTWaypointModel
+
+class Planner(SFTWaypointModel):
+    pass
+
+def make():
+    return Planner(hidden_dims=(4,))
+"""
+
+
+@pytest.fixture
+def own_planners(tmp_path, monkeypatch):
+    """Modules that no import path was typed of."""
+    for name in ("named_planners", "saved_planners"):
+        (tmp_path / f"{name}.py").write_text(OWN_PLANNER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(trust, "_typed", set())
+    yield
+    for name in ("named_planners", "saved_planners"):
+        sys.modules.pop(name, None)
+
+
+def test_a_model_may_name_only_planners_that_are_trusted(make_model, own_planners, tmp_path, monkeypatch):
+    make_model(sft="named_planners:make", n_envs=1).save(tmp_path / "named.zip")
+    save_planner(load_planner("saved_planners:make"), tmp_path / "own.pt")
+    make_model(sft=str(tmp_path / "own.pt"), n_envs=1).save(tmp_path / "saved.zip")
+    (tmp_path / "own.pt").unlink()  # its class is in the state, too
+    for path in (tmp_path / "named.zip", tmp_path / "saved.zip"):
+        assert WaypointPolicy(path).horizon_steps == 20, "typed in this process"
+    trust._typed.clear()
+    for name in ("named", "saved"):
+        sys.modules.pop(f"{name}_planners")
+        path = tmp_path / f"{name}.zip"
+        with pytest.raises(trust.UntrustedError, match=rf"{name}.zip: .*'{name}_planners:.*--trust {name}_planners"):
+            WaypointPolicy(path)
+        assert f"{name}_planners" not in sys.modules
+        assert type(WaypointPolicy(path, trust=(f"{name}_planners",)).module.features_extractor.planner).__name__ == "Planner"
+    trust._typed.clear()
+    with pytest.raises(trust.UntrustedError, match="the saved state names 'saved_planners:Planner'"):
+        PPO.load(tmp_path / "saved.zip")
+    with trust.trusting("saved_planners"):
+        PPO.load(tmp_path / "saved.zip")
+
+
+def test_damaged_and_compressed_models_are_named(make_model, tmp_path):
+    path = tmp_path / "model.zip"
+    make_model(n_envs=1).save(path)
+    whole = path.read_bytes()
+    for content in (whole[:100], whole[: len(whole) // 2], whole[:-30], whole[:5000] + b"x" + whole[5001:]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"model\.zip is not an SB3 model, or is damaged"):
+            WaypointPolicy(path)
+    path.write_bytes(whole)
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name in archive.namelist():
+            bomb.writestr(name, archive.read(name))
+    with pytest.raises(ValueError, match=r"bomb\.zip.* is compressed"):
+        WaypointPolicy(tmp_path / "bomb.zip")
+
+
+def test_a_model_whose_parts_do_not_fit_is_named(make_model, tmp_path):
+    path = tmp_path / "model.zip"
+    model = make_model(n_envs=1)
+    model.policy_kwargs["delta_hidden_dim"] = 3
+    model.save(path)
+    with pytest.raises(ValueError, match=r"model\.zip does not fit this version of the policy: .*size mismatch"):
+        WaypointPolicy(path)

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+import zipfile
 
 import gymnasium as gym
 import pytest
@@ -159,14 +160,33 @@ def test_other_torch_files(tmp_path, content):
         load_planner(tmp_path / "model.pt")
 
 
+def nested(width, depth):
+    """``width ** depth`` values that share their memory."""
+    value = 8
+    for _ in range(depth):
+        value = [value] * width
+    return value
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"class": "subprocess:run", "config": {"args": ["false"]}}, "'subprocess:run' is not a torch.nn.Module"),
-        ({"class": "subprocess:Popen", "config": {"args": ["false"]}}, "'subprocess:Popen' is not a torch.nn.Module"),
+        ({"class": "sb3_delta_waypoint.files:write_atomically"}, "'sb3_delta_waypoint.files:write_atomically' is not a torch"),
+        ({"class": ["sb3_delta_waypoint.sft.planner:SFTWaypointModel"]}, "is not an import path"),
         ({"class": "sb3_delta_waypoint.sft.planner:Gone"}, "has no 'Gone'"),
         ({"config": {"horizon_steps": 6, "hidden_dims": [8]}}, "size mismatch"),
         ({"config": {"depth": 3}}, "'depth'"),
+        ({"config": [3]}, r"config is \[3\], expected arguments by name"),
+        ({"config": {"horizon_steps": 5, "plan_dt": float("nan")}}, "plan_dt=nan"),
+        # some terabytes: refused before they are asked for
+        ({"config": {"horizon_steps": 5, "hidden_dims": [10**6, 10**6]}}, "size mismatch"),
+        ({"config": {"horizon_steps": 5, "hidden_dims": [10**40]}}, "Overflow"),
+        ({"config": {"horizon_steps": 5, "hidden_dims": nested(10, 12)}}, "it holds more than 100,000 values"),
+        (
+            {"state_dict": {"one": torch.zeros(1).expand(10**6, 10**6)}},
+            "4,000,000,000,000 bytes, .* times the size of the file",
+        ),
+        ({"state_dict": [1]}, "state_dict is not a dictionary of tensors"),
     ],
 )
 def test_files_that_do_not_fit_this_version(tmp_path, planner, change, said):
@@ -174,6 +194,24 @@ def test_files_that_do_not_fit_this_version(tmp_path, planner, change, said):
     torch.save({**torch.load(path, weights_only=True), **change}, path)
     with pytest.raises(ValueError, match=f"(?s)model.pt does not fit this version of the planner: .*{said}"):
         load_planner(path)
+
+
+def test_what_is_handed_over_in_another_way_is_told_so(tmp_path, planner):
+    torch.save(planner, tmp_path / "whole.pt")
+    with pytest.raises(ValueError, match="whole.pt .* holds a pickled .*SFTWaypointModel, .*save_planner.*import path"):
+        load_planner(tmp_path / "whole.pt")
+    torch.jit.script(nn.Linear(1, 1)).save(tmp_path / "script.pt")
+    with pytest.raises(ValueError, match="script.pt is a TorchScript module, not a planner file: .*import path"):
+        load_planner(tmp_path / "script.pt")
+
+
+def test_a_compressed_file_is_refused(tmp_path, planner):
+    path = save_planner(planner, tmp_path / "model.pt")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name in archive.namelist():
+            bomb.writestr(name, archive.read(name))
+    with pytest.raises(ValueError, match="bomb.pt: .* is compressed"):
+        load_planner(tmp_path / "bomb.pt")
 
 
 def test_saving_what_cannot_be_built_again(tmp_path):

@@ -1,0 +1,75 @@
+"""Whose code a file may name: this package's, and that of modules which the user trusts."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from sb3_delta_waypoint.files import short_repr
+
+VARIABLE = "SB3_DELTA_WAYPOINT_TRUST"
+"""Environment variable with the names of trusted modules, separated by commas."""
+IMPORT_PATH = re.compile(r"[\w.]+:[\w.]+")
+"""``package.module:attribute``"""
+
+_OWN = __name__.partition(".")[0]
+_typed: set[str] = set()
+_trusted: ContextVar[tuple[str, ...]] = ContextVar("trusted", default=())
+
+
+class UntrustedError(PermissionError):
+    """A file that names code of a module which the user does not trust. Not a ValueError: ``PPO.load`` swallows those."""
+
+
+@contextmanager
+def trusting(trust: str | Sequence[str]) -> Iterator[None]:
+    """
+    Trust modules within a context, on top of those that are trusted already.
+
+    :param trust: names of modules or packages, such as ``("my_planners",)``; files may name classes of these and of what is
+        inside them
+    """
+    token = _trusted.set((*_trusted.get(), *((trust,) if isinstance(trust, str) else trust)))
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def trust_typed(import_path: str) -> None:
+    """
+    Trust the module of an import path that the user gave, until the process ends: its code runs anyway.
+
+    :param import_path: ``"package.module:attribute"``
+    """
+    _typed.add(_module(import_path))
+
+
+def check_trusted(import_path: object, file: str | Path) -> str:
+    """
+    Check that a file may name something, before anything is imported.
+
+    :param import_path: what it names, ``"package.module:attribute"``
+    :param file: its name, for the message
+    :return: the import path
+    :raises ValueError: if that is no import path
+    :raises UntrustedError: if the module is neither of this package nor trusted, with the remedy
+    """
+    if not isinstance(import_path, str) or not IMPORT_PATH.fullmatch(import_path):
+        raise ValueError(f"{short_repr(import_path)} is not an import path, package.module:class")
+    module = _module(import_path)
+    from_environment = (name.strip() for name in os.environ.get(VARIABLE, "").split(","))
+    trusted = {_OWN, *_typed, *map(_module, _trusted.get()), *from_environment} - {""}
+    if not any(module == name or module.startswith(f"{name}.") for name in trusted):
+        shown = short_repr(module)[1:-1]
+        raise UntrustedError(
+            f"{file} names {short_repr(import_path)}, code outside of this package, which is not run unasked: if you trust "
+            f"the file and the module, say so by trust=({shown!r},), --trust {shown} or {VARIABLE}={shown}"
+        )
+    return import_path
+
+
+def _module(import_path: str) -> str:
+    return import_path.partition(":")[0]

@@ -1,0 +1,44 @@
+"""--trust, and what the help says about files that run code."""
+
+import sys
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from sb3_delta_waypoint.cli import main
+from sb3_delta_waypoint.sft.checkpoint import save_planner
+from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+
+READERS = ("train", "enjoy", "evaluate", "compare", "select", "carla-eval", "record-video")
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_module_is_trusted_while_the_command_runs(tmp_path, monkeypatch):
+    (tmp_path / "planners_of_others.py").write_text(
+        "from sb3_delta_waypoint.sft.planner import SFTWaypointModel as Model\nclass Planner(Model): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    path = save_planner(SFTWaypointModel(hidden_dims=(4,)), tmp_path / "model.pt")
+    torch.save({**torch.load(path, weights_only=True), "class": "planners_of_others:Planner"}, path)
+    command = ("evaluate", "--model", path, "--episodes", 1, "--env-kwargs", "route_length:30")
+    try:
+        for _ in range(2):
+            refused = call(*command)
+            assert refused.exit_code == 1 and refused.stderr.count("\n") == 1
+            assert "model.pt names 'planners_of_others:Planner'" in refused.stderr
+            assert "planners_of_others" not in sys.modules
+            trusted = call(*command, "--trust", "planners_of_others")
+            assert trusted.exit_code == 0, trusted.output
+            sys.modules.pop("planners_of_others")
+    finally:
+        sys.modules.pop("planners_of_others", None)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_help_says_what_runs_code(name):
+    text = " ".join(call(name, "--help").output.split())
+    assert "--trust MODULE" in text and "Models (.zip), args.yml and hyperparameter yaml run code when they are read" in text
