@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sb3_delta_waypoint.driving.bounds import Bounds, check_number, shortened
+
 
 def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
     """
@@ -15,6 +17,8 @@ def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
 
     if weather is None:
         return None
+    if not isinstance(weather, str | Mapping):
+        raise ValueError(f"weather={shortened(weather)}: expected the name of a preset, or parameters by name")
     if isinstance(weather, str):
         presets = [name for name, value in vars(carla.WeatherParameters).items() if isinstance(value, carla.WeatherParameters)]
         if weather not in presets:
@@ -25,6 +29,7 @@ def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
     values = {name: getattr(clear, name) for name in known}
     for name, value in weather.items():
         if name not in known:
-            raise ValueError(f"weather={dict(weather)!r}: {name!r} is unknown; accepted are {', '.join(known)}")
+            raise ValueError(f"weather={shortened(weather)}: {name!r} is unknown; accepted are {', '.join(known)}")
+        check_number(f"weather: {name}", value, Bounds(-1e6, 1e6))
         values[name] = float(value)
     return carla.WeatherParameters(**values)
