@@ -93,8 +93,8 @@ class WaypointEvalCallback(EvalCallback):
         refuse_normalized_observations(self.eval_env)
         if self.model.action_space != self.eval_env.action_space:
             raise ValueError(
-                f"the model acts in {self.model.action_space} and the evaluation env in {self.eval_env.action_space}: make the "
-                "evaluation env with the horizon_steps and plan_dt of the training env"
+                f"the model acts in {self.model.action_space}, the evaluation env in {self.eval_env.action_space}: make it "
+                "with the horizon_steps and plan_dt of the training env"
             )
         super()._init_callback()
 

@@ -11,8 +11,8 @@ from gymnasium import spaces
 
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.frames import transform_of
-from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters, shortened
 from sb3_delta_waypoint.carla_bridge.traffic import traffic_spaces
+from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters, shortened
 from sb3_delta_waypoint.envs.spaces import observation_space
 
 IMAGE_TIMEOUT = 2.0
@@ -48,13 +48,15 @@ def cameras_of(given: Mapping[str, Mapping[str, float] | Camera] | None) -> dict
     :return: the cameras
     :raises ValueError: for a name that another observation has, an unknown parameter, or a number that is not accepted
     """
-    cameras = {}
+    cameras: dict[str, Camera] = {}
     if not isinstance(given, Mapping | None):
         raise ValueError(f"cameras={shortened(given)}: expected cameras by name, such as {{'front': {{'width': 84}}}}")
     taken = {*observation_space().spaces, *traffic_spaces()}
     for name, parameters in (given or {}).items():
         if not isinstance(name, str) or {name, f"{name}_valid"} & taken:
-            raise ValueError(f"cameras: {shortened(name)} cannot be the name of a camera; give it one of its own, such as 'front'")
+            raise ValueError(
+                f"cameras: {shortened(name)} cannot be the name of a camera; give it one of its own, such as 'front'"
+            )
         taken |= {name, f"{name}_valid"}
         if not isinstance(parameters, Mapping | Camera):
             raise ValueError(f"cameras[{name!r}]={shortened(parameters)}: expected a mapping of names to numbers, or Camera")

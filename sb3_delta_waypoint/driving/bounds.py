@@ -23,14 +23,12 @@ def check_number(name: str, value: object, bounds: Bounds) -> None:
     :param bounds: what is accepted
     :raises ValueError: if it is no number (a truth value is none), not finite, or out of bounds
     """
-    kind = numbers.Integral if bounds.whole else numbers.Real
+    kind: Any = numbers.Integral if bounds.whole else numbers.Real
     # NaN compares false with everything
     if isinstance(value, kind) and not isinstance(value, bool) and bounds.low <= value <= bounds.high:
         return
-    expected = "whole number" if bounds.whole else "number"
-    raise ValueError(
-        f"{name}={shortened(value)}: expected a {expected} between {bounds.low:.10g} and {bounds.high:.10g} {bounds.unit}".rstrip()
-    )
+    expected = f"a {'whole ' * bounds.whole}number between {bounds.low:.10g} and {bounds.high:.10g} {bounds.unit}".rstrip()
+    raise ValueError(f"{name}={shortened(value)}: expected {expected}")
 
 
 def check_parameters(name: str, parameters: Any) -> None:

@@ -29,7 +29,10 @@ def checked_plans(plans: ArrayLike, *shape: int) -> np.ndarray:
     :raises ValueError: if they are no numbers, have another shape, or a coordinate is not finite or beyond
         :data:`POSITION_BOUND`
     """
-    given = np.asarray(plans)
+    try:
+        given = np.asarray(plans)
+    except ValueError:
+        raise ValueError("plans are rows of different lengths; accepted are pairs of x and y") from None
     if given.dtype.kind not in "fiu":
         raise ValueError(f"plans are {given.dtype}; accepted are real numbers, metres, as float32")
     if given.shape != shape:

@@ -33,7 +33,9 @@ def scenario_of(options: Mapping[str, Any] | None) -> int | None:
         raise ValueError(f"options={shortened(options)}: expected a mapping, such as {{'scenario': 3}}")
     for name in options or {}:
         if name != "scenario":
-            raise ValueError(f"options[{shortened(name)}] is unknown; accepted is 'scenario', the number of the scenario to play")
+            raise ValueError(
+                f"options[{shortened(name)}] is unknown; accepted is 'scenario', the number of the scenario to play"
+            )
     scenario = (options or {}).get("scenario")
     if scenario is None:
         return None

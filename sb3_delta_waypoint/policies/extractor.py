@@ -154,8 +154,8 @@ def check_same_plans(planner: Any, horizon_steps: int, plan_dt: float | None) ->
     own = float(getattr(planner, "plan_dt", DEFAULT_PLAN_DT))
     if plan_dt is not None and not math.isclose(own, plan_dt, rel_tol=1e-5):
         raise ValueError(
-            f"the planner's waypoints are {own:g} s apart and the env's {plan_dt:g} s: make the env with plan_dt={own:g} (a "
-            f"planner of your own says what it means by the attribute plan_dt), or train a planner on episodes with {plan_dt:g}"
+            f"the planner's waypoints are {own:g} s apart and the env's {plan_dt:g} s: make the env with plan_dt={own:g}, or "
+            f"train a planner on episodes with {plan_dt:g}; a planner of your own says its own by the attribute plan_dt"
         )
 
 

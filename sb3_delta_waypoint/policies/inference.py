@@ -96,8 +96,8 @@ class WaypointPolicy:
         if missing:
             raise ValueError(f"the observation lacks {missing[0]!r}, which the policy reads; it has {sorted(observation)}")
         distribution = self.module.get_distribution({key: observation[key] for key in spaces})
-        plans = map(self._within_action_space, (distribution.mode(), distribution.sft_waypoints))
-        return PlanParts(*plans, distribution.delta)
+        waypoints, sft_waypoints = map(self._within_action_space, (distribution.mode(), distribution.sft_waypoints))
+        return PlanParts(waypoints, sft_waypoints, distribution.delta)
 
     def _within_action_space(self, plans: th.Tensor) -> th.Tensor:
         if not isinstance(self.module, DeltaWaypointPolicy):
