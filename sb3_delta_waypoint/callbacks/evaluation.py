@@ -41,7 +41,8 @@ class WaypointEvalCallback(EvalCallback):
     :param where: constraints that the best model must meet, such as ``{"success_rate": (">=", 0.9)}``
     :param seed: base seed of the scenarios
     :param evaluate_at_start: evaluate before training too, so that the curve starts at the planner
-    :raises ValueError: if the metric is unknown or a constraint is malformed
+    :raises ValueError: if the metric is unknown or a constraint is malformed; when training starts, if the evaluation env
+        expects other plans than the training env, or observations are normalised
     """
 
     def __init__(
@@ -90,6 +91,11 @@ class WaypointEvalCallback(EvalCallback):
     def _init_callback(self) -> None:
         refuse_normalized_observations(self.training_env)
         refuse_normalized_observations(self.eval_env)
+        if self.model.action_space != self.eval_env.action_space:
+            raise ValueError(
+                f"the model acts in {self.model.action_space}, the evaluation env in {self.eval_env.action_space}: make it "
+                "with the horizon_steps and plan_dt of the training env"
+            )
         super()._init_callback()
 
     def _on_training_start(self) -> None:

@@ -24,6 +24,7 @@ from sb3_delta_waypoint.carla_bridge.signals import Signals
 from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options, traffic_spaces
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
+from sb3_delta_waypoint.driving.bounds import Bounds, check_number
 from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured import NO_HAZARDS, MeasuredDrive
@@ -31,9 +32,14 @@ from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
+from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.scenes import pose
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.files import short_repr
 
+FPS = Bounds(10.0, 1000.0)
+SECONDS = Bounds(0.1, 3600.0, "s")
+PORT = Bounds(1, 65535, whole=True)
 ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""
 
@@ -99,12 +105,26 @@ class CarlaWaypointEnv(DriveEnv):
         **kwargs: Any,
     ):
         super().__init__(render_mode)
+        for name, value, bounds in (("fps", fps, FPS), ("blocked_time", blocked_time, SECONDS), ("timeout", timeout, SECONDS)):
+            check_number(name, value, bounds)
+        if port is not None:
+            check_number("port", port, PORT)
+        for name, text in (("host", host), ("blueprint", blueprint)):
+            if not isinstance(text, str | None):
+                raise ValueError(f"{name}={short_repr(text)}: expected a string")
+        for name, path in (("town", town), ("routes", routes)):
+            if not isinstance(path, str | Path | None):
+                raise ValueError(f"{name}={short_repr(path)}: expected a name or a file")
         self._ticks = round(CONTROL_DT * fps)
-        if self._ticks < 1 or abs(self._ticks - CONTROL_DT * fps) > 1e-6:
+        if abs(self._ticks - CONTROL_DT * fps) > 1e-6:
             raise ValueError(f"fps={fps}: a control step of {CONTROL_DT} s must be a whole number of ticks; 10, 20, 30 … are")
-        self._ends_at = frozenset(ends_at)
-        if unknown := sorted(self._ends_at.difference(EVENTS)):
-            raise ValueError(f"ends_at: {unknown[0]!r} is unknown; accepted are {', '.join(EVENTS)}")
+        if isinstance(ends_at, str) or not isinstance(ends_at, Iterable):
+            raise ValueError(f"ends_at={short_repr(ends_at)}: expected several of {', '.join(EVENTS)}, such as ('collision',)")
+        events = tuple(ends_at)
+        for event in events:
+            if event not in EVENTS:
+                raise ValueError(f"ends_at: {short_repr(event)} is unknown; accepted are {', '.join(EVENTS)}")
+        self._ends_at = frozenset(events)
         self._blueprint, self._routes_file, self._blocked_time = blueprint, routes, blocked_time
         self._weather = weather_parameters(weather)
         self._cameras = cameras_of(cameras)
@@ -114,11 +134,10 @@ class CarlaWaypointEnv(DriveEnv):
         self.observation_space = spaces.Dict(  # type: ignore[assignment]
             {**observation_space().spaces, **others, **camera_spaces(self._cameras)}
         )
-        self.action_space = action_space(config.horizon_steps)
+        self.action_space = action_space(config)
         self._base_seed: int | None = None
         self._next_scenario = 0
         self._in_order = False
-        self._running = False
         self._observation: dict[str, np.ndarray] = {}
 
         self.server: LoopbackServer | None = None
@@ -180,22 +199,22 @@ class CarlaWaypointEnv(DriveEnv):
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
         :param options: ``{"scenario": g}`` plays scenario ``g`` and leaves the order of the others alone
         :return: observation and ``{"scenario": number, "route": name}``
-        :raises ValueError: for a negative scenario number
+        :raises ValueError: for another option, or a number that no scenario has
+        :raises ClosedEnvironmentError: after :meth:`close`
         :raises CarlaError: if the server is gone and none comes back in time, or the start of a fixed route is occupied
         """
+        if not self._finalizer.still_active():
+            raise gym.error.ClosedEnvironmentError("the env is closed: make a new one")
+        scenario = scenario_of(options)
         super().reset(seed=seed)
         if seed is not None or self._base_seed is None:
             self._base_seed = int(self.np_random.integers(2**62)) if seed is None else int(seed) % 2**63
             self._next_scenario = 0
-        scenario = (options or {}).get("scenario")
-        if scenario is not None and scenario < 0:
-            raise ValueError(f"options['scenario']={scenario}: scenarios are numbered from 0")
         self._in_order = scenario is None
-        number = self._next_scenario if scenario is None else int(scenario)
+        number = self._next_scenario if scenario is None else scenario
         self._begin(number)
         self._next_scenario += self._in_order
-        self._running = True
-        self._begin_picture()
+        self._begin_episode()
         return dict(self._observation), {"scenario": number, "route": self._route.name}
 
     def _begin(self, scenario: int) -> None:
@@ -280,11 +299,10 @@ class CarlaWaypointEnv(DriveEnv):
         :param action: float32 ``(H, 2)``, metres, ego frame
         :return: observation, reward, terminated, truncated and info; at the end of an episode the info holds
             ``is_success``, ``scenario`` and ``episode_metrics``, or ``fault`` and ``scenario``
-        :raises ValueError: for another shape, or a value that is not finite
+        :raises ValueError: for another shape, or a value that is not finite or outside the action space
         :raises ResetNeeded: if no episode is running
         """
-        if not self._running:
-            raise gym.error.ResetNeeded("no episode is running: call reset() first")
+        check_reset(self._running)
         self._show_plans(action)
         try:
             with self.session.lock:
@@ -338,8 +356,10 @@ class CarlaWaypointEnv(DriveEnv):
         """
         What the expert would plan from here.
 
-        :return: float32 ``(H, 2)``, metres, ego frame
+        :return: float32 ``(H, 2)``, metres, ego frame, within the action space
+        :raises ResetNeeded: before the first :meth:`reset`, and after :meth:`close`
         """
+        check_reset(self._begun)
         return self.drive.expert_plan()
 
     @property
@@ -353,7 +373,6 @@ class CarlaWaypointEnv(DriveEnv):
 
     def close(self) -> None:
         """Leave the server as it was found, or stop it if it is the env's own. Does nothing the second time."""
-        self._running = False
         super().close()
         if self._finalizer.still_active():
             self._finalizer()

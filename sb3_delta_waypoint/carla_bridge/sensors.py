@@ -1,38 +1,45 @@
 """Cameras on the vehicle, each image matched to the tick that it was taken in."""
 
+import math
 import queue
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.frames import transform_of
+from sb3_delta_waypoint.carla_bridge.traffic import traffic_spaces
+from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters
+from sb3_delta_waypoint.envs.spaces import observation_space
+from sb3_delta_waypoint.files import short_repr
 
 IMAGE_TIMEOUT = 2.0
 """An image that has not come so long after its tick is missing [s]."""
+METRES, RADIANS = Bounds(-100.0, 100.0, "m"), Bounds(-2.0 * math.pi, 2.0 * math.pi, "rad")
+"""Places and directions of cameras on the car."""
 
 
 class Camera(NamedTuple):
     """An rgb camera: its picture, and where it is, from the middle of the rear axle (x forward, y left, z up)."""
 
-    width: float = 84
+    width: Annotated[float, Bounds(1, 4096)] = 84
     """[pixels]"""
-    height: float = 64
+    height: Annotated[float, Bounds(1, 4096)] = 64
     """[pixels]"""
-    fov: float = 90.0
+    fov: Annotated[float, Bounds(1.0, 179.0, "degrees")] = 90.0
     """Horizontal field of view [degrees]."""
-    x: float = 2.5
+    x: Annotated[float, METRES] = 2.5
     """[m]"""
-    y: float = 0.0
+    y: Annotated[float, METRES] = 0.0
     """[m]"""
-    z: float = 1.6
+    z: Annotated[float, METRES] = 1.6
     """[m]"""
-    yaw: float = 0.0
+    yaw: Annotated[float, RADIANS] = 0.0
     """[rad], counter-clockwise"""
-    pitch: float = 0.0
+    pitch: Annotated[float, RADIANS] = 0.0
     """[rad], upwards"""
 
 
@@ -40,17 +47,26 @@ def cameras_of(given: Mapping[str, Mapping[str, float] | Camera] | None) -> dict
     """
     :param given: for each camera's name what differs from :class:`Camera`
     :return: the cameras
-    :raises ValueError: for an unknown parameter, or a picture without size
+    :raises ValueError: for a name that another observation has, an unknown parameter, or a number that is not accepted
     """
-    cameras = {}
+    cameras: dict[str, Camera] = {}
+    if not isinstance(given, Mapping | None):
+        raise ValueError(f"cameras={short_repr(given)}: expected cameras by name, such as {{'front': {{'width': 84}}}}")
+    taken = {*observation_space().spaces, *traffic_spaces()}
     for name, parameters in (given or {}).items():
+        if not isinstance(name, str) or {name, f"{name}_valid"} & taken:
+            raise ValueError(
+                f"cameras: {short_repr(name)} cannot be the name of a camera; give it one of its own, such as 'front'"
+            )
+        taken |= {name, f"{name}_valid"}
+        if not isinstance(parameters, Mapping | Camera):
+            raise ValueError(f"cameras[{name!r}]={short_repr(parameters)}: expected a mapping of names to numbers, or Camera")
         values = parameters if isinstance(parameters, Mapping) else parameters._asdict()
         unknown = [key for key in values if key not in Camera._fields]
         if unknown:
             raise ValueError(f"cameras[{name!r}]: {unknown[0]!r} is unknown; accepted are {', '.join(Camera._fields)}")
         camera = Camera(**values)
-        if not (camera.width >= 1 and camera.height >= 1 and 0.0 < camera.fov < 180.0):
-            raise ValueError(f"cameras[{name!r}]={camera}: width, height and field of view must be positive, fov below 180")
+        check_parameters(f"cameras[{name!r}]", camera)
         cameras[name] = camera
     return cameras
 

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.frames import pose_of, transform_of, vector_of
+from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.frames import Pose, to_ego
 from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE
+from sb3_delta_waypoint.files import short_repr
 
 OBSERVED_AGENTS = 16
 """The nearest so many are observed."""
@@ -34,9 +36,9 @@ LIFT = 0.3
 class TrafficOptions(NamedTuple):
     """How many others there are, at most: each needs room."""
 
-    vehicles: int = 8
+    vehicles: Annotated[int, Bounds(0, 1000, whole=True)] = 8
     """They follow the lanes: by the loopback server, or by CARLA's traffic manager."""
-    pedestrians: int = 3
+    pedestrians: Annotated[int, Bounds(0, 1000, whole=True)] = 3
     """They cross the route when the car comes near."""
 
 
@@ -44,19 +46,20 @@ def traffic_options(given: Mapping[str, int] | TrafficOptions | None) -> Traffic
     """
     :param given: what differs from :class:`TrafficOptions`, or None
     :return: the options, None for None
-    :raises ValueError: for an unknown key or a negative number
+    :raises ValueError: for an unknown key, or a number that is not accepted
     """
     if given is None:
         return None
+    if not isinstance(given, Mapping | TrafficOptions):
+        raise ValueError(f"traffic={short_repr(given)}: expected a mapping of names to numbers, or TrafficOptions")
     values = given if isinstance(given, Mapping) else given._asdict()
     unknown = [key for key in values if key not in TrafficOptions._fields]
     if unknown:
         raise ValueError(
-            f"traffic={dict(values)}: {unknown[0]!r} is unknown; accepted are {', '.join(TrafficOptions._fields)}"
+            f"traffic={short_repr(given)}: {unknown[0]!r} is unknown; accepted are {', '.join(TrafficOptions._fields)}"
         )
     options = TrafficOptions(**values)
-    if min(options) < 0:
-        raise ValueError(f"traffic={dict(values)}: numbers of road users must not be negative")
+    check_parameters("traffic", options)
     return options
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sb3_delta_waypoint.driving.bounds import Bounds, check_number
 from sb3_delta_waypoint.files import short_repr
-
-LARGEST = 1e9
-"""No parameter is larger; ``carla.WeatherParameters`` has room for 32 bits only."""
 
 
 def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
@@ -20,21 +18,20 @@ def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
 
     if weather is None:
         return None
+    if not isinstance(weather, str | Mapping):
+        raise ValueError(f"weather={short_repr(weather)}: expected the name of a preset, or parameters by name")
     if isinstance(weather, str):
         presets = [name for name, value in vars(carla.WeatherParameters).items() if isinstance(value, carla.WeatherParameters)]
         if weather not in presets:
             accepted = ", ".join(sorted(presets))
             raise ValueError(f"weather={short_repr(weather)}; accepted are {accepted}, or parameters by name")
         return getattr(carla.WeatherParameters, weather)
-    if not isinstance(weather, Mapping):
-        raise ValueError(f"weather={short_repr(weather)}, expected a name, or parameters by name")
     clear = carla.WeatherParameters.ClearNoon
     known = [name for name, value in vars(carla.WeatherParameters).items() if isinstance(value, property)]
     values = {name: getattr(clear, name) for name in known}
     for name, value in weather.items():
         if name not in known:
             raise ValueError(f"weather: {short_repr(name)} is unknown; accepted are {', '.join(known)}")
-        if not isinstance(value, int | float) or not abs(value) <= LARGEST:
-            raise ValueError(f"weather: {name} is {short_repr(value)}, expected a number")
+        check_number(f"weather: {name}", value, Bounds(-1e6, 1e6))
         values[name] = float(value)
     return carla.WeatherParameters(**values)

@@ -60,10 +60,10 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
         planner = planner_inside(refined)
         if sft is not None:
             planner = loaded = WaypointPolicy(sft)
-            if loaded.horizon_steps != refined.horizon_steps:
+            if (loaded.horizon_steps, loaded.plan_dt) != (refined.horizon_steps, refined.plan_dt):
                 raise ValueError(
-                    f"{sft} plans {loaded.horizon_steps} steps, {rl} plans {refined.horizon_steps}: only plans of one length "
-                    "drive the same env"
+                    f"{sft} plans {loaded.horizon_steps} steps of {loaded.plan_dt:g} s, {rl} plans {refined.horizon_steps} of "
+                    f"{refined.plan_dt:g} s: only plans of one length drive the same env"
                 )
         chosen = chosen_scenarios(refined, **scenarios)
         comparison, files = compare_on_scenarios(planner, refined, chosen, out, progress=True)

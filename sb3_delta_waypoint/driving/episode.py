@@ -1,10 +1,11 @@
 """One episode: what a step earns, when it ends, and the metrics that are reported at its end."""
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from sb3_delta_waypoint.driving.bounds import Bounds
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
 
@@ -40,11 +41,11 @@ EPISODE_METRICS = (
 class EpisodeRules(NamedTuple):
     """When an episode ends and what counts as reached. Metres."""
 
-    off_route_distance: float = 2.0
+    off_route_distance: Annotated[float, Bounds(0.01, 50.0, "m")] = 2.0
     """Farther beside the route than this ends the episode."""
-    waypoint_spacing: float = 5.0
+    waypoint_spacing: Annotated[float, Bounds(0.01, 10_000.0, "m")] = 5.0
     """Arc length between the waypoints of the route that ``waypoint_hit_rate`` counts."""
-    waypoint_radius: float = 1.0
+    waypoint_radius: Annotated[float, Bounds(0.01, 50.0, "m")] = 1.0
     """A waypoint is hit by passing it no farther away than this."""
 
 

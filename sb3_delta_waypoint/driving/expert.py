@@ -1,10 +1,11 @@
 """The expert: from any state, on or off the route, the plan that rejoins the route at its speed profile."""
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from sb3_delta_waypoint.driving.bounds import Bounds
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.vehicle import clip
@@ -13,17 +14,17 @@ from sb3_delta_waypoint.driving.vehicle import clip
 class ExpertParameters(NamedTuple):
     """How the expert drives."""
 
-    cruise_speed: float = 12.0
+    cruise_speed: Annotated[float, Bounds(0.1, 60.0, "m/s")] = 12.0
     """Speed where nothing limits it [m/s]."""
-    lateral_acceleration: float = 3.5
+    lateral_acceleration: Annotated[float, Bounds(0.01, 100.0, "m/s²")] = 3.5
     """Speed in curves keeps to this [m/s²]."""
-    acceleration: float = 2.0
+    acceleration: Annotated[float, Bounds(0.01, 100.0, "m/s²")] = 2.0
     """[m/s²]"""
-    braking: float = 3.0
+    braking: Annotated[float, Bounds(0.01, 100.0, "m/s²")] = 3.0
     """[m/s²]"""
-    rejoin_time: float = 1.5
+    rejoin_time: Annotated[float, Bounds(0.0, 100.0, "s")] = 1.5
     """A car beside the route is led back within this time at its present speed [s] …"""
-    rejoin_distance: float = 8.0
+    rejoin_distance: Annotated[float, Bounds(0.1, 1000.0, "m")] = 8.0
     """… and not within less than this distance [m]."""
 
 

@@ -19,6 +19,7 @@ from sb3_delta_waypoint.driving.episode import (
 from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
 from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths
+from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS, draw_network_route, finish_route, new_routes, observe, project
 from sb3_delta_waypoint.driving.simulation import DrivingConfig
 from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters, set_out
@@ -225,16 +226,9 @@ class MeasuredDrive:
 
         :param plan: float32 ``(H, 2)``, metres, ego frame
         :return: steering angle [rad], left positive, and acceleration [m/s²], within what the car can do
-        :raises ValueError: if the plan has another shape or a value is not finite
+        :raises ValueError: as :func:`~.plans.checked_plans` does
         """
-        plan = np.ascontiguousarray(plan, np.float32)
-        if plan.shape != (self.config.horizon_steps, 2):
-            raise ValueError(
-                f"the plan has the shape {plan.shape}; accepted is (horizon steps, x and y) = {(self.config.horizon_steps, 2)}"
-            )
-        if not np.isfinite(plan).all():
-            h, axis = np.argwhere(~np.isfinite(plan))[0]
-            raise ValueError(f"the plan has {plan[h, axis]} at waypoint {h}, {'xy'[axis]}; accepted are finite metres")
+        plan = checked_plans(plan, self.config.horizon_steps, 2)
         self._command = _command(
             self.cars, self.totals, self._displacements, self._judge, plan, self._expert.view(WAYPOINT)[..., 0]
         )
@@ -272,7 +266,7 @@ class MeasuredDrive:
 
         :return: float32 ``(H, 2)``, metres, ego frame
         """
-        return self._expert[0].copy()
+        return within_bound(self._expert[0].copy())
 
     def metrics(self, outcome: int) -> dict[str, float]:
         """

@@ -140,6 +140,9 @@ def validate_network(network: RoadNetwork) -> None:
         negative or NaN, a successor does not exist or starts more than 1.5 m from the end of its predecessor
     """
     points, speeds, offsets, successor_offsets, successors = network
+    for name, array, kind in zip(network._fields, network, (float, float, int, int, int), strict=True):
+        if not isinstance(array, np.ndarray) or array.dtype != kind or array.ndim != 1 + (name == "points"):
+            raise ValueError(f"{name} must be an array of {np.dtype(kind)}, {1 + (name == 'points')}-dimensional")
     if points.ndim != 2 or points.shape[1] != 2 or speeds.shape != points.shape[:1]:
         raise ValueError(f"points must be (P, 2) and speeds (P,), not {points.shape} and {speeds.shape}")
     if len(offsets) < 2:

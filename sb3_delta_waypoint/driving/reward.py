@@ -1,6 +1,11 @@
 """The reward: a weighted sum of terms, each of them reported per episode."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from sb3_delta_waypoint.driving.bounds import Bounds
+
+Weight = Annotated[float, Bounds(0.0, 1e6)]
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,10 @@ class RewardWeights:
     :param off_route: penalty for leaving the route, which ends the episode
     """
 
-    progress: float = 0.1
-    goal: float = 10.0
-    time: float = 0.01
-    lateral_deviation: float = 0.5
-    imitation: float = 0.5
-    comfort: float = 0.0
-    off_route: float = 20.0
+    progress: Weight = 0.1
+    goal: Weight = 10.0
+    time: Weight = 0.01
+    lateral_deviation: Weight = 0.5
+    imitation: Weight = 0.5
+    comfort: Weight = 0.0
+    off_route: Weight = 20.0

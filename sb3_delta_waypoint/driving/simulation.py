@@ -1,12 +1,12 @@
 """Any number of cars, each on its own route: the loop over the functions about one car."""
 
-import math
 from dataclasses import astuple, dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.car import CAR, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.driving.bounds import Bounds, check_number, check_parameters
+from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.episode import (
     EPISODE_METRICS,
     GOAL,
@@ -20,6 +20,7 @@ from sb3_delta_waypoint.driving.episode import (
 from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
 from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
+from sb3_delta_waypoint.driving.plans import POSITION_BOUND, checked_plans, within_bound
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.routes import (
     OBSERVED_POINTS,
@@ -34,6 +35,11 @@ from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters, set_out
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance
+
+N_CARS = Bounds(1, 1_000_000, whole=True)
+"""How many cars there may be, as far as :data:`MAX_BYTES` goes."""
+MAX_BYTES = 2**31
+"""The cars and their routes take no more memory than this."""
 
 
 class World(NamedTuple):
@@ -70,13 +76,15 @@ class DrivingConfig:
     :param vehicle: what the car can do
     :param expert: how the expert drives
     :param start: how far from the route an episode begins
+    :raises ValueError: naming the number that is out of its bounds
     """
 
     network: RoadNetwork | None = None
     recorded: bool = False
-    route_length: float = 100.0
-    horizon_steps: int = 20
-    plan_dt: float = 0.1
+    route_length: Annotated[float, Bounds(10.0, 10_000.0, "m")] = 100.0
+    horizon_steps: Annotated[int, Bounds(2, 1000, whole=True)] = 20
+    # the tracker steers and accelerates for places within the next second
+    plan_dt: Annotated[float, Bounds(0.01, 1.0, "s")] = 0.1
     reward: RewardWeights = field(default_factory=RewardWeights)
     rules: EpisodeRules = EpisodeRules()
     vehicle: VehicleParameters = VehicleParameters()
@@ -84,19 +92,19 @@ class DrivingConfig:
     start: StartParameters = StartParameters()
 
     def __post_init__(self) -> None:
-        if not 10.0 <= self.route_length <= 10_000.0:
-            raise ValueError(f"route_length={self.route_length} m: routes are between 10 and 10000 m long")
-        if not 0.0 < self.rules.waypoint_spacing <= self.route_length:
+        for name in ("", "rules", "reward", "vehicle", "expert", "start"):
+            # the rules are arguments of their own in the envs
+            check_parameters("" if name == "rules" else name, getattr(self, name) if name else self)
+        if self.rules.waypoint_spacing > self.route_length:
             raise ValueError(
-                f"waypoint_spacing={self.rules.waypoint_spacing} m must be positive and at most "
-                f"route_length={self.route_length} m"
+                f"waypoint_spacing={self.rules.waypoint_spacing} m must be at most route_length={self.route_length} m"
             )
-        if self.rules.off_route_distance <= 0.0:
-            raise ValueError(f"off_route_distance={self.rules.off_route_distance} m must be positive")
-        if self.horizon_steps < 2 or self.plan_dt <= 0.0:
+        farthest = self.expert.cruise_speed * self.horizon_steps * self.plan_dt
+        if farthest > POSITION_BOUND:
             raise ValueError(
-                f"horizon_steps={self.horizon_steps} and plan_dt={self.plan_dt} s: a plan has at least 2 rows, "
-                "a positive time apart"
+                f"horizon_steps={self.horizon_steps}, plan_dt={self.plan_dt} s and the expert's cruise_speed="
+                f"{self.expert.cruise_speed} m/s: a plan would reach {farthest:g} m, and the action space ends at "
+                f"{POSITION_BOUND:g} m; lower one of them"
             )
 
 
@@ -170,15 +178,6 @@ def _expert_plans(cars: np.ndarray, routes: np.ndarray, world: World, plans: np.
 
 
 @kernel
-def _all_finite(values: np.ndarray) -> bool:
-    """``np.isfinite(values).all()`` in one pass over a flat array."""
-    finite = True
-    for k in range(values.size):
-        finite &= math.isfinite(values[k])
-    return finite
-
-
-@kernel
 def _step(
     cars: np.ndarray, routes: np.ndarray, totals: np.ndarray, displacements: np.ndarray, world: World, plans: np.ndarray,
     autoreset: bool, state: np.ndarray, points: np.ndarray, rewards: np.ndarray, outcomes: np.ndarray,
@@ -224,8 +223,8 @@ class Simulation:
     """
 
     def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
-        if n_cars < 1 or group_size < 1:
-            raise ValueError(f"n_cars={n_cars} and group_size={group_size} must be at least 1")
+        check_number("n_cars", n_cars, N_CARS)
+        check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
         self.n_cars = n_cars
         self.config = config
         self.autoreset = autoreset
@@ -249,6 +248,7 @@ class Simulation:
             max_points = int(reach.max()) + 1
         else:
             max_points = int(config.route_length) + 1
+        _check_memory(n_cars, max_points, config.horizon_steps)
         self.cars = np.zeros(n_cars, CAR)
         self.routes = new_routes(n_cars, max_points)
         self.totals = np.zeros(n_cars, TOTALS)
@@ -260,6 +260,7 @@ class Simulation:
         """Metrics of the episodes that finished in the last step, ``(n, len(metric_names))``."""
         self.final_scenario = np.zeros(n_cars, np.int64)
         """Their scenario numbers, ``(n,)``."""
+        self._begun = False
 
     @property
     def group_size(self) -> int:
@@ -289,6 +290,7 @@ class Simulation:
             self.cars, self.routes, self.totals, self._displacements, self._world, -1, number, observation.state,
             observation.route,
         )  # fmt: skip
+        self._begun = True
         return observation
 
     def step(self, plans: np.ndarray) -> StepResult:
@@ -297,9 +299,11 @@ class Simulation:
 
         :param plans: float32 ``(n, H, 2)``, metres, ego frame
         :return: observations, rewards, outcomes
-        :raises ValueError: if the shape is another or a value is not finite (nothing has moved then)
+        :raises ValueError: as :func:`~.plans.checked_plans` does (nothing has moved then)
+        :raises RuntimeError: before the first :meth:`reset`
         """
-        plans = self._checked(plans)
+        self._check_begun()
+        plans = checked_plans(plans, self.n_cars, self.config.horizon_steps, 2)
         observation = Observation.empty(self.n_cars)
         rewards = np.empty(self.n_cars)
         outcomes = np.empty(self.n_cars, np.int8)
@@ -315,22 +319,17 @@ class Simulation:
         What the expert would plan for every car from where it is.
 
         :return: float32 ``(n, H, 2)``, metres, ego frame
+        :raises RuntimeError: before the first :meth:`reset`
         """
+        self._check_begun()
         plans = np.empty((self.n_cars, self.config.horizon_steps, 2), np.float32)
         _expert_plans(self.cars, self.routes, self._world, plans.view(WAYPOINT)[..., 0])
-        return plans
+        return within_bound(plans)
 
-    def _checked(self, plans: np.ndarray) -> np.ndarray:
-        plans = np.ascontiguousarray(plans, np.float32)
-        shape = (self.n_cars, self.config.horizon_steps, 2)
-        if plans.shape != shape:
-            raise ValueError(f"plans have the shape {plans.shape}; accepted is (cars, horizon steps, x and y) = {shape}")
-        if not _all_finite(plans.ravel()):
-            i, h, axis = np.argwhere(~np.isfinite(plans))[0]
-            raise ValueError(
-                f"the plan of env {i} has {plans[i, h, axis]} at waypoint {h}, {'xy'[axis]}; accepted are finite metres"
-            )
-        return plans
+    def _check_begun(self) -> None:
+        # a car without a route would send the kernels out of its memory
+        if not self._begun:
+            raise RuntimeError("the cars have no routes yet: call reset() first")
 
 
 def succeeded(outcome: np.ndarray) -> np.ndarray:
@@ -346,6 +345,16 @@ def terminated(outcome: np.ndarray) -> np.ndarray:
 def truncated(outcome: np.ndarray) -> np.ndarray:
     """Whether an episode was cut off by its time limit, from its outcome."""
     return outcome == TIMEOUT
+
+
+def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
+    # two plans per car: the expert's, and the one that is driven
+    size = n_cars * (max_points * ROUTE_POINT.itemsize + CAR.itemsize + TOTALS.itemsize + 2 * 8 * 2 * horizon_steps)
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{n_cars} envs with routes of up to {max_points} m take {size / 2**30:.1f} GiB of memory; at most "
+            f"{MAX_BYTES / 2**30:g} GiB are allowed: make fewer envs, or shorter routes"
+        )
 
 
 def _drawable(config: DrivingConfig) -> tuple[RoadNetwork, np.ndarray, np.ndarray]:

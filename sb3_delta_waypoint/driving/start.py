@@ -1,9 +1,11 @@
 """How an episode begins: the car near the start of its route, at rest or rolling, and its totals at zero."""
 
-from typing import NamedTuple
+import math
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from sb3_delta_waypoint.driving.bounds import Bounds
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.routes import project
@@ -17,11 +19,11 @@ CONTROL_DT = 0.1
 class StartParameters(NamedTuple):
     """How far from its route an episode begins: uniform between plus and minus these."""
 
-    lateral: float = 0.2
+    lateral: Annotated[float, Bounds(0.0, 50.0, "m")] = 0.2
     """[m]"""
-    heading: float = 0.03
+    heading: Annotated[float, Bounds(0.0, math.pi, "rad")] = 0.03
     """[rad]"""
-    min_speed: float = 0.5
+    min_speed: Annotated[float, Bounds(0.0, 1.0)] = 0.5
     """The speed is uniform between this share of the profile's speed and all of it."""
 
 

@@ -38,7 +38,8 @@ def track(car: Record, plan: np.ndarray, plan_dt: float, vehicle: VehicleParamet
     # a target nearer than the lookahead (a plan that stops) must not turn into violent steering
     steer = math.atan2(2.0 * vehicle.wheelbase * plan[row, 1], max(distance_squared, MIN_LOOKAHEAD * MIN_LOOKAHEAD))
 
-    row = min(horizon - 1, int(round(SPEED_HORIZON / plan_dt)) - 1)
+    # rows that are farther apart: the first
+    row = max(min(horizon - 1, int(round(SPEED_HORIZON / plan_dt)) - 1), 0)
     time = (row + 1) * plan_dt
     distance = math.copysign(math.hypot(plan[row, 0], plan[row, 1]), plan[row, 0])
     return steer, 2.0 * (distance - car.speed * time) / (time * time)

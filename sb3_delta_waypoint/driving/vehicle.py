@@ -1,8 +1,9 @@
 """The vehicle: a kinematic bicycle with a steering-rate limit, understeer and a lateral-grip limit."""
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from sb3_delta_waypoint.driving.bounds import Bounds
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
 
@@ -10,21 +11,21 @@ from sb3_delta_waypoint.driving.kernels import inlined
 class VehicleParameters(NamedTuple):
     """What the car can do. Metres, seconds, radians."""
 
-    wheelbase: float = 2.8
+    wheelbase: Annotated[float, Bounds(0.1, 20.0, "m")] = 2.8
     """Distance between the axles [m]."""
-    max_steer: float = 0.6
+    max_steer: Annotated[float, Bounds(0.01, 1.5, "rad")] = 0.6
     """Largest steering angle of the front wheel [rad]."""
-    max_steer_rate: float = 0.6
+    max_steer_rate: Annotated[float, Bounds(0.01, 100.0, "rad/s")] = 0.6
     """Fastest change of the steering angle [rad/s]."""
-    characteristic_speed: float = 15.0
+    characteristic_speed: Annotated[float, Bounds(1.0, 1e6, "m/s")] = 15.0
     """Speed at which understeer halves the yaw response [m/s]."""
-    max_lateral_acceleration: float = 6.0
+    max_lateral_acceleration: Annotated[float, Bounds(0.1, 100.0, "m/s²")] = 6.0
     """Grip: the car slides straight on beyond this [m/s²]."""
-    max_acceleration: float = 3.0
+    max_acceleration: Annotated[float, Bounds(0.1, 30.0, "m/s²")] = 3.0
     """[m/s²]"""
-    max_braking: float = 6.0
+    max_braking: Annotated[float, Bounds(0.1, 30.0, "m/s²")] = 6.0
     """[m/s²]"""
-    max_speed: float = 20.0
+    max_speed: Annotated[float, Bounds(0.1, 60.0, "m/s")] = 20.0
     """[m/s]"""
 
 

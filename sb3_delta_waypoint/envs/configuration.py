@@ -1,6 +1,7 @@
 """From the keyword arguments of ``gym.make`` to the driving configuration."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import TypeVar
 
 from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
-from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths
+from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, validate_network
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.simulation import DrivingConfig, StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+from sb3_delta_waypoint.files import short_repr
 
 Parameters = TypeVar("Parameters", RewardWeights, VehicleParameters, ExpertParameters, StartParameters)
 
@@ -35,8 +37,9 @@ def driving_config(
         recorded episodes (``out/episodes/**/*.json``) to replay the driven path and speed of; or a road network
     :param route_length: arc length of a route [m], in whole metres (recorded episodes keep their own)
     :param waypoint_spacing: arc length between the waypoints that ``waypoint_hit_rate`` counts [m]
-    :param horizon_steps: rows ``H`` of a plan
-    :param plan_dt: seconds between the rows of a plan
+    :param horizon_steps: rows ``H`` of a plan, at least 2
+    :param plan_dt: seconds between the rows of a plan, at most 1; at the expert's cruise speed, all rows together reach no
+        farther than the action space, 100 m
     :param off_route_distance: farther beside the route than this ends the episode [m]
     :param reward: weights of the reward's terms, by name, that differ from :class:`~.reward.RewardWeights`
     :param vehicle: parameters that differ from :class:`~.vehicle.VehicleParameters`
@@ -44,26 +47,31 @@ def driving_config(
     :param start: parameters that differ from :class:`~.simulation.StartParameters`
     :return: what the simulation needs
     :raises FileNotFoundError: if there is no such map, or no episode matches
-    :raises ValueError: for a map without a drivable route, an impossible length, an unknown parameter
+    :raises ValueError: for a map without a drivable route, an unknown parameter, or a value that is not accepted, naming it
     """
-    if routes is None or isinstance(routes, RoadNetwork):
-        network, recorded = routes, False
-    elif str(routes).endswith(".json"):
-        network, recorded = _recorded_drives(tuple(sorted(glob(str(routes), recursive=True))), str(routes)), True
-    else:
-        network, recorded = _road_map(str(Path(routes).resolve()), _modified(Path(routes))), False
-    return DrivingConfig(
-        network=network,
-        recorded=recorded,
-        route_length=float(route_length),
+    # refused before a map is read
+    plain = DrivingConfig(
+        route_length=route_length,
         horizon_steps=horizon_steps,
-        plan_dt=float(plan_dt),
+        plan_dt=plan_dt,
         reward=_parameters("reward", RewardWeights, reward),
         rules=EpisodeRules(off_route_distance=off_route_distance, waypoint_spacing=waypoint_spacing),
         vehicle=_parameters("vehicle", VehicleParameters, vehicle),
         expert=_parameters("expert", ExpertParameters, expert),
         start=_parameters("start", StartParameters, start),
     )
+    network: RoadNetwork | None = None
+    recorded = False
+    if isinstance(routes, RoadNetwork):
+        validate_network(routes)
+        network = routes
+    elif not isinstance(routes, str | Path | None):
+        raise ValueError(f"routes={short_repr(routes)}: expected a file, a glob of recorded episodes, a road network or None")
+    elif routes is not None and str(routes).endswith(".json"):
+        network, recorded = _recorded_drives(tuple(sorted(glob(str(routes), recursive=True))), str(routes)), True
+    elif routes is not None:
+        network = _road_map(str(Path(routes).resolve()), _modified(Path(routes)))
+    return replace(plain, network=network, recorded=recorded, route_length=float(route_length), plan_dt=float(plan_dt))
 
 
 def _modified(path: Path) -> float:
@@ -89,10 +97,12 @@ def _recorded_drives(paths: tuple[str, ...], pattern: str) -> RoadNetwork:
 def _parameters(name: str, kind: type[Parameters], given: Mapping[str, float] | Parameters | None) -> Parameters:
     if given is None:
         return kind()
-    if not isinstance(given, Mapping):
+    if isinstance(given, kind):
         return given
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{name}={short_repr(given)}: expected a mapping of names to numbers, or {kind.__name__}")
     known = kind.__annotations__
     unknown = [key for key in given if key not in known]
     if unknown:
-        raise ValueError(f"{name}={given!r}: {unknown[0]!r} is unknown; accepted are {', '.join(known)}")
+        raise ValueError(f"{name}={short_repr(given)}: {unknown[0]!r} is unknown; accepted are {', '.join(known)}")
     return kind(**given)

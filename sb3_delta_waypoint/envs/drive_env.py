@@ -5,9 +5,11 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.frames import to_ego, to_world
 from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.plans import checked_plans
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.envs.rendering import Renderer, Scene
+from sb3_delta_waypoint.envs.resets import check_reset
 from sb3_delta_waypoint.envs.scenes import pose, scene
 
 
@@ -30,6 +32,8 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self.overlay: dict[str, np.ndarray] = {}
         """Plans to draw beside the one that is driven, float32 ``(H, 2)``, ego frame, such as ``{"sft": plan}``."""
         self._renderer: Renderer | None = None
+        self._begun = False  # there is a car on a route, which can be drawn and asked
+        self._running = False  # its episode goes on
         self._outcome = 0
         self._trail: list[tuple[float, float]] = []
         self._shown: dict[str, np.ndarray] = {}  # plans to draw, in the world frame
@@ -38,18 +42,21 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """
         What the expert would plan from here.
 
-        :return: float32 ``(H, 2)``, metres, ego frame
+        :return: float32 ``(H, 2)``, metres, ego frame, within the action space
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
         """
         raise NotImplementedError
 
-    def _begin_picture(self) -> None:
+    def _begin_episode(self) -> None:
         """An episode has begun."""
+        self._begun = self._running = True
         self._outcome, self._shown, self.overlay, self._trail = 0, {}, {}, []
         self._has_moved()
 
     def _show_plans(self, action: np.ndarray) -> None:
         """The picture after the step shows the plans where they are made."""
         if self.render_mode is not None:
+            action = checked_plans(action, self.drive.config.horizon_steps, 2)
             plans = {"expert": self.expert_plan(), **self.overlay, "final": action}
             self._shown = {name: to_world(plan, pose(self.drive, 0)) for name, plan in plans.items()}
 
@@ -65,10 +72,12 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         Draw road, route, plans, car and trail.
 
         :return: uint8 ``(height, width, 3)`` in mode ``rgb_array``, else None
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
         """
         if self.render_mode is None:
             gym.logger.warn("render() without a render_mode: pass render_mode='rgb_array' or 'human' to gym.make")
             return None
+        check_reset(self._begun)
         if self._renderer is None:
             self._renderer = Renderer(self.render_mode, self.metadata["render_fps"])
         if self.render_mode == "rgb_array":
@@ -81,7 +90,8 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return scene(self.drive, 0, plans or {"expert": self.expert_plan()}, np.array(self._trail), self._outcome)
 
     def close(self) -> None:
-        """Close the window, if there is one."""
+        """Close the window, if there is one, and end the episode."""
+        self._begun = self._running = False
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None

@@ -3,12 +3,33 @@
 import numpy as np
 from gymnasium import spaces
 
+from sb3_delta_waypoint.driving.plans import POSITION_BOUND
 from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS
+from sb3_delta_waypoint.driving.simulation import DrivingConfig
 
 STATE_BOUND = np.array([60.0, 1.5, 10.0, 30.0], np.float32)
 """Largest speed [m/s], steering angle [rad], yaw rate [rad/s] and acceleration [m/s²]; speed is never negative."""
-POSITION_BOUND = 100.0
-"""Largest coordinate of a route point or a waypoint [m]."""
+
+
+class PlanSpace(spaces.Box):
+    """
+    Plans, float32 ``(H, 2)``, metres, ego frame: a ``Box`` that knows how far apart in time its rows are. So whoever is given
+    the action space, a policy or a saved model, can tell plans of another ``plan_dt``: the two spaces are not equal. A ``Box``
+    that says nothing of time equals a space with the same bounds.
+
+    :param horizon_steps: rows ``H``
+    :param plan_dt: seconds between the rows
+    """
+
+    def __init__(self, horizon_steps: int, plan_dt: float):
+        super().__init__(-POSITION_BOUND, POSITION_BOUND, (horizon_steps, 2), np.float32)
+        self.plan_dt = plan_dt
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and bool(np.isclose(self.plan_dt, getattr(other, "plan_dt", self.plan_dt)))
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, plan_dt={self.plan_dt:g} s)"
 
 
 def observation_space() -> spaces.Dict:
@@ -28,11 +49,11 @@ def observation_space() -> spaces.Dict:
     )
 
 
-def action_space(horizon_steps: int) -> spaces.Box:
+def action_space(config: DrivingConfig) -> PlanSpace:
     """
     What a policy decides: where the car should be.
 
-    :param horizon_steps: rows ``H``
+    :param config: the rows of a plan and the time between them
     :return: float32 ``(H, 2)``, metres, ego frame
     """
-    return spaces.Box(-POSITION_BOUND, POSITION_BOUND, (horizon_steps, 2), np.float32)
+    return PlanSpace(config.horizon_steps, config.plan_dt)

@@ -7,6 +7,7 @@ import numpy as np
 from sb3_delta_waypoint.driving.simulation import Observation, Simulation, succeeded, terminated, truncated
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
+from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 
 
@@ -25,7 +26,7 @@ class ToyWaypointEnv(DriveEnv):
         super().__init__(render_mode)
         self.drive = self.simulation = Simulation(1, driving_config(**kwargs), autoreset=False)
         self.observation_space = observation_space()  # type: ignore[assignment]
-        self.action_space = action_space(self.simulation.config.horizon_steps)
+        self.action_space = action_space(self.simulation.config)
         self._seeded = False
 
     def reset(
@@ -37,17 +38,15 @@ class ToyWaypointEnv(DriveEnv):
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
         :param options: ``{"scenario": g}`` plays scenario ``g`` and leaves the order of the others alone
         :return: observation and ``{"scenario": number}``
-        :raises ValueError: for a negative scenario number
+        :raises ValueError: for another option, or a number that no scenario has
         """
+        scenario = scenario_of(options)
         super().reset(seed=seed)
         if seed is not None or not self._seeded:
             self.simulation.seed(int(self.np_random.integers(2**62)) if seed is None else seed)
             self._seeded = True
-        scenario = (options or {}).get("scenario")
-        if scenario is not None and scenario < 0:
-            raise ValueError(f"options['scenario']={scenario}: scenarios are numbered from 0")
         observation = self.simulation.reset(scenario)
-        self._begin_picture()
+        self._begin_episode()
         return _first(observation), {"scenario": int(self.simulation.cars[0]["scenario"])}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
@@ -57,11 +56,14 @@ class ToyWaypointEnv(DriveEnv):
         :param action: float32 ``(H, 2)``, metres, ego frame
         :return: observation, reward, terminated, truncated and info; at the end of an episode the info holds
             ``is_success``, ``scenario`` and ``episode_metrics``
-        :raises ValueError: for another shape, or a value that is not finite
+        :raises ValueError: for another shape, or a value that is not finite or outside the action space
+        :raises ResetNeeded: if no episode is running
         """
+        check_reset(self._running)
         self._show_plans(action)
         observation, reward, outcome = self.simulation.step(np.asarray(action)[None])
         self._outcome = int(outcome[0])
+        self._running = not self._outcome
         info: dict[str, Any] = {}
         if self._outcome:
             info["is_success"] = bool(succeeded(outcome)[0])
@@ -75,8 +77,10 @@ class ToyWaypointEnv(DriveEnv):
         """
         What the expert would plan from here.
 
-        :return: float32 ``(H, 2)``, metres, ego frame
+        :return: float32 ``(H, 2)``, metres, ego frame, within the action space
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
         """
+        check_reset(self._begun)
         return self.simulation.expert_plans()[0]
 
 

@@ -6,13 +6,16 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from sb3_delta_waypoint.driving.bounds import check_number
 from sb3_delta_waypoint.driving.episode import RUNNING
-from sb3_delta_waypoint.driving.simulation import Simulation, succeeded, terminated, truncated
+from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation, succeeded, terminated, truncated
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.rendering import Renderer
+from sb3_delta_waypoint.envs.resets import check_reset
 from sb3_delta_waypoint.envs.scenes import scene
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
+from sb3_delta_waypoint.files import short_repr
 
 
 class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
@@ -36,15 +39,16 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
     def __init__(self, num_envs: int = 1, group_size: int = 1, render_mode: str | None = None, **kwargs: Any):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r}; a vector env accepts 'rgb_array' and None")
+        check_number("num_envs", num_envs, N_CARS)
         self.num_envs = num_envs
         self.group_size = group_size
         self.render_mode = render_mode
         self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size)
         self.single_observation_space = observation_space()
-        self.single_action_space = action_space(self.simulation.config.horizon_steps)
+        self.single_action_space = action_space(self.simulation.config)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._seeded = False
+        self._seeded = self._begun = False
         self._renderer: Renderer | None = None
 
     def reset(
@@ -54,17 +58,24 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         Begin an episode in every env.
 
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
-        :param options: not used
+        :param options: none: the order of the scenarios is fixed
         :return: observations, ``state (n, 4)`` and ``route (n, 10, 2)``, and an empty info
-        :raises ValueError: for a list of seeds: one base seed numbers the scenarios of all envs
+        :raises ValueError: for options, or a list of seeds: one base seed numbers the scenarios of all envs
         """
         if isinstance(seed, list | tuple | np.ndarray):
             raise ValueError(f"seed={seed!r}: give one base seed; it numbers the scenarios of all {self.num_envs} envs")
+        if options:
+            raise ValueError(
+                f"options={short_repr(options)}: a vector env takes none; the scalar env plays a chosen scenario, "
+                "reset(options={'scenario': 3})"
+            )
         super().reset(seed=seed)
         if seed is not None or not self._seeded:
             self.simulation.seed(int(self.np_random.integers(2**62)) if seed is None else seed)
             self._seeded = True
-        return self.simulation.reset()._asdict(), {}
+        observation = self.simulation.reset()
+        self._begun = True
+        return observation._asdict(), {}
 
     def step(self, actions: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """
@@ -73,8 +84,11 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         :param actions: float32 ``(n, H, 2)``, metres, ego frame
         :return: observations, rewards, terminations, truncations, and infos: empty unless an episode ended, then with
             ``final_obs`` and ``final_info`` as gymnasium's own vector envs have them
-        :raises ValueError: for another shape or a value that is not finite, naming the env; no env has moved then
+        :raises ValueError: for another shape, or a value that is not finite or outside the action space, naming the env; no
+            env has moved then
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
         """
+        check_reset(self._begun)
         observation, rewards, outcome = self.simulation.step(actions)
         ended = np.flatnonzero(outcome != RUNNING)
         infos = self._final_infos(ended, succeeded(outcome)) if len(ended) else {}
@@ -99,8 +113,10 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         """
         What the expert would plan in every env.
 
-        :return: float32 ``(n, H, 2)``, metres, ego frame
+        :return: float32 ``(n, H, 2)``, metres, ego frame, within the action space
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
         """
+        check_reset(self._begun)
         return self.simulation.expert_plans()
 
     def render(self) -> tuple[np.ndarray, ...] | None:
@@ -108,9 +124,11 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         A picture of every env, without trails and plans but the expert's.
 
         :return: ``n`` pictures, uint8 ``(height, width, 3)``; None without a render mode
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
         """
         if self.render_mode is None:
             return None
+        check_reset(self._begun)
         if self._renderer is None:
             self._renderer = Renderer("rgb_array", self.metadata["render_fps"])
         plans = self.expert_plans()
@@ -119,9 +137,11 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         return tuple(self._renderer.draw(picture) for picture in scenes)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Free the renderer."""
+        """Free the renderer, and end the episodes."""
+        self._begun = False
         if self._renderer is not None:
             self._renderer.close()
+            self._renderer = None
 
 
 def _masked(values: dict[str, Any], which: np.ndarray) -> dict[str, Any]:

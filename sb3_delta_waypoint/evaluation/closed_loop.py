@@ -27,6 +27,7 @@ from sb3_delta_waypoint.evaluation.driving_score import (
     Infraction,
     driving_score,
 )
+from sb3_delta_waypoint.evaluation.rollout import refuse_other_plans
 
 Policy = Callable[[dict[str, np.ndarray]], np.ndarray]
 """From an observation to a plan, (H, 2) metres."""
@@ -112,6 +113,12 @@ def _env(drivers: Drivers, scenario: CarlaScenario, server: Mapping[str, Any]) -
         raise ValueError(f"scenario {scenario.name}: env: {error}") from error
     except (ValueError, FileNotFoundError) as error:
         error.add_note(f"scenario {scenario.name}: --town takes an OpenDRIVE file or, with --host, a map of that server")
+        raise
+    try:
+        for policy in drivers.policies.values():
+            refuse_other_plans(policy, env.action_space)
+    except ValueError:
+        env.close()
         raise
     observed: Any = env.observation_space
     missing = [key for key in drivers.reads if key not in observed.spaces]

@@ -17,7 +17,7 @@ def evaluate_open_loop(policy: BatchPolicy, episodes: Sequence[Episode]) -> dict
     :param policy: from a batch of observations to plans, (n, H, 2) metres
     :param episodes: recorded episodes
     :return: ``open_loop_ade``, ``open_loop_fde`` and ``open_loop_displacement_<step>``, (n_episodes,) metres each
-    :raises ValueError: if there are no episodes or the horizons differ
+    :raises ValueError: if there are no episodes, or their plans have another horizon or ``plan_dt`` than the policy's
     """
     if not episodes:
         raise ValueError("open-loop evaluation needs at least one episode, got none")
@@ -28,6 +28,12 @@ def evaluate_open_loop(policy: BatchPolicy, episodes: Sequence[Episode]) -> dict
             raise ValueError(
                 f"{episode.path}: the policy plans {plans.shape[1]} steps, the episode holds {episode.waypoints.shape[1]}: "
                 "evaluate on episodes recorded with the policy's horizon_steps"
+            )
+        plan_dt = getattr(policy, "plan_dt", episode.dt)
+        if not np.isclose(plan_dt, episode.dt):
+            raise ValueError(
+                f"{episode.path}: the policy's waypoints are {plan_dt:g} s apart, the episode's {episode.dt:g} s: evaluate on "
+                "episodes recorded with the policy's plan_dt"
             )
         rows.append(displacement(plans, episode.waypoints).mean(axis=0))
     return open_loop_metrics(np.array(rows))

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 from tqdm import tqdm
 
 from sb3_delta_waypoint.driving.metrics import as_rates
+from sb3_delta_waypoint.policies.extractor import check_same_plans
 from sb3_delta_waypoint.vec_env import NativeVecEnv, has_native_vec_env, make_waypoint_vec_env
 
 SELECTION_SEED = 1_000_003
@@ -82,11 +84,13 @@ def evaluate_scenarios(
     :param seed: base seed of the scenarios
     :param progress: show a progress bar, where the output is a terminal
     :return: one array per metric, (n_scenarios,), in the order of the scenarios; the mean of ``success_rate`` is that rate
-    :raises ValueError: if the envs normalise observations, report no metrics, or play a scenario more than once
+    :raises ValueError: if the envs normalise observations, report no metrics, play a scenario more than once, or expect other
+        plans than a :class:`~.WaypointPolicy` makes
     """
     if n_scenarios < 1:
         raise ValueError(f"n_scenarios must be at least 1, got {n_scenarios}")
     refuse_normalized_observations(venv)
+    refuse_other_plans(policy, venv.action_space)
     n_envs = venv.num_envs
     played = np.zeros(n_envs, dtype=np.int64)
     targets = np.array([len(range(index, n_scenarios, n_envs)) for index in range(n_envs)])
@@ -126,6 +130,18 @@ def refuse_normalized_observations(venv: VecEnv | VecNormalize | None) -> None:
             "VecNormalize(norm_obs=True) would feed the frozen planner normalised numbers where it expects metres and m/s: "
             "use VecNormalize(..., norm_obs=False); norm_reward may stay on"
         )
+
+
+def refuse_other_plans(policy: object, action_space: spaces.Space) -> None:
+    """
+    A policy that says what plans it makes must drive in envs that read them alike.
+
+    :param policy: such as a :class:`~.WaypointPolicy`; one that does not say is not checked
+    :param action_space: of the envs
+    :raises ValueError: if ``horizon_steps`` or ``plan_dt`` differ
+    """
+    if hasattr(policy, "horizon_steps") and isinstance(action_space, spaces.Box):
+        check_same_plans(policy, action_space.shape[0], getattr(action_space, "plan_dt", None))
 
 
 def _end_of_episode(info: dict[str, Any], index: int) -> tuple[int, dict[str, float]]:

@@ -141,8 +141,10 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         return self._extractor(planner)
 
     def _extractor(self, planner: nn.Module) -> FrozenPlannerExtractor:
+        # the action space of this package's envs knows it
+        plan_dt = getattr(self.action_space, "plan_dt", None)
         return FrozenPlannerExtractor(
-            self.observation_space, planner, self.action_space.shape[0], self._options["head_inputs"]
+            self.observation_space, planner, self.action_space.shape[0], self._options["head_inputs"], plan_dt
         )  # fmt: skip
 
     def _build(self, lr_schedule: Schedule) -> None:

@@ -1,14 +1,19 @@
 """The frozen planner as an SB3 features extractor."""
 
 import copy
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch as th
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import get_flattened_obs_dim, preprocess_obs
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
+
+from sb3_delta_waypoint.policies.preprocessing import preprocess
+from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
 
 HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
 """
@@ -29,6 +34,7 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     :param planner: maps the observation to ``(latent (B, D), waypoints (B, H, 2))``; copied
     :param horizon_steps: rows ``H`` of the env's plans
     :param head_inputs: what the heads see, some of ``HEAD_INPUTS``
+    :param plan_dt: seconds between the rows of the env's plans; None where the env does not say
     :raises ValueError: if the planner does not fit the env, or an input is unknown
     """
 
@@ -40,11 +46,12 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         planner: nn.Module,
         horizon_steps: int,
         head_inputs: Sequence[str] = HEAD_INPUTS,
+        plan_dt: float | None = None,
     ):
         unknown = set(head_inputs) - set(HEAD_INPUTS)
         if unknown or not head_inputs:
             raise ValueError(f"head_inputs={list(head_inputs)}: accepted are one or more of {HEAD_INPUTS}")
-        check_planner_fits(planner, observation_space, horizon_steps)
+        check_planner_fits(planner, observation_space, horizon_steps, plan_dt)
         frozen = freeze(copy.deepcopy(planner)).eval()
         with th.no_grad():
             latent, waypoints = frozen(_zeros(observation_space))
@@ -109,26 +116,46 @@ def route_offset(waypoints: th.Tensor, route: th.Tensor) -> th.Tensor:
     return route.gather(1, piece) + beyond[..., None] * steps.gather(1, piece) - waypoints
 
 
-def check_planner_fits(planner: nn.Module, observation_space: spaces.Space, horizon_steps: int) -> None:
+def check_planner_fits(
+    planner: nn.Module, observation_space: spaces.Space, horizon_steps: int, plan_dt: float | None = None
+) -> None:
     """
-    :raises ValueError: if the planner's horizon or observation keys do not fit the env, saying which and how to fix it
+    :raises ValueError: if the planner's plans or observation keys do not fit the env, saying which and how to fix it
     """
     if not isinstance(observation_space, spaces.Dict):
         raise ValueError(
             f"a waypoint policy needs a Dict observation with 'state' and 'route', not {observation_space}; "
             "use an env of this package, or one that keeps its contract"
         )
-    if planner.horizon_steps != horizon_steps:
-        raise ValueError(
-            f"the planner plans {planner.horizon_steps} waypoints and the env wants {horizon_steps}: make the env with "
-            f"horizon_steps={planner.horizon_steps}, or train a planner on episodes with {horizon_steps}"
-        )
+    check_same_plans(planner, horizon_steps, plan_dt)
     keys = set(observation_space.spaces)
     missing = [key for key in (*getattr(planner, "observation_keys", ()), "state", "route") if key not in keys]
     if missing:
         raise ValueError(
             f"the planner reads {missing[0]!r}, which the env does not give: its observation has {sorted(keys)}; "
             "make the env with what the planner was trained on"
+        )
+
+
+def check_same_plans(planner: Any, horizon_steps: int, plan_dt: float | None) -> None:
+    """
+    Refuse an env that would read the rows of a plan as other moments than the planner meant.
+
+    :param planner: a planner, or what runs one: ``horizon_steps`` and, unless 0.1, ``plan_dt`` [s]
+    :param horizon_steps: rows ``H`` of the env's plans
+    :param plan_dt: seconds between them; None where the env does not say
+    :raises ValueError: naming both, with the remedy
+    """
+    if planner.horizon_steps != horizon_steps:
+        raise ValueError(
+            f"the planner plans {planner.horizon_steps} waypoints and the env wants {horizon_steps}: make the env with "
+            f"horizon_steps={planner.horizon_steps}, or train a planner on episodes with {horizon_steps}"
+        )
+    own = float(getattr(planner, "plan_dt", DEFAULT_PLAN_DT))
+    if plan_dt is not None and not math.isclose(own, plan_dt, rel_tol=1e-5):
+        raise ValueError(
+            f"the planner's waypoints are {own:g} s apart and the env's {plan_dt:g} s: make the env with plan_dt={own:g}, or "
+            f"train a planner on episodes with {plan_dt:g}; a planner of your own says its own by the attribute plan_dt"
         )
 
 
@@ -148,4 +175,4 @@ def freeze(module: nn.Module) -> nn.Module:
 
 def _zeros(observation_space: spaces.Dict) -> dict[str, th.Tensor]:
     zeros = {key: th.zeros((1, *space.shape)) for key, space in observation_space.spaces.items() if space.shape is not None}
-    return preprocess_obs(zeros, observation_space)  # type: ignore[return-value]
+    return preprocess(zeros, observation_space)

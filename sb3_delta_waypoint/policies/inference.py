@@ -10,14 +10,20 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.utils import get_device
 from torch import nn
 
+from sb3_delta_waypoint.driving.plans import POSITION_BOUND
 from sb3_delta_waypoint.files import refuse_compressed
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
+from sb3_delta_waypoint.policies.preprocessing import preprocess
 from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, torch_reason
+from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
 from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
 
 class PlanParts(NamedTuple):
-    """``waypoints = sft_waypoints + delta``, each ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame."""
+    """
+    ``waypoints = sft_waypoints + delta``, each ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame; the plans are cut off at the
+    bounds of the action space, as ``model.predict`` does.
+    """
 
     waypoints: Any
     sft_waypoints: Any
@@ -53,7 +59,7 @@ class WaypointPolicy:
         planner: Any = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
         self.horizon_steps: int = planner.horizon_steps
         """Rows ``H`` of a plan."""
-        self.plan_dt: float = float(getattr(planner, "plan_dt", 0.1))
+        self.plan_dt: float = float(getattr(planner, "plan_dt", DEFAULT_PLAN_DT))
         """Seconds between them."""
 
     @overload
@@ -66,7 +72,8 @@ class WaypointPolicy:
         """
         Plan.
 
-        :param observation: NumPy arrays or tensors, one observation or a batch: ``state`` ``(4,)`` or ``(B, 4)``, …
+        :param observation: NumPy arrays or tensors, one observation or a batch: ``state`` ``(4,)`` or ``(B, 4)``, …; images
+            as the env gives them, uint8 from 0 to 255, which the network sees as floats from 0 to 1
         :param parts: give the planner's waypoints and the residual as well
         :return: ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame, of the observation's kind; or :class:`PlanParts`
         :raises ValueError: if ``state`` is missing
@@ -89,8 +96,9 @@ class WaypointPolicy:
         if not isinstance(self.module, DeltaWaypointPolicy):
             training = self.module.training
             self.module.eval()
-            waypoints = self.module(observation)[1]
+            waypoints = self.module(preprocess(observation))[1]
             self.module.train(training)
+            waypoints = self._within_action_space(waypoints)
             return PlanParts(waypoints, waypoints, th.zeros_like(waypoints))
         # keys that the policy does not know are left out, as the planner does
         spaces = self.module.observation_space.spaces
@@ -98,7 +106,14 @@ class WaypointPolicy:
         if missing:
             raise ValueError(f"the observation lacks {missing[0]!r}, which the policy reads; it has {sorted(observation)}")
         distribution = self.module.get_distribution({key: observation[key] for key in spaces})
-        return PlanParts(distribution.mode(), distribution.sft_waypoints, distribution.delta)
+        waypoints, sft_waypoints = map(self._within_action_space, (distribution.mode(), distribution.sft_waypoints))
+        return PlanParts(waypoints, sft_waypoints, distribution.delta)
+
+    def _within_action_space(self, plans: th.Tensor) -> th.Tensor:
+        if not isinstance(self.module, DeltaWaypointPolicy):
+            return plans.clamp(-POSITION_BOUND, POSITION_BOUND)
+        space = self.module.action_space
+        return plans.clamp(th.as_tensor(space.low, device=self.device), th.as_tensor(space.high, device=self.device))
 
 
 def load_policy(path: str | Path, device: str | th.device = "auto", trust: str | Sequence[str] = ()) -> DeltaWaypointPolicy:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 STATE_SIZE = 4
+DEFAULT_PLAN_DT = 0.1
+"""Seconds between the waypoints of a planner that does not say."""
 
 
 class SFTWaypointModel(nn.Module):
@@ -36,7 +38,7 @@ class SFTWaypointModel(nn.Module):
     def __init__(
         self,
         horizon_steps: int = 20,
-        plan_dt: float = 0.1,
+        plan_dt: float = DEFAULT_PLAN_DT,
         hidden_dims: Sequence[int] = (128, 128),
         route_points: int = 10,
     ) -> None:

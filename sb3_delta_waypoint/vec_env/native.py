@@ -12,6 +12,10 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
+from sb3_delta_waypoint.driving.bounds import check_number
+from sb3_delta_waypoint.driving.simulation import N_CARS
+from sb3_delta_waypoint.files import short_repr
+
 
 class NativeVecEnv(VecEnv):
     """
@@ -36,7 +40,8 @@ class NativeVecEnv(VecEnv):
 
     def reset(self) -> VecEnvObs:
         """Begin an episode in every env."""
-        observations, _ = self.env.reset(seed=self._seeds[0])
+        options = next(filter(None, self._options), None)
+        observations, _ = self.env.reset(seed=self._seeds[0], options=options)
         self._reset_seeds()
         self._reset_options()
         return observations
@@ -78,7 +83,7 @@ class NativeVecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of the vector env, the same for each of the envs asked for."""
-        return [getattr(self.env, attr_name)] * len(list(self._get_indices(indices)))
+        return [getattr(self.env, attr_name)] * len(self._get_indices(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Set an attribute of the vector env; it has one for all its envs."""
@@ -94,13 +99,22 @@ class NativeVecEnv(VecEnv):
         ``expert_plans()`` of the vector env.
 
         :return: a result for each of the envs asked for
+        :raises IndexError: for an index that no env has
         """
+        wanted = self._get_indices(indices)
         results = getattr(self.env, f"{method_name}s")(*method_args, **method_kwargs)
-        return [results[i] for i in self._get_indices(indices)]
+        return [results[i] for i in wanted]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Whether the envs do what a wrapper does: they report their episodes as ``Monitor`` does, and nothing else."""
-        return [issubclass(wrapper_class, Monitor)] * len(list(self._get_indices(indices)))
+        return [issubclass(wrapper_class, Monitor)] * len(self._get_indices(indices))
+
+    def _get_indices(self, indices: VecEnvIndices) -> list[int]:
+        found = list(super()._get_indices(indices))
+        for i in found:
+            if not 0 <= i < self.num_envs:
+                raise IndexError(f"indices={short_repr(indices)}: there is no env {i}, only 0 to {self.num_envs - 1}")
+        return found
 
 
 def make_waypoint_vec_env(
@@ -116,7 +130,9 @@ def make_waypoint_vec_env(
     :param group_size: so many consecutive episodes share a scenario; single envs are numbered by :class:`~.GRPO` instead
     :param env_kwargs: passed to the env
     :return: the vec env
+    :raises ValueError: for a number of envs that cannot be, or arguments that the env refuses
     """
+    check_number("n_envs", n_envs, N_CARS)
     if has_native_vec_env(env_id):
         venv: VecEnv = NativeVecEnv(gym.make_vec(env_id, num_envs=n_envs, group_size=group_size, **env_kwargs))
     else:

@@ -11,8 +11,8 @@ import io
 import runpy
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -26,6 +26,7 @@ import rl_zoo3.utils
 from huggingface_sb3 import EnvironmentName, ModelName
 from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 
 from sb3_delta_waypoint.grpo import GRPO
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
@@ -110,7 +111,34 @@ def run_script(name: str, arguments: Sequence[str]) -> None:
     :raises ValueError: if the script refuses an argument
     """
     register()
-    _run(name, arguments)
+    with _checked_action_spaces() if name == "enjoy" else nullcontext():
+        _run(name, arguments)
+
+
+@contextmanager
+def _checked_action_spaces() -> Iterator[None]:
+    """rl_zoo3's ``enjoy`` loads a model without its env, so that nobody else compares what they mean by an action."""
+    made: list[VecEnv] = []
+    make_env, load = rl_zoo3.enjoy.create_test_env, vars(BaseAlgorithm)["load"].__func__
+
+    def make_and_remember(*args: Any, **keywords: Any) -> VecEnv:
+        made.append(make_env(*args, **keywords))
+        return made[-1]
+
+    def load_and_check(algorithm: type[BaseAlgorithm], *args: Any, **keywords: Any) -> BaseAlgorithm:
+        model: BaseAlgorithm = load(algorithm, *args, **keywords)
+        if made and model.action_space != made[-1].action_space:
+            raise ValueError(
+                f"the model acts in {model.action_space} and the env in {made[-1].action_space}: give the --env-kwargs of the "
+                "training, or none"
+            )
+        return model
+
+    with (
+        patch.object(rl_zoo3.enjoy, "create_test_env", make_and_remember),
+        patch.object(BaseAlgorithm, "load", classmethod(load_and_check)),
+    ):
+        yield
 
 
 def _run(name: str, arguments: Sequence[str]) -> None:

@@ -8,8 +8,9 @@ value and its name and raises a ``ValueError``.
 
 import inspect
 from collections.abc import Callable
-from reprlib import Repr
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from sb3_delta_waypoint.files import short_repr
 
 Wire = list[Any]
 """A struct on the wire: its fields in order."""
@@ -25,14 +26,6 @@ MAX_ATTRIBUTES = 64
 MIN_STEP, MAX_STEP = 1e-4, 10.0
 """Length of a step [s]."""
 
-_shown = Repr()
-_shown.maxstring = _shown.maxlong = _shown.maxother = 40
-
-
-def shown(value: Any) -> str:
-    """A value as it appears in a message, shortened."""
-    return _shown.repr(value)
-
 
 def check(value: Any, shape: Any, name: str) -> None:
     """
@@ -46,27 +39,27 @@ def check(value: Any, shape: Any, name: str) -> None:
     if shape is float:
         # written such that NaN does not pass
         if type(value) not in (int, float) or not abs(value) <= MAX_NUMBER:
-            raise ValueError(f"{name} is {shown(value)}; accepted are finite numbers up to ±{MAX_NUMBER:g}")
+            raise ValueError(f"{name} is {short_repr(value)}; accepted are finite numbers up to ±{MAX_NUMBER:g}")
     elif shape is bool:
         if type(value) is not bool:
-            raise ValueError(f"{name} is {shown(value)}; accepted are true and false")
+            raise ValueError(f"{name} is {short_repr(value)}; accepted are true and false")
     elif shape is int or isinstance(shape, range):
         accepted = shape if isinstance(shape, range) else range(2**32)
         if type(value) is not int or value not in accepted:
-            raise ValueError(f"{name} is {shown(value)}; accepted are whole numbers from {accepted[0]} to {accepted[-1]}")
+            raise ValueError(f"{name} is {short_repr(value)}; accepted are whole numbers from {accepted[0]} to {accepted[-1]}")
     elif shape is str:
         if type(value) is not str or len(value) > MAX_TEXT:
-            raise ValueError(f"{name} is {shown(value)}; accepted are texts of at most {MAX_TEXT} characters")
+            raise ValueError(f"{name} is {short_repr(value)}; accepted are texts of at most {MAX_TEXT} characters")
     elif isinstance(shape, list):
         item, most = (*shape, MAX_ITEMS)[:2]
         if type(value) is not list or len(value) > most:
-            raise ValueError(f"{name} is {shown(value)}; accepted are lists of at most {most} items")
+            raise ValueError(f"{name} is {short_repr(value)}; accepted are lists of at most {most} items")
         if item is not Any:
             for index, part in enumerate(value):
                 check(part, item, f"{name}[{index}]")
     elif isinstance(shape, tuple):
         if type(value) is not list or len(value) != len(shape):
-            raise ValueError(f"{name} is {shown(value)}; accepted are {len(shape)} values")
+            raise ValueError(f"{name} is {short_repr(value)}; accepted are {len(shape)} values")
         for index, (part, field) in enumerate(zip(value, shape, strict=True)):
             check(part, field, f"{name}[{index}]")
     else:
@@ -93,7 +86,7 @@ def _step_length(value: Any, name: str) -> None:
 
 def _text(value: Any, name: str) -> None:
     if type(value) is not str:
-        raise ValueError(f"{name} is {shown(value)}; accepted is a text")
+        raise ValueError(f"{name} is {short_repr(value)}; accepted is a text")
 
 
 def _duration(value: Any, name: str) -> None:

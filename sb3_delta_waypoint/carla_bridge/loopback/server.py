@@ -10,7 +10,6 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from sb3_delta_waypoint.carla_bridge.loopback import wire
-from sb3_delta_waypoint.carla_bridge.loopback.arguments import shown
 from sb3_delta_waypoint.carla_bridge.loopback.callers import MAX_WARNINGS, RECEIVE, Caller
 from sb3_delta_waypoint.carla_bridge.loopback.door import Door
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
@@ -18,6 +17,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import Sensor
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Streams
 from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.files import short_repr
 
 logger = logging.getLogger(__name__)
 
@@ -192,12 +192,12 @@ class Server:
         call = self.calls.get(name)
         try:
             if call is None:
-                raise ValueError(f"the loopback server does not know the call {shown(name)}")
+                raise ValueError(f"the loopback server does not know the call {short_repr(name)}")
             result = call(*arguments)
         except (ValueError, LookupError, OSError) as error:
             # the client does not see the answer; controls of an actor that is gone meanwhile are nothing to speak of
             if call is None or (asynchronous and not isinstance(error, LookupError)):
-                self._warn(caller, "a call failed: %s: %s", shown(name), error)
+                self._warn(caller, "a call failed: %s: %s", short_repr(name), error)
             result = [[0, [str(error)]]]
         except Exception as error:
             logger.exception("%s failed", name)

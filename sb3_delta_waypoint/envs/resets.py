@@ -1,0 +1,45 @@
+"""What ``reset()`` is given, and the error of an env that has not been reset."""
+
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+from gymnasium.error import ResetNeeded
+
+from sb3_delta_waypoint.driving.bounds import Bounds, check_number
+from sb3_delta_waypoint.files import short_repr
+
+SCENARIOS = Bounds(0, 2**63 - 1, whole=True)
+"""Scenario numbers."""
+
+
+def check_reset(done: bool) -> None:
+    """
+    :param done: whether there has been a reset that what follows can build on
+    :raises ResetNeeded: if not
+    """
+    if not done:
+        raise ResetNeeded("no episode is running: call reset() first")
+
+
+def scenario_of(options: Mapping[str, Any] | None) -> int | None:
+    """
+    The scenario that ``reset(options={"scenario": g})`` asks for.
+
+    :param options: of ``reset()``
+    :return: its number, None for the next in order
+    :raises ValueError: for an unknown option, or a number that no scenario has
+    """
+    if options is not None and not isinstance(options, Mapping):
+        raise ValueError(f"options={short_repr(options)}: expected a mapping, such as {{'scenario': 3}}")
+    for name in options or {}:
+        if name != "scenario":
+            raise ValueError(
+                f"options[{short_repr(name)}] is unknown; accepted is 'scenario', the number of the scenario to play"
+            )
+    scenario = (options or {}).get("scenario")
+    if scenario is None:
+        return None
+    check_number("options['scenario']", scenario, SCENARIOS)
+    assert isinstance(scenario, numbers.Integral)
+    return int(scenario)
