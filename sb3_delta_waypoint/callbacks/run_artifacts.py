@@ -104,7 +104,13 @@ class RunArtifactsCallback(BaseCallback):
         if self.training_env.has_attr("backend"):
             # what was learnt in the loopback server is not a result of CARLA
             self._identity["backend"] = self.training_env.get_attr("backend")[0]
-        config = {**self._identity, "algorithm": algorithm, **describe_model(self.model), "selection": self._selection, **self.config}
+        config = {
+            **self._identity,
+            "algorithm": algorithm,
+            **describe_model(self.model),
+            "selection": self._selection,
+            **self.config,
+        }
         write_json(self.folder / "config.json", config)
         self._write_train_metrics()
         self._write_metrics()
@@ -174,9 +180,8 @@ class RunArtifactsCallback(BaseCallback):
         evaluations = self.evaluation.evaluations if self.evaluation is not None else []
         best = self.evaluation.best if self.evaluation is not None else None
         self._n_evaluations = len(evaluations)
-        write_json(
-            self.folder / "metrics.json", {**self._identity, "selection": self._selection, "evaluations": evaluations, "best": best}
-        )
+        metrics = {**self._identity, "selection": self._selection, "evaluations": evaluations, "best": best}
+        write_json(self.folder / "metrics.json", metrics)
 
 
 def describe_model(model: BaseAlgorithm) -> dict[str, Any]:
