@@ -17,5 +17,5 @@ def find_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"--device {name} is not available here: {reason}; give cpu or auto") from error
+        raise ValueError(f"device {name} is not available here: {reason}; give --device cpu or auto") from error
     return device

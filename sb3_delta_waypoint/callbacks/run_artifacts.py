@@ -85,10 +85,10 @@ class RunArtifactsCallback(BaseCallback):
         self.algorithm = algorithm
         self.run_id = ""
         self._identity: dict[str, str] = {}
-        self._selection: dict[str, Any] | None = None
+        self._selection: dict[str, Any] = {}
         if evaluation is not None:
             ties = [name for name in TIE_BREAKERS if name != evaluation.metric]
-            self._selection = {"metric": evaluation.metric, "ties": ties, "where": evaluation.where}
+            self._selection = {"selection": {"metric": evaluation.metric, "ties": ties, "where": evaluation.where}}
         self.iterations: list[dict[str, float | None]] = []
         self._reward, self._ade, self._fde = RunningMean(), RunningMean(), RunningMean()
         self._finished: list[tuple[float, float]] = []
@@ -108,7 +108,7 @@ class RunArtifactsCallback(BaseCallback):
             **self._identity,
             "algorithm": algorithm,
             **describe_model(self.model),
-            "selection": self._selection,
+            **self._selection,
             **self.config,
         }
         write_json(self.folder / "config.json", config)
@@ -180,7 +180,7 @@ class RunArtifactsCallback(BaseCallback):
         evaluations = self.evaluation.evaluations if self.evaluation is not None else []
         best = self.evaluation.best if self.evaluation is not None else None
         self._n_evaluations = len(evaluations)
-        metrics = {**self._identity, "selection": self._selection, "evaluations": evaluations, "best": best}
+        metrics = {**self._identity, **self._selection, "evaluations": evaluations, "best": best}
         write_json(self.folder / "metrics.json", metrics)
 
 

@@ -70,7 +70,10 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.sft.training import save_run, train_sft
 
-    torch_device = find_device(device)
+    try:
+        torch_device = find_device(device)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--device") from error
     episodes, skipped = read_episodes(episodes_glob, skip_invalid=skip_invalid, progress=True)
     for problem in skipped:
         click.echo(f"skipped: {problem}", err=True)
