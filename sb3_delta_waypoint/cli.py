@@ -1,8 +1,11 @@
 """The console script ``sb3-delta-waypoint``: one group of sub-commands, each imported only when it is used."""
 
 import importlib
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
@@ -32,6 +35,9 @@ EXTRAS = {"rl_zoo3": "zoo", "optuna": "zoo", "seaborn": "zoo", "scipy": "zoo", "
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT)."""
 
+TERMINATED = 143
+"""Exit code after SIGTERM (128 + SIGTERM)."""
+
 
 class LazyGroup(click.Group):
     """A group that imports a sub-command when it is called, and shows an expected error as one line."""
@@ -57,8 +63,39 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _errors_in_one_line(ctx):
+        with _sigterm_as_ctrl_c(ctx), _errors_in_one_line(ctx):
             return super().invoke(ctx)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c(ctx: click.Context) -> Iterator[None]:
+    """Let SIGTERM, which Slurm and Docker send, do what Ctrl-C does at that moment; only the exit code tells them apart."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    terminated = False
+
+    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        # called, not raised: a job in the background of a shell ignores SIGINT
+        handler = signal.getsignal(signal.SIGINT)
+        (handler if callable(handler) else signal.default_int_handler)(signal_number, frame)
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except click.exceptions.Exit:
+        if not terminated:
+            raise
+    except click.ClickException as error:
+        if not terminated:
+            raise
+        error.show()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    if terminated:
+        ctx.exit(TERMINATED)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The main job in one go: record demonstrations, clone a planner, refine it, compare the two on scenarios neither has seen."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ EVAL_FREQ = 50_000
 """Env steps between the evaluations that select the model."""
 SELECTION_EPISODES = 256
 """Scenarios of each of these evaluations, at most: more would take longer than the training."""
+WRITTEN = ("episodes", "sft", "logs")
+"""Folders that the demo writes beside those of further maps."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,11 @@ class DemoSettings:
 def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
     """
     Run the main job. Writes ``episodes/``, ``sft/``, the run folder under ``logs/``, and the comparison's table and pictures:
-    those of the training routes in ``out`` itself, those of each further map in a folder named after it.
+    those of the training routes in ``out`` itself, those of each further map in a folder named after it, and after its folder
+    where two maps have one name.
 
     :param settings: what to do
-    :return: the comparison on each set of routes, ``"synthetic"`` or the map's name
+    :return: the comparison on each set of routes, ``"synthetic"`` or the map's name, as its folder is called
     :raises FileNotFoundError: if a map is missing
     :raises KeyboardInterrupt: if it was interrupted; what is complete stays
     """
@@ -65,7 +69,7 @@ def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
     torch.set_num_threads(1)
     out, env_kwargs = settings.out, _env_kwargs(settings.routes)
     # every map is read before anything is written
-    places = {_name(routes): _env_kwargs(routes) for routes in (settings.routes, *settings.eval_routes)}
+    places = {name: _env_kwargs(routes) for name, routes in _places(settings.routes, settings.eval_routes).items()}
     for kwargs in places.values():
         gym.make(ENV_ID, **kwargs).close()
 
@@ -76,9 +80,9 @@ def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
     _say(2, "cloning a planner from them")
     episodes, _ = read_episodes(str(out / "episodes" / "*.json"))
     result = train_sft(episodes, seed=settings.seed, progress=True)
-    if result.interrupted:
-        raise KeyboardInterrupt
     sft_path = save_run(result, out / "sft")
+    if result.interrupted:
+        raise KeyboardInterrupt(f"Interrupted; the planner so far is {sft_path}")
 
     _say(3, f"refining it with {settings.algo.upper()}")
     started = time.perf_counter()
@@ -112,7 +116,7 @@ def _refine(settings: DemoSettings, sft_path: Path, env_kwargs: dict[str, Any]) 
         arguments += ["--n-timesteps", str(settings.timesteps)]
     manager = zoo.train(arguments, policy_kwargs={"sft": str(sft_path)}, env_kwargs=env_kwargs)
     if manager.interrupted:
-        raise KeyboardInterrupt(f"Stopped by Ctrl-C; the model so far is {manager.params_path}.zip")
+        raise KeyboardInterrupt(f"Interrupted; the model so far is {manager.params_path}.zip")
     return Path(manager.save_path) / "best_model.zip"
 
 
@@ -120,8 +124,19 @@ def _env_kwargs(routes: str | None) -> dict[str, Any]:
     return {} if routes is None else {"routes": routes}
 
 
-def _name(routes: str | None) -> str:
-    return "synthetic" if routes is None else Path(routes).stem
+def _places(routes: str | None, eval_routes: Sequence[str]) -> dict[str, str | None]:
+    """Where to evaluate, each place once, by a name of its own that can name a folder in ``out``."""
+    places = {"synthetic" if routes is None else Path(routes).stem: routes}
+    for path in eval_routes:
+        if path in places.values():
+            continue
+        stem, folder = re.sub(r"[^\w.-]+", "_", Path(path).stem), Path(path).resolve().parent.name
+        name, number = stem, 1
+        while name in places or name in WRITTEN:
+            name = f"{folder}_{stem}" if number == 1 else f"{folder}_{stem}_{number}"
+            number += 1
+        places[name] = path
+    return places
 
 
 def _say(number: int, what: str) -> None:

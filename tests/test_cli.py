@@ -2,8 +2,10 @@
 
 import importlib
 import json
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import click
 import pytest
@@ -98,6 +100,43 @@ def test_interrupt(raising):
     raising(KeyboardInterrupt())
     result = call("enjoy")
     assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+
+
+@pytest.mark.parametrize("on_ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_does_what_ctrl_c_does(on_ctrl_c, monkeypatch):
+    """Also where Ctrl-C is ignored, as by what a shell runs in the background; and the exit code is its own."""
+    ended = []
+
+    @click.command()
+    def enjoy():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(importlib.import_module("sb3_delta_waypoint.commands.enjoy"), "enjoy", enjoy)
+    before = signal.getsignal(signal.SIGTERM)
+    previous = signal.signal(signal.SIGINT, on_ctrl_c)
+    try:
+        result = call("enjoy")
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert (result.exit_code, result.stderr, ended) == (143, "Interrupted.\n", [True])
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no: 3")])
+def test_sigterm_counts_however_the_command_ends(error, monkeypatch):
+    @click.command()
+    def enjoy():
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(importlib.import_module("sb3_delta_waypoint.commands.enjoy"), "enjoy", enjoy)
+    result = call("enjoy")
+    assert (result.exit_code, result.stderr) == (143, "" if error is None else "Error: no: 3\n")
 
 
 def test_a_missing_extra_is_named(monkeypatch):

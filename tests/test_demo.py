@@ -1,7 +1,9 @@
 """The main job in its short version, as the command runs it."""
 
+import importlib
 import json
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 
 from sb3_delta_waypoint import GRPO, WaypointPolicy
 from sb3_delta_waypoint.cli import main
+from sb3_delta_waypoint.demo import _places
 
 SHORT = ["--timesteps", "16384", "--episodes", "40"]
 
@@ -57,3 +60,42 @@ def test_a_missing_map_is_named_before_anything_is_written(tmp_path: Path) -> No
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1 and "Nowhere.xodr" in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_maps_of_one_name_have_a_folder_each() -> None:
+    places = _places("maps/Town01.xodr", ["a/Town01.xodr", "b/Town01.xodr", "a/Town01.xodr", "b/sft.xodr", "c/*.json"])
+    assert list(places.values()) == ["maps/Town01.xodr", "a/Town01.xodr", "b/Town01.xodr", "b/sft.xodr", "c/*.json"]
+    assert list(places) == ["Town01", "a_Town01", "b_Town01", "b_sft", "_"]
+    assert list(_places(None, ["x/a/Town.xodr", "y/a/Town.xodr", "z/a/Town.xodr"])) == [
+        "synthetic",
+        "Town",
+        "a_Town",
+        "a_Town_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "said"), [("sft.training._fit", "sft/model.pt"), ("episodes.recorder._drive", "nothing was")]
+)
+def test_sigterm_leaves_what_is_complete_and_says_where(when: str, said: str, tmp_path: Path, monkeypatch) -> None:
+    module, _, name = f"sb3_delta_waypoint.{when}".rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+
+    def terminated(*arguments):
+        result = function(*arguments)
+        if when.startswith("episodes"):
+            signal.raise_signal(signal.SIGTERM)
+            return result
+        return interrupting(result)
+
+    def interrupting(rows):
+        yield next(rows)
+        signal.raise_signal(signal.SIGTERM)
+        yield from rows
+
+    monkeypatch.setattr(f"{module}.{name}", terminated)
+    result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path / "demo"), "--demonstrations", "2", *SHORT])
+    assert result.exit_code == 143, result.output
+    assert result.stderr.strip().splitlines()[-1].startswith("Interrupted; ") and said in result.stderr
+    if "model.pt" in said:
+        WaypointPolicy(tmp_path / "demo" / "sft" / "model.pt")

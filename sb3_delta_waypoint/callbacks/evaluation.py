@@ -12,7 +12,14 @@ from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization, un
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
 from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios, refuse_normalized_observations
-from sb3_delta_waypoint.evaluation.selection import Where, check_criterion, describe_where, is_better, satisfies
+from sb3_delta_waypoint.evaluation.selection import (
+    DEFAULT_METRIC,
+    Where,
+    check_criterion,
+    describe_where,
+    is_better,
+    satisfies,
+)
 from sb3_delta_waypoint.evaluation.statistics import means
 from sb3_delta_waypoint.files import write_atomically
 
@@ -21,7 +28,8 @@ class WaypointEvalCallback(EvalCallback):
     """
     ``EvalCallback`` for waypoint envs. Every evaluation drives the same scenarios, each exactly once; every metric goes to the
     logger (``eval/ade``, …) and to ``evaluations.npz``, beside what ``EvalCallback`` writes; ``best_model.zip`` is the best by
-    any metric, among the evaluations that meet the constraints.
+    any metric, among the evaluations that meet the constraints. Equals are told apart by route completion, then by lateral
+    deviation; the earliest wins where these are equal, too (:func:`~sb3_delta_waypoint.evaluation.selection.is_better`).
 
     The scenarios that select the model flatter it: report results on others (another seed).
 
@@ -58,7 +66,7 @@ class WaypointEvalCallback(EvalCallback):
         render: bool = False,
         verbose: int = 1,
         warn: bool = True,
-        metric: str = "success_rate",
+        metric: str = DEFAULT_METRIC,
         where: Where | None = None,
         seed: int = SELECTION_SEED,
         evaluate_at_start: bool = True,
@@ -134,8 +142,7 @@ class WaypointEvalCallback(EvalCallback):
         # the highest reward, whatever the best model is chosen by: what SB3's and rl_zoo3's callbacks read it for
         self.best_mean_reward = max(self.best_mean_reward, self.last_mean_reward)
         continue_training = True
-        best_value = None if self.best is None else self.best[self.metric]
-        if satisfies(mean, self.where) and is_better(self.metric, mean[self.metric], best_value):
+        if satisfies(mean, self.where) and is_better(mean, self.best, self.metric):
             self.best = self.evaluations[-1]
             if self.best_model_save_path is not None:
                 # through memory, so that an interrupt leaves the previous best model whole

@@ -18,6 +18,7 @@ from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
 from torch import nn
 
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
+from sb3_delta_waypoint.evaluation.selection import TIE_BREAKERS
 from sb3_delta_waypoint.files import write_json
 
 ITERATION_KEYS = ("entropy", "clip_fraction", "kl_to_sft", "delta_norm_mean", "delta_norm_max")
@@ -59,7 +60,7 @@ class RunArtifactsCallback(BaseCallback):
     """
     Keeps the record of a run in its folder, as JSON that is valid at any moment: ``config.json`` (what is trained, with what
     settings and versions), ``train_metrics.json`` (every iteration) and, with an eval callback, ``metrics.json`` (every
-    evaluation, and the best). Put it last in the list of callbacks: it reads what the others log.
+    evaluation, the best, and what it was chosen by). Put it last in the list of callbacks: it reads what the others log.
 
     :param folder: the run folder, made where it is missing
     :param evaluation: the callback that evaluates, if any; must come before this one in the list
@@ -84,6 +85,10 @@ class RunArtifactsCallback(BaseCallback):
         self.algorithm = algorithm
         self.run_id = ""
         self._identity: dict[str, str] = {}
+        self._selection: dict[str, Any] = {}
+        if evaluation is not None:
+            ties = [name for name in TIE_BREAKERS if name != evaluation.metric]
+            self._selection = {"selection": {"metric": evaluation.metric, "ties": ties, "where": evaluation.where}}
         self.iterations: list[dict[str, float | None]] = []
         self._reward, self._ade, self._fde = RunningMean(), RunningMean(), RunningMean()
         self._finished: list[tuple[float, float]] = []
@@ -99,7 +104,13 @@ class RunArtifactsCallback(BaseCallback):
         if self.training_env.has_attr("backend"):
             # what was learnt in the loopback server is not a result of CARLA
             self._identity["backend"] = self.training_env.get_attr("backend")[0]
-        config = {**self._identity, "algorithm": algorithm, **describe_model(self.model), **self.config}
+        config = {
+            **self._identity,
+            "algorithm": algorithm,
+            **describe_model(self.model),
+            **self._selection,
+            **self.config,
+        }
         write_json(self.folder / "config.json", config)
         self._write_train_metrics()
         self._write_metrics()
@@ -169,7 +180,8 @@ class RunArtifactsCallback(BaseCallback):
         evaluations = self.evaluation.evaluations if self.evaluation is not None else []
         best = self.evaluation.best if self.evaluation is not None else None
         self._n_evaluations = len(evaluations)
-        write_json(self.folder / "metrics.json", {**self._identity, "evaluations": evaluations, "best": best})
+        metrics = {**self._identity, **self._selection, "evaluations": evaluations, "best": best}
+        write_json(self.folder / "metrics.json", metrics)
 
 
 def describe_model(model: BaseAlgorithm) -> dict[str, Any]:

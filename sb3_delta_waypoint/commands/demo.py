@@ -15,7 +15,7 @@ import click
 )
 @click.option("--demonstrations", default=5, show_default=True, type=click.IntRange(min=1), help="Episodes to clone from.")
 @click.option("--routes", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
-@click.option("--eval-routes", multiple=True, help="Evaluate on this map as well; can be repeated.")
+@click.option("--eval-routes", multiple=True, help="Evaluate on this map as well, in a folder of its own; can be repeated.")
 @click.option("--algo", default="grpo", show_default=True, help="Algorithm that refines, as 'train --algo' takes it.")
 @click.option("--timesteps", type=click.IntRange(min=1), help="Env steps of refinement.  [default: the algorithm's yaml]")
 @click.option("--episodes", default=1000, show_default=True, type=click.IntRange(min=1), help="Held-out scenarios.")
@@ -31,7 +31,9 @@ def demo(
     seed: int,
 ) -> None:
     """
-    Record demonstrations, clone a planner, refine it, compare the two on held-out scenarios.
+    Record demonstrations, clone a planner, refine it, compare the two on held-out scenarios. The refined model is the one with
+    the best success rate on the way; in a tie route completion decides, then lateral deviation. Ctrl-C and SIGTERM leave what
+    is complete.
 
     \b
     sb3-delta-waypoint demo --out out/demo
@@ -39,4 +41,8 @@ def demo(
     """
     from sb3_delta_waypoint.demo import DemoSettings, run_demo
 
-    run_demo(DemoSettings(out, demonstrations, routes, eval_routes, algo, timesteps, episodes, seed))
+    try:
+        run_demo(DemoSettings(out, demonstrations, routes, eval_routes, algo, timesteps, episodes, seed))
+    except KeyboardInterrupt as interrupt:
+        kept = f"what is complete is in {out}" if out.exists() else "nothing was written yet"
+        raise KeyboardInterrupt(str(interrupt) or f"Interrupted; {kept}") from None

@@ -10,11 +10,16 @@ import click
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED
+from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 
 
 @click.command()
 @click.option("--checkpoints", required=True, metavar="GLOB", help="Quoted: 'logs/**/rl_model_*_steps.zip'.")
-@click.option("--metric", required=True, help="What to rank by: success_rate, ade, fde, route_completion, episode_reward, …")
+@click.option(
+    "--metric",
+    help=f"What to rank by: success_rate, ade, fde, route_completion, episode_reward, …  [default: {DEFAULT_METRIC}; needed "
+    "with --eval-data]",
+)
 @click.option(
     "--where", "constraints", multiple=True, metavar="CONSTRAINT", help="Such as 'success_rate>=0.9'; can be repeated."
 )
@@ -28,7 +33,7 @@ from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED
 @trust_option
 def select(
     checkpoints: str,
-    metric: str,
+    metric: str | None,
     constraints: tuple[str, ...],
     eval_data: str | None,
     output_best: Path | None,
@@ -41,9 +46,12 @@ def select(
     sb3-delta-waypoint select --checkpoints 'logs/**/rl_model_*_steps.zip' --metric ade --where 'success_rate>=0.9' \\
         --output-best best.zip
 
-    Of equals the earlier is taken. If none meets the constraints, nothing is written and the exit code is 1. The scenarios
-    that select flatter the selected: report on others ('compare' has another default seed).
+    Equals are told apart by route completion, then by lateral deviation; where these are equal, too, the earliest is taken. A
+    checkpoint that cannot be read is skipped with a warning. If none meets the constraints, nothing is written and the exit
+    code is 1. The scenarios that select flatter the selected: report on others ('compare' has another default seed).
     """
+    if metric is None and eval_data is not None:
+        raise click.UsageError("--eval-data needs --metric: recorded frames have errors (ade, fde), but no success rate")
     import torch
     from tqdm import tqdm
 
@@ -55,7 +63,7 @@ def select(
     from sb3_delta_waypoint.files import write_atomically
     from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
-    where = selection.parse_where(constraints)
+    where, metric = selection.parse_where(constraints), metric or DEFAULT_METRIC
     if eval_data is not None:
         metric, where = open_loop_name(metric), {open_loop_name(name): bound for name, bound in where.items()}
     selection.check_criterion(metric, where)
@@ -66,26 +74,36 @@ def select(
     # networks this small gain nothing from a second thread
     torch.set_num_threads(1)
     episodes = None if eval_data is None else read_episodes(eval_data, progress=True)[0]
+    readable: list[str] = []
+    damaged: list[str] = []
     evaluations: list[dict[str, float]] = []
     for path in tqdm(paths, unit="checkpoint", leave=False, disable=None):
-        policy = WaypointPolicy(path)
+        try:
+            policy = WaypointPolicy(path)
+        except (ValueError, OSError) as error:
+            damaged.append(str(error))
+            click.echo(f"skipped: {error}", err=True)
+            continue
         if episodes is None:
             metrics = chosen_scenarios(policy, **scenarios).evaluate(policy)
         else:
             metrics = evaluate_open_loop(policy, episodes)
         selection.check_criterion(metric, where, metrics)
         evaluations.append(means(metrics))
+        readable.append(path)
 
+    if damaged and not readable:
+        raise click.ClickException(f"none of the {len(paths)} files that match '{checkpoints}' can be read: {damaged[0]}")
     best = selection.select(evaluations, metric, where)
-    console().print(selection_table(paths, evaluations, metric, where, best))
+    console().print(selection_table(readable, evaluations, metric, where, best))
     if best is None:
         raise click.ClickException(
-            f"none of the {len(paths)} checkpoints meets {selection.describe_where(where)}"
+            f"none of the {len(readable)} checkpoints meets {selection.describe_where(where)}"
             + ": nothing written" * bool(output_best)
         )
-    click.echo(f"best: {paths[best]}")
+    click.echo(f"best: {readable[best]} (by {selection.describe_criterion(metric, where)})")
     if output_best is not None:
-        click.echo(write_atomically(output_best, Path(paths[best]).read_bytes()))
+        click.echo(write_atomically(output_best, Path(readable[best]).read_bytes()))
 
 
 def _by_number(path: str) -> list[tuple[int, str]]:

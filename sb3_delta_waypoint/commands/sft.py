@@ -65,14 +65,14 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
     best so far.
     """
     import torch
-    from stable_baselines3.common.utils import get_device
 
+    from sb3_delta_waypoint.devices import find_device
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.sft.training import save_run, train_sft
 
     try:
-        torch_device = get_device(device)
-    except RuntimeError as error:
+        torch_device = find_device(device)
+    except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from error
     episodes, skipped = read_episodes(episodes_glob, skip_invalid=skip_invalid, progress=True)
     for problem in skipped:

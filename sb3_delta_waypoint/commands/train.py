@@ -8,6 +8,7 @@ import click
 from sb3_delta_waypoint.commands.evaluate import evaluate
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.commands.zoo_command import zoo_command
+from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 
 
 @zoo_command("train")
@@ -27,12 +28,18 @@ from sb3_delta_waypoint.commands.zoo_command import zoo_command
 )
 @click.option(
     "--metric",
-    default="episode_reward",
-    show_default=True,
-    help="What the best model is chosen by: success_rate, ade, fde, route_completion, …",
+    help="What the best model is chosen by: success_rate, ade, fde, route_completion, episode_reward, … In a tie route "
+    f"completion decides, then lateral deviation, then who came first.  [default: {DEFAULT_METRIC}]",
 )
 @click.option(
     "--where", "constraints", multiple=True, metavar="CONSTRAINT", help="Such as 'success_rate>=0.9'; can be repeated."
+)
+@click.option(
+    "--max-episodes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="End training after N episodes, counted over all envs, or after -n (else the yaml's n_timesteps) steps, whichever "
+    "comes first.",
 )
 @click.option(
     "--eval-after-training",
@@ -46,8 +53,9 @@ def train(
     max_delta: float | None,
     routes: str | None,
     group_size: int | None,
-    metric: str,
+    metric: str | None,
     constraints: tuple[str, ...],
+    max_episodes: int | None,
     eval_after_training: bool,
     arguments: tuple[str, ...],
 ) -> None:
@@ -58,23 +66,25 @@ def train(
     sb3-delta-waypoint train --algo grpo --group-size 16 --routes Town01.xodr -n 2000000 -params learning_rate:1e-4 n_envs:128
 
     Other defaults than rl_zoo3's: --env ToyWaypoint-v0, --eval-episodes 256 on --n-eval-envs 64, --save-freq 50000 (into the
-    run's folder checkpoints/). Ctrl-C stops training and saves the model.
+    run's folder checkpoints/). Ctrl-C and SIGTERM stop training and save the model; the exit code is then 130 or 143.
     """
     from sb3_delta_waypoint import zoo
     from sb3_delta_waypoint.evaluation.selection import parse_where
 
     policy_kwargs: dict[str, Any] = {"sft": sft, "delta_hidden_dim": delta_hidden_dim, "max_delta": max_delta}
+    selection = {"metric": metric, "where": parse_where(constraints) or None}
     manager = zoo.train(
         arguments,
         policy_kwargs={name: value for name, value in policy_kwargs.items() if value is not None},
         env_kwargs={} if routes is None else {"routes": routes},
         hyperparams={} if group_size is None else {"group_size": group_size},
-        selection={"metric": metric, "where": parse_where(constraints)},
+        selection={name: value for name, value in selection.items() if value is not None},
+        max_episodes=max_episodes,
     )
     if manager.optimize_hyperparameters:
         return
     if manager.interrupted:
-        raise KeyboardInterrupt(f"Stopped by Ctrl-C; the model so far is {manager.params_path}.zip")
+        raise KeyboardInterrupt(f"Interrupted; the model so far is {manager.params_path}.zip")
     if eval_after_training:
         run = Path(manager.save_path)
         selected = run / "best_model.zip"

@@ -7,6 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sb3_delta_waypoint.driving.metrics import METRICS, metric_info
 
+DEFAULT_METRIC = "success_rate"
+"""What the best model is chosen by where nothing else is said: by the callback, by ``train``, ``demo`` and ``select``."""
+
+TIE_BREAKERS = ("route_completion", "lateral_deviation_mean")
+"""What decides, one after the other, between evaluations that are equal by the metric."""
+
 Where = Mapping[str, tuple[str, float]]
 """Constraints on means, such as ``{"success_rate": (">=", 0.9)}``."""
 
@@ -75,23 +81,29 @@ def satisfies(means: Mapping[str, float], where: Where) -> bool:
     return all(_OPERATORS[comparison](means[name], bound) for name, (comparison, bound) in where.items())
 
 
-def is_better(metric: str, value: float, best: float | None) -> bool:
+def is_better(means: Mapping[str, float], best: Mapping[str, float] | None, metric: str) -> bool:
     """
-    Whether a value beats the best so far; a tie does not, so the earlier of two equals stays the best.
+    Whether an evaluation beats the best so far, by the metric and in a tie by :data:`TIE_BREAKERS`, each in its direction. If
+    all are equal it does not, so the earliest of equals stays the best. Tie-breakers that are undefined or that the env does
+    not report are passed over.
 
-    :param metric: the metric, whose direction decides
-    :param value: the new value; NaN beats nothing
-    :param best: the best so far, None at first
-    :return: whether the new value is the best
+    :param means: mean of each metric
+    :param best: those of the best so far, None at first
+    :param metric: the metric to rank by; an evaluation where it is undefined (NaN) beats nothing
+    :return: whether the evaluation is the best
     """
-    if math.isnan(value) or best is None:
-        return not math.isnan(value)
-    return value > best if metric_info(metric).higher_is_better else value < best
+    if math.isnan(means[metric]) or best is None:
+        return not math.isnan(means[metric])
+    for name in (metric, *TIE_BREAKERS):
+        difference = means.get(name, math.nan) - best.get(name, math.nan)
+        if abs(difference) > 0.0:  # False of NaN, too
+            return (difference > 0.0) == metric_info(name).higher_is_better
+    return False
 
 
 def select(evaluations: Sequence[Mapping[str, float]], metric: str, where: Where) -> int | None:
     """
-    The best of several evaluations.
+    The best of several evaluations, see :func:`is_better`.
 
     :param evaluations: means of each metric, one mapping per checkpoint
     :param metric: the metric to rank by
@@ -100,9 +112,21 @@ def select(evaluations: Sequence[Mapping[str, float]], metric: str, where: Where
     """
     best: int | None = None
     for index, means in enumerate(evaluations):
-        if satisfies(means, where) and is_better(metric, means[metric], None if best is None else evaluations[best][metric]):
+        if satisfies(means, where) and is_better(means, None if best is None else evaluations[best], metric):
             best = index
     return best
+
+
+def describe_criterion(metric: str, where: Where) -> str:
+    """
+    What evaluations are ranked by, in words.
+
+    :param metric: the metric to rank by
+    :param where: the constraints
+    :return: such as ``"success_rate, in a tie route_completion, lateral_deviation_mean, among those with ade < 0.5"``
+    """
+    ties = ", ".join(name for name in TIE_BREAKERS if name != metric)
+    return f"{metric}, in a tie {ties}" + (f", among those with {describe_where(where)}" if where else "")
 
 
 def describe_where(where: Where) -> str:

@@ -9,7 +9,6 @@ import argparse
 import importlib
 import io
 import runpy
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
@@ -29,8 +28,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from sb3_delta_waypoint.grpo import GRPO
+from sb3_delta_waypoint.zoo.arguments import KeysAndValues, check_device
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
 from sb3_delta_waypoint.zoo.samplers import convert, sample_grpo, sample_ppo
+from sb3_delta_waypoint.zoo.saving import atomic_saves
 
 TRAIN_DEFAULTS = {"--env": "ToyWaypoint-v0", "--eval-episodes": "256", "--n-eval-envs": "64", "--save-freq": "50000"}
 """Where the defaults of :func:`train` differ from rl_zoo3's, which evaluates on 5 episodes and keeps no checkpoints."""
@@ -64,6 +65,7 @@ def train(
     env_kwargs: Mapping[str, Any] | None = None,
     hyperparams: Mapping[str, Any] | None = None,
     selection: Mapping[str, Any] | None = None,
+    max_episodes: int | None = None,
 ) -> WaypointExperimentManager:
     """
     ``rl_zoo3 train`` with this package's defaults.
@@ -72,7 +74,8 @@ def train(
     :param policy_kwargs: policy arguments on top of those in the yaml
     :param env_kwargs: env arguments on top of those in the yaml and in ``arguments``
     :param hyperparams: arguments of the algorithm on top of those in the yaml and in ``arguments``
-    :param selection: ``metric`` and ``where`` by which the best model is chosen; the highest reward by default
+    :param selection: ``metric`` and ``where`` by which the best model is chosen, see :class:`WaypointEvalCallback`
+    :param max_episodes: number of episodes, over all envs, after which training ends; None for no bound
     :return: the experiment manager, which knows the run folder and whether training was interrupted
     """
     register()
@@ -85,6 +88,7 @@ def train(
             extra_env_kwargs=env_kwargs,
             extra_hyperparams=hyperparams,
             selection=selection,
+            max_episodes=max_episodes,
             **keywords,
         )
         managers.append(manager)
@@ -92,13 +96,12 @@ def train(
 
     # of two equal options the last counts, so ours are defaults
     defaults = [item for pair in TRAIN_DEFAULTS.items() for item in pair]
-    with patch.object(rl_zoo3.train, "ExperimentManager", make_manager):
+    with patch.object(rl_zoo3.train, "ExperimentManager", make_manager), atomic_saves():
         try:
             _run("train", [*defaults, *arguments])
         finally:
-            # a run that was refused would be the latest for enjoy
-            if managers and not managers[0].has_started:
-                shutil.rmtree(managers[0].save_path, ignore_errors=True)
+            if managers:
+                managers[0].remove_unused_folder()
     return managers[0]
 
 
@@ -149,7 +152,10 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     with (
         patch.object(sys, "argv", [f"sb3-delta-waypoint {name}", *arguments]),
         patch.object(argparse.ArgumentParser, "error", refuse),
+        patch.object(rl_zoo3.train, "StoreDict", KeysAndValues),
+        patch.object(rl_zoo3.enjoy, "StoreDict", KeysAndValues),
     ):
+        check_device(arguments)
         try:
             _script(name)()
         except AssertionError as error:  # rl_zoo3 checks paths that way

@@ -2,10 +2,11 @@
 
 import argparse
 import io
+import shutil
 import signal
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -17,15 +18,18 @@ import rl_zoo3.exp_manager
 import yaml
 from rl_zoo3.callbacks import SaveVecNormalizeCallback
 from rl_zoo3.exp_manager import ExperimentManager
+from rl_zoo3.utils import ALGOS, get_latest_run_id
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
+from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
+from sb3_delta_waypoint.zoo.arguments import check_arguments, check_config, check_hyperparameters, in_one_line
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
 """The yaml files of this package, one per algorithm."""
@@ -45,9 +49,10 @@ class WaypointExperimentManager(ExperimentManager):
     :param extra_policy_kwargs: policy arguments on top of those in the yaml
     :param extra_env_kwargs: env arguments on top of those in the yaml and the command line
     :param extra_hyperparams: arguments of the algorithm on top of those in the yaml and the command line
-    :param selection: ``metric`` and ``where`` of the evaluation callback, which say what the best model is; by default it is
-        the one with the highest reward
+    :param selection: ``metric`` and ``where`` of :class:`WaypointEvalCallback`, which say what the best model is
+    :param max_episodes: number of episodes, over all envs, after which training ends; None for no bound
     :param keywords: rl_zoo3's
+    :raises ValueError: naming the option that makes no sense
     """
 
     def __init__(
@@ -58,17 +63,30 @@ class WaypointExperimentManager(ExperimentManager):
         extra_env_kwargs: Mapping[str, Any] | None = None,
         extra_hyperparams: Mapping[str, Any] | None = None,
         selection: Mapping[str, Any] | None = None,
+        max_episodes: int | None = None,
         **keywords: Any,
     ) -> None:
+        check_arguments(args)
         super().__init__(args, *positional, **keywords)
         self.extra_policy_kwargs = dict(extra_policy_kwargs or {})
         self.extra_env_kwargs = dict(extra_env_kwargs or {})
         self.extra_hyperparams = dict(extra_hyperparams or {})
-        self.selection = {"metric": "episode_reward", **(selection or {})}
+        self.selection = dict(selection or {})
+        self.max_episodes = max_episodes
         self.plays_groups = self.algo == "grpo"
         self.is_waypoint_env = str(gym.spec(self.env_name.gym_id).entry_point).startswith("sb3_delta_waypoint.")
         self.is_vectorised = has_native_vec_env(self.env_name.gym_id)
         self.interrupted = False
+        self.model: BaseAlgorithm | None = None
+        """What is trained, from the beginning of training on."""
+        self.was_saved = False
+        self._made_folders: list[Path] = []
+        if self.selection and (self.optimize_hyperparameters or not self.is_waypoint_env):
+            raise ValueError(
+                "--metric and --where choose the best model of a run on a waypoint env; other envs and -optimize go by reward"
+            )
+        if max_episodes is not None and self.optimize_hyperparameters:
+            raise ValueError("--max-episodes ends a run; the trials of -optimize all have as many steps as -n says")
         if "group_size" in self.extra_hyperparams and not self.plays_groups:
             raise ValueError(f"--group-size is an option of --algo grpo; {self.algo} does not compare episodes in groups")
         if self.continue_training and self.extra_policy_kwargs:
@@ -79,16 +97,48 @@ class WaypointExperimentManager(ExperimentManager):
         if keywords.get("config") is None:
             self.config = default_config(self.algo, self.env_name.gym_id) or self.config
 
-    @property
-    def has_started(self) -> bool:
-        """Whether training got as far as leaving something in the run folder."""
-        return Path(self.save_path, "config.json").exists() or (not self.is_waypoint_env and Path(self.params_path).exists())
+    def create_log_folder(self) -> None:
+        # of two runs that begin at the same time, one takes the next number
+        folder = Path(self.save_path)
+        self._made_folders = [parent for parent in (Path(self.log_folder), Path(self.log_path)) if not parent.exists()]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                folder = folder.with_name(f"{self.env_name}_{get_latest_run_id(self.log_path, self.env_name) + 1}")
+        self._made_folders.append(folder)
+        self.save_path, self.params_path = str(folder), str(folder / self.env_name)
+        super().create_log_folder()
+
+    def remove_unused_folder(self) -> None:
+        """Remove what this run has made if it has neither trained a step nor saved a model: ``enjoy`` would take it."""
+        if self.was_saved or (self.model is not None and self.model.num_timesteps > 0):
+            return
+        for folder in reversed(self._made_folders):
+            if folder == Path(self.save_path):
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                with suppress(OSError):  # another run is in it
+                    folder.rmdir()
+
+    def setup_experiment(self) -> tuple[BaseAlgorithm, dict[str, Any]] | None:
+        settings = f"{self.config}, -params"
+        with in_one_line(f"{self.algo} cannot be set up on {self.env_name.gym_id} with the settings of {settings}"):
+            return super().setup_experiment()
+
+    def hyperparameters_optimization(self) -> None:
+        with in_one_line("the hyperparameters cannot be tuned"):
+            super().hyperparameters_optimization()
 
     def read_hyperparameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        check_config(self.config, self.env_name.gym_id, self._is_atari)
         # rl_zoo3 replaces these wholesale where the command line gives them, and keeps the yaml's env_kwargs from the eval env
         given_env_kwargs, self.env_kwargs = {**self.env_kwargs, **self.extra_env_kwargs}, {}
         with redirect_stdout(io.StringIO()):
             hyperparams, _ = super().read_hyperparameters()
+        check_hyperparameters(ALGOS[self.algo], hyperparams, f"the hyperparameters of {self.algo} ({self.config}, -params)")
         policy_kwargs = {**_as_dict(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
         shipped = _as_dict(hyperparams.get("env_kwargs"))
         env_kwargs = {**shipped, **given_env_kwargs}
@@ -109,15 +159,18 @@ class WaypointExperimentManager(ExperimentManager):
         self.group_size = 1
         if self.plays_groups:
             self.group_size = hyperparams.get("group_size", signature(GRPO).parameters["group_size"].default)
-        return super()._preprocess_hyperparams(hyperparams)
+        with in_one_line(f"{self.config}, -params", ImportError):
+            return super()._preprocess_hyperparams(hyperparams)
 
     def create_envs(self, n_envs: int, eval_env: bool = False, no_log: bool = False) -> VecEnv:
         env_wrapper = self.env_wrapper
         if self.plays_groups and not eval_env and self.vec_env_class is SubprocVecEnv:
             # it resets in its workers, out of GRPO's reach
             self.env_wrapper = partial(_in_groups, env_wrapper)
+        env_kwargs = self.eval_env_kwargs if eval_env else self.env_kwargs
         try:
-            return self._create_envs(n_envs, eval_env, no_log)
+            with in_one_line(f"{self.env_name.gym_id} cannot be made with {env_kwargs}"):
+                return self._create_envs(n_envs, eval_env, no_log)
         finally:
             self.env_wrapper = env_wrapper
 
@@ -156,7 +209,13 @@ class WaypointExperimentManager(ExperimentManager):
                 raise ValueError(f'{error}. In the yaml: normalize: "dict(norm_obs=False, norm_reward=True)"') from None
         return env
 
+    def _load_pretrained_agent(self, hyperparams: dict[str, Any], env: VecEnv) -> BaseAlgorithm:
+        with in_one_line(f"-i {self.trained_agent} cannot go on as {self.algo} on {self.env_name.gym_id}", ValueError):
+            return super()._load_pretrained_agent(hyperparams, env)
+
     def create_callbacks(self) -> None:
+        if self.max_episodes is not None:
+            self.callbacks.append(StopAfterEpisodes(self.max_episodes))
         if not self.is_waypoint_env or self.optimize_hyperparameters:
             super().create_callbacks()
             return
@@ -184,17 +243,33 @@ class WaypointExperimentManager(ExperimentManager):
         self.callbacks.append(RunArtifactsCallback(self.save_path, evaluation, config, algorithm=self.algo))
 
     def learn(self, model: BaseAlgorithm) -> None:
+        self.model = model
+        # where rl_zoo3 always begins; from here on another number says that a step was trained
+        model.num_timesteps = 0
         with StopOnInterrupt(at_once=self.vec_env_class is SubprocVecEnv) as stop:
             self.callbacks.append(stop)
             try:
-                super().learn(model)
+                with in_one_line(f"training into {self.save_path}"):
+                    super().learn(model)
             except Exception as error:
                 if model.num_timesteps > 0:
-                    # what GRPO refuses to train on has not changed the model
-                    self.save_trained_model(model)
-                    error.add_note(f"the model so far is {self.params_path}.zip")
+                    self._save_after(error, model)
                 raise
         self.interrupted = stop.requested
+
+    def _save_after(self, error: Exception, model: BaseAlgorithm) -> None:
+        # what GRPO refuses to train on has not changed the model
+        try:
+            self.save_trained_model(model)
+            error.add_note(f"the model so far is {self.params_path}.zip")
+        except OSError as second:
+            error.add_note(f"nor could the model be saved: {second}")
+
+    def save_trained_model(self, model: BaseAlgorithm) -> None:
+        with StopOnInterrupt() as stop:
+            super().save_trained_model(model)
+        self.was_saved = True
+        self.interrupted |= stop.requested
 
 
 class StopOnInterrupt(BaseCallback):
@@ -222,7 +297,7 @@ class StopOnInterrupt(BaseCallback):
             self.requested = True
             raise KeyboardInterrupt
         self.requested = True
-        print("\nCtrl-C: stopping after this step (again: at once)", flush=True)
+        print("\nInterrupted: what is under way is finished first (again: at once)", flush=True)
 
     def _on_step(self) -> bool:
         return not self.requested

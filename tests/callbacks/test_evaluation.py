@@ -52,14 +52,15 @@ class Records(KVWriter):
 
 @pytest.fixture
 def scripted(monkeypatch):
-    """Evaluations with given means instead of driving: one list of (success rate, ADE, reward) per test."""
+    """Evaluations with given means instead of driving: one list of (success rate, ADE, reward, others) per test."""
 
     def play(*evaluations):
         remaining = iter(evaluations)
 
         def evaluate(policy, venv, n_scenarios, seed):
-            success_rate, ade, reward = next(remaining)
+            success_rate, ade, reward, *more = next(remaining)
             metrics = {"success_rate": success_rate, "ade": ade, "episode_reward": reward, "episode_length": 10.0}
+            metrics |= more[0] if more else {}
             return {name: np.full(n_scenarios, value) for name, value in metrics.items()}
 
         monkeypatch.setattr("sb3_delta_waypoint.callbacks.evaluation.evaluate_scenarios", evaluate)
@@ -153,6 +154,13 @@ def test_lowest_ade_under_a_constraint(scripted, tmp_path):
 def test_default_is_the_highest_success_rate(scripted):
     callback = run(scripted, [(0.8, 0.5, 9.0), (0.9, 0.9, 0.0), (0.7, 0.1, 0.0)])
     assert callback.best["timesteps"] == 16
+
+
+def test_of_equals_the_best_model_completes_more_of_the_route(scripted, tmp_path):
+    more = [{"route_completion": share} for share in (0.8, 0.9, 0.9)]
+    callback = run(scripted, [(0.9, 0.5, 0.0, extra) for extra in more], tmp_path)
+    assert callback.best["timesteps"] == 16
+    assert PPO.load(tmp_path / "best_model").num_timesteps == 16
 
 
 def test_nothing_is_kept_where_nothing_meets_the_constraint(scripted, tmp_path):

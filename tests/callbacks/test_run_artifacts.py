@@ -69,6 +69,11 @@ def test_run_id_is_one(run):
     assert re.fullmatch(r"ppo-delta-\d{8}-\d{6}-[0-9a-f]{6}", ids.pop())
 
 
+def test_files_say_what_the_best_was_chosen_by(run):
+    chosen_by = {"metric": "success_rate", "ties": ["route_completion", "lateral_deviation_mean"], "where": {}}
+    assert load(run[0], "config.json")["selection"] == load(run[0], "metrics.json")["selection"] == chosen_by
+
+
 def test_config_says_what_was_trained(run):
     config = load(run[0], "config.json")
     assert config["policy"] == "DeltaWaypointPolicy" and config["n_envs"] == 4 and config["note"] == "a test"

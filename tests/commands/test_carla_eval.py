@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import xml.etree.ElementTree as ElementTree
 
@@ -298,3 +299,18 @@ def test_a_kind_of_route_that_the_town_does_not_have_is_named(command, monkeypat
     result = command(tmp_path, "--scenarios", "ahead")
     assert result.exit_code == 1 and "0 are of the kind 'straight', 2 are wanted" in result.output
     assert len(result.output.splitlines()) == 1
+
+
+def test_sigterm_keeps_what_was_driven(command, tmp_path, monkeypatch):
+    drive = closed_loop.drive_episode
+
+    def terminated(*arguments):
+        episode = drive(*arguments)
+        signal.raise_signal(signal.SIGTERM) if (tmp_path / "scenario_ahead.json").exists() else None
+        return episode
+
+    monkeypatch.setattr(closed_loop, "drive_episode", terminated)
+    result = command(tmp_path, "--scenarios", "ahead")
+    assert result.exit_code == 143, result.output
+    assert "Interrupted; " in result.stderr and f"episodes are in {tmp_path}" in result.stderr
+    assert not read(tmp_path)["complete"]

@@ -238,3 +238,34 @@ def test_select_bad_input(models, tmp_path):
     ):
         result = invoke("select", "--checkpoints", models / "*.zip", "--episodes", 1, *SHORT, *arguments)
         assert result.exit_code == 1 and message in result.output, result.output
+
+
+def spoilt(models, folder):
+    """A folder with the checkpoints, of which the first is empty, the second cut off."""
+    for index, path in enumerate(sorted(models.glob("rl_model_*.zip"))):
+        content = path.read_bytes()
+        (folder / path.name).write_bytes([b"", content[: len(content) // 2], content][index])
+    return folder / "*.zip"
+
+
+def test_select_passes_over_damaged_checkpoints(models, tmp_path):
+    arguments = ["--checkpoints", spoilt(models, tmp_path), "--output-best", tmp_path / "out" / "best.zip"]
+    result = invoke("select", *arguments, "--episodes", 4, *SHORT)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("skipped: ") == 2
+    assert "rl_model_10000_steps.zip" in result.stderr and "rl_model_20000_steps.zip" in result.stderr
+    left = "rl_model_900_steps.zip"
+    assert f"best: {tmp_path / left} (by success_rate, in a tie route_completion, lateral_deviation_mean)" in result.stdout
+    assert (tmp_path / "out" / "best.zip").read_bytes() == (models / left).read_bytes()
+
+
+def test_select_with_nothing_but_damaged_checkpoints(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"")
+    result = invoke("select", "--checkpoints", tmp_path / "*.zip", "--output-best", tmp_path / "best" / "best.zip", *SHORT)
+    assert result.exit_code == 1 and "none of the 1 files" in result.stderr and "a.zip" in result.stderr
+    assert not (tmp_path / "best").exists()
+
+
+def test_select_open_loop_needs_a_metric(models, tmp_path):
+    result = invoke("select", "--checkpoints", models / "*.zip", "--eval-data", write_episode(tmp_path / "a.json"))
+    assert result.exit_code == 2 and "--eval-data needs --metric" in result.stderr

@@ -1,11 +1,13 @@
 """``sb3-delta-waypoint record`` and ``sft``: what a user types and sees."""
 
 import json
+import signal
 
 import pytest
 from click.testing import CliRunner
 
 from sb3_delta_waypoint.cli import main
+from sb3_delta_waypoint.sft import training
 from sb3_delta_waypoint.sft.checkpoint import load_planner
 
 
@@ -148,8 +150,27 @@ def test_sft_without_a_match(tmp_path):
         (("--validation-fraction", 1), "--validation-fraction"),
         (("--num-steps", 0), "--num-steps"),
         (("--device", "quantum"), "--device"),
+        (("--device", "cuda:77"), "cuda:77"),
     ],
 )
 def test_sft_refuses_impossible_options(recorded, tmp_path, args, said):
     result = sft(f"{recorded}/*.json", tmp_path / "run", *args)
     assert result.exit_code == 2 and said in result.stderr
+
+
+def test_sigterm_ends_sft_as_ctrl_c_does(recorded, tmp_path, monkeypatch):
+    """The weights so far are kept, a line says where, and the exit code says what it was."""
+    fit = training._fit
+
+    def terminated(*arguments):
+        rows = fit(*arguments)
+        yield next(rows)
+        signal.raise_signal(signal.SIGTERM)
+        yield from rows
+
+    monkeypatch.setattr(training, "_fit", terminated)
+    result = sft(f"{recorded}/*.json", tmp_path / "run")
+    assert result.exit_code == 143, result.output
+    assert str(tmp_path / "run" / "model.pt") in result.output
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["interrupted"]
+    load_planner(tmp_path / "run" / "model.pt")

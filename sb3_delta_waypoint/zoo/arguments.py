@@ -1,0 +1,218 @@
+"""What the command line and the yaml of a training run may say, checked before anything is recorded."""
+
+import argparse
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from inspect import signature
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+from gymnasium.error import Error as GymnasiumError
+from rl_zoo3.utils import StoreDict
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from sb3_delta_waypoint.devices import find_device
+
+ZOO_KEYS = {
+    *("n_timesteps", "n_envs", "policy", "policy_kwargs", "env_kwargs", "monitor_kwargs", "normalize", "frame_stack"),
+    *("env_wrapper", "vec_env_wrapper", "callback"),
+}
+"""Keys of a yaml that rl_zoo3 takes for itself, beside the arguments of the algorithm."""
+
+OPTIONS = {"env": "--env", "seed": "--seed", "device": "--device", "verbose": "--verbose", "tensorboard_log": "-tb"}
+"""Arguments of an algorithm that are options of the command line."""
+
+SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
+COUNTS = ("n_envs", "n_steps", "batch_size", "n_epochs", "frame_stack")
+SHARES = ("gamma", "gae_lambda")
+
+LOWEST = {
+    "eval_episodes": ("--eval-episodes", 1, None, ""),
+    "n_eval_envs": ("--n-eval-envs", 1, None, ""),
+    "n_timesteps": ("-n", 1, -1, ", or -1 for the n_timesteps of the yaml"),
+    "log_interval": ("--log-interval", 1, -2, ", -1 for the default or -2 for no logging"),
+    "n_trials": ("--n-trials", 1, None, ""),
+    "n_jobs": ("--n-jobs", 1, -1, ", or -1 for one per processor"),
+    "n_evaluations": ("--n-evaluations", 1, None, ""),
+}
+"""Of whole numbers on the command line: option, lowest value, lowest of the negative values with a meaning, their meaning."""
+
+
+class KeysAndValues(StoreDict):
+    """rl_zoo3's ``KEY:VALUE …`` with values in Python, which names the one that is not."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        found: dict[str, Any] = {}
+        for text in values:
+            try:
+                super().__call__(parser, namespace, [text], option_string)
+            except Exception as error:  # it evaluates whatever was typed
+                parser.error(
+                    f"argument {option_string}: {text!r} is not KEY:VALUE with a value in Python ({error}), such as "
+                    "n_steps:64 or \"policy:'MlpPolicy'\""
+                )
+            found |= getattr(namespace, self.dest)
+        setattr(namespace, self.dest, found)
+
+
+@contextmanager
+def in_one_line(what: str, *more: type[Exception]) -> Iterator[None]:
+    """
+    Say of an error that does not say it itself what was being done; bad settings end in all sorts of them.
+
+    :param what: such as ``"the yaml"``
+    :param more: further kinds of errors that do not say it
+    :raises ValueError: in the place of the error
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.add_note(what)  # a full disk
+        if isinstance(error, ValueError | OSError | ImportError | GymnasiumError) and not isinstance(error, more):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"{what}: {type(error).__name__}: {reason} (--debug shows where)") from error
+
+
+def check_arguments(args: argparse.Namespace) -> None:
+    """
+    :param args: the command line, as rl_zoo3 parsed it
+    :raises ValueError: naming the option that makes no sense
+    """
+    for name, (option, lowest, special, meaning) in LOWEST.items():
+        value = getattr(args, name)
+        if value is not None and value < lowest and not (special is not None and special <= value < 0):
+            raise ValueError(f"{option} {value}: expected at least {lowest}{meaning}")
+
+
+def check_device(arguments: Sequence[str]) -> None:
+    """
+    :param arguments: command-line arguments of any script of rl_zoo3
+    :raises ValueError: if they ask for a device that is not there
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--device", default="auto")
+    find_device(parser.parse_known_args(arguments)[0].device)
+
+
+def check_config(path: str, env_id: str, is_atari: bool = False) -> None:
+    """
+    Check that rl_zoo3 can read its hyperparameters; those in Python it runs, and those are not looked into.
+
+    :param path: the yaml, or a Python file or module
+    :param env_id: id of the env
+    :param is_atari: whether its hyperparameters may be those of ``atari``
+    :raises ValueError: naming the file and what is wrong
+    :raises FileNotFoundError: if there is no such file
+    """
+    file = Path(path)
+    if file.suffix not in (".yml", ".yaml", ".py"):
+        if not re.fullmatch(r"\w+(\.\w+)*", path) or file.exists():
+            raise ValueError(f"-conf {path}: expected a .yml or .py file with hyperparameters by env, or a module's name")
+        if find_spec(path.partition(".")[0]) is None:
+            raise ValueError(f"-conf {path}: there is no such module, and a file's name would end in .yml or .py")
+        return
+    if not file.is_file():
+        raise FileNotFoundError(f"-conf {path}: there is no such file; omit -conf for the hyperparameters that ship with it")
+    if file.suffix == ".py":
+        return
+    try:
+        content = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not readable as YAML: {' '.join(str(error).split())[:300]}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds {_short(content)}, expected hyperparameters by env, such as 'CartPole-v1: {{…}}'")
+    for name in (env_id, *["atari"] * is_atari, "default"):
+        if name in content:
+            if not isinstance(content[name], dict):
+                raise ValueError(f"{path}: {name} is {_short(content[name])}, expected keys and values")
+            return
+    known = ", ".join(map(str, list(content)[:20])) or "nothing"
+    raise ValueError(f"{path} has no hyperparameters of {env_id}, but of {known}: add them, or give another file with -conf")
+
+
+def check_hyperparameters(algorithm: type[BaseAlgorithm], hyperparams: Mapping[str, Any], source: str) -> None:
+    """
+    Check names and types of hyperparameters against the algorithm's signature, before rl_zoo3 works with them.
+
+    :param algorithm: the algorithm
+    :param hyperparams: of rl_zoo3's yaml and command line
+    :param source: where they come from, for the error
+    :raises ValueError: naming the first that does not fit
+    """
+    parameters = signature(algorithm).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    known = {*parameters, *ZOO_KEYS} - {*OPTIONS, "_init_setup_model"}
+    for name in ("policy", "n_timesteps"):
+        if name not in hyperparams:
+            raise ValueError(f"{source}: {name} is missing")
+    hints = {name: parameter.annotation for name, parameter in parameters.items()}
+    for name, value in hyperparams.items():
+        if name in OPTIONS:
+            raise ValueError(f"{source}: {name} is no hyperparameter, but the option {OPTIONS[name]}")
+        if name not in known and not takes_any:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
+            raise ValueError(f"{source}: {algorithm.__name__} has no hyperparameter {name!r}; {remedy}")
+        expected = _expected(name, value, hints)
+        if expected:
+            raise ValueError(f"{source}: {name} is {_short(value)}; expected {expected}")
+
+
+def _expected(name: str, value: Any, hints: Mapping[str, Any]) -> str:
+    """What a hyperparameter should be; empty if it is."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if name in SCHEDULES:
+        fits = is_number and (value >= 0 or name != "learning_rate")
+        return "" if fits or _is_schedule(value) else "a number, or one that falls linearly to zero, such as 'lin_1e-3'"
+    if name in COUNTS:
+        return "" if type(value) is int and value >= 1 else "a whole number from 1"
+    if name in SHARES:
+        return "" if is_number and 0 <= value <= 1 else "a number from 0 to 1"
+    if name == "n_timesteps":
+        return "" if is_number and value >= 1 else "a number from 1"
+    if name == "policy":
+        return "" if isinstance(value, str | type) else "a policy's name or import path"
+    if name.endswith("_kwargs"):
+        return "" if isinstance(value, Mapping | str | NoneType) else "keys and values"
+    hint = hints.get(name, Any)
+    return "" if name in ZOO_KEYS or _fits(value, hint) else str(getattr(hint, "__name__", hint)).replace("typing.", "")
+
+
+def _is_schedule(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and float(value.partition("_")[2]) >= 0
+    except ValueError:
+        return False
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value has an annotated type; where the annotation is none of the plain ones, the algorithm will say."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, part) for part in get_args(hint))
+    if origin is Literal:
+        return value in get_args(hint)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (bool, str, NoneType):
+        return isinstance(value, hint)
+    if origin is type or origin is Callable or hint is Callable:
+        return callable(value)
+    if isinstance(origin, type):
+        return isinstance(value, origin)
+    return True
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"

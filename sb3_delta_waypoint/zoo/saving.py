@@ -1,0 +1,39 @@
+"""What SB3 saves while the front end trains, written atomically: SB3 itself writes models and statistics in place."""
+
+import io
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from stable_baselines3.common import base_class
+from stable_baselines3.common.save_util import save_to_zip_file
+from stable_baselines3.common.vec_env import VecNormalize
+
+from sb3_delta_waypoint.files import write_atomically
+
+
+@contextmanager
+def atomic_saves() -> Iterator[None]:
+    """Within it, every ``model.save(path)`` and ``VecNormalize.save(path)`` leaves the old file whole until the new one is."""
+    with (
+        patch.object(base_class, "save_to_zip_file", _save_to_zip_file),
+        patch.object(VecNormalize, "save", _save_vec_normalize),
+    ):
+        yield
+
+
+def _save_to_zip_file(save_path: str | Path | io.BufferedIOBase, *content: Any, **keywords: Any) -> None:
+    if not isinstance(save_path, str | Path):
+        save_to_zip_file(save_path, *content, **keywords)
+        return
+    buffer = io.BytesIO()
+    save_to_zip_file(buffer, *content, **keywords)
+    # as SB3 completes the name
+    write_atomically(save_path if Path(save_path).suffix else f"{save_path}.zip", buffer.getvalue())
+
+
+def _save_vec_normalize(venv: VecNormalize, save_path: str) -> None:
+    write_atomically(save_path, pickle.dumps(venv))
