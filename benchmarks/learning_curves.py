@@ -81,7 +81,6 @@ def hyperparams(algo: str) -> dict:
     params = yaml.safe_load((HYPERPARAMS / f"{algo}.yml").read_text())[ENV_ID]
     for name in ("n_timesteps", "policy", "monitor_kwargs", "callback"):
         params.pop(name, None)
-    params["env_kwargs"] = eval(params["env_kwargs"])
     params["learning_rate"] = linear_schedule(float(params["learning_rate"].removeprefix("lin_")))
     return params
 

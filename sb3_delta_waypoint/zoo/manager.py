@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import reprlib
 import signal
 import warnings
 from collections.abc import Callable, Mapping
@@ -21,17 +22,23 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
+from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallback
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
+from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
 """The yaml files of this package, one per algorithm."""
 
 CHECKPOINTS = "checkpoints"
 """Where in the run folder the models lie that ``--save-freq`` asks for."""
+
+
+BOUNDED_SCHEDULES = f"{BoundedSchedulesCallback.__module__}.{BoundedSchedulesCallback.__name__}"
+"""A class path, as rl_zoo3 takes it."""
 
 
 class WaypointExperimentManager(ExperimentManager):
@@ -69,6 +76,10 @@ class WaypointExperimentManager(ExperimentManager):
         self.is_waypoint_env = str(gym.spec(self.env_name.gym_id).entry_point).startswith("sb3_delta_waypoint.")
         self.is_vectorised = has_native_vec_env(self.env_name.gym_id)
         self.interrupted = False
+        if self.is_waypoint_env and self.algo not in ALGORITHMS:
+            raise ValueError(
+                f"--algo {self.algo} does not refine planners: {self.env_name.gym_id} takes {', '.join(ALGORITHMS)}"
+            )
         if "group_size" in self.extra_hyperparams and not self.plays_groups:
             raise ValueError(f"--group-size is an option of --algo grpo; {self.algo} does not compare episodes in groups")
         if self.continue_training and self.extra_policy_kwargs:
@@ -89,8 +100,8 @@ class WaypointExperimentManager(ExperimentManager):
         given_env_kwargs, self.env_kwargs = {**self.env_kwargs, **self.extra_env_kwargs}, {}
         with redirect_stdout(io.StringIO()):
             hyperparams, _ = super().read_hyperparameters()
-        policy_kwargs = {**_as_dict(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
-        shipped = _as_dict(hyperparams.get("env_kwargs"))
+        policy_kwargs = {**_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
+        shipped = _env_kwargs(hyperparams.get("env_kwargs"), self.config)
         env_kwargs = {**shipped, **given_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
         given = {name: value for name, value in merged.items() if value}
@@ -109,6 +120,9 @@ class WaypointExperimentManager(ExperimentManager):
         self.group_size = 1
         if self.plays_groups:
             self.group_size = hyperparams.get("group_size", signature(GRPO).parameters["group_size"].default)
+        callback = hyperparams.get("callback") or []
+        # of a yaml that does not name it, too; where it is named, two do no more than one
+        hyperparams["callback"] = [*(callback if isinstance(callback, list) else [callback]), BOUNDED_SCHEDULES]
         return super()._preprocess_hyperparams(hyperparams)
 
     def create_envs(self, n_envs: int, eval_env: bool = False, no_log: bool = False) -> VecEnv:
@@ -244,6 +258,16 @@ def default_config(algo: str, env_id: str) -> str | None:
     return None
 
 
-def _as_dict(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """In rl_zoo3's yaml, keyword arguments are a mapping or Python source such as ``"dict(net_arch=[64])"``."""
+def _policy_kwargs(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """In rl_zoo3's yaml, a mapping or Python source such as ``"dict(net_arch=[64])"``, which rl_zoo3 evaluates like this."""
     return dict(eval(value, vars(rl_zoo3.exp_manager)) if isinstance(value, str) else value or {})
+
+
+def _env_kwargs(value: Any, config: str) -> dict[str, Any]:
+    """In rl_zoo3's yaml, a mapping."""
+    if not isinstance(value, Mapping | None):
+        raise ValueError(
+            f"env_kwargs in {config} must be a mapping, such as {{route_length: 200}}, not {type(value).__name__} "
+            f"{reprlib.repr(value)}: it is not evaluated"
+        )
+    return dict(value or {})
