@@ -39,24 +39,25 @@ def short_budget(model: OnPolicyAlgorithm, warmup_steps: int = 0) -> str | None:
     """
     begin, total, rollout = model.num_timesteps, model._total_timesteps, model.n_steps * model.n_envs
     update_steps = range(begin + rollout, total + rollout, rollout)
-    # a model that has learnt beyond its warm-up is not warmed up again
-    n_warmup = sum(step <= warmup_steps for step in update_steps[: warmup_steps // rollout])
+    warmup_rollouts = max(warmup_steps - begin, 0) // rollout
+    n_warmup = min(warmup_rollouts, len(update_steps))
     moving = (step for step in update_steps[n_warmup:] if model.lr_schedule(1.0 - step / total) > 0.0)
     needed = MIN_UPDATES if begin == 0 else 1
     n_moving = len(list(islice(moving, needed)))
-    if n_moving == needed:
+    if n_moving == needed or not update_steps:
         return None
-    reasons = []
+    reasons, causes = [], ["n_steps", "the number of envs"]
     if n_warmup:
+        causes.append("warmup_steps")
         reasons.append(f"{n_warmup} belong to the critic's warm-up (warmup_steps={warmup_steps})")
     if len(update_steps) > n_warmup + n_moving:
         reasons.append(f"in {len(update_steps) - n_warmup - n_moving} the learning rate is 0")
     rollouts = f"{len(update_steps)} rollout{'s' * (len(update_steps) > 1)} of at least {rollout}"
-    enough = (max(warmup_steps - begin, 0) // rollout + needed + 1) * rollout
+    enough = (warmup_rollouts + needed + 1) * rollout
     return (
         f"{total - begin} env steps are {rollouts} (n_steps={model.n_steps} times {model.n_envs} envs), and "
         f"{n_moving or 'none'} of their updates can move the policy{': ' if reasons else ''}{', '.join(reasons)}; train for "
-        f"{enough} steps (-n) or more, or make n_steps, the number of envs{' or warmup_steps' * (n_warmup > 0)} smaller"
+        f"{enough} steps (-n) or more, or make {' or '.join(causes)} smaller"
     )
 
 
