@@ -41,7 +41,9 @@ def short_budget(model: OnPolicyAlgorithm, warmup_steps: int = 0) -> str | None:
     update_steps = range(begin + rollout, total + rollout, rollout)
     warmup_rollouts = max(warmup_steps - begin, 0) // rollout
     n_warmup = min(warmup_rollouts, len(update_steps))
-    moving = (step for step in update_steps[n_warmup:] if model.lr_schedule(1.0 - step / total) > 0.0)
+    # TRPO's learning rate is its critic's; the policy moves by line search
+    searches = hasattr(model, "line_search_max_iter")
+    moving = (step for step in update_steps[n_warmup:] if searches or model.lr_schedule(1.0 - step / total) > 0.0)
     needed = MIN_UPDATES if begin == 0 else 1
     n_moving = len(list(islice(moving, needed)))
     if n_moving == needed or not update_steps:

@@ -55,7 +55,7 @@ def test_samplers_draw_arguments_of_the_algorithm(algo):
         assert converter(trial.params) == drawn
 
 
-@pytest.mark.filterwarnings("ignore:.* can move the policy", "ignore:You have specified a mini-batch size")
+@pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
 @pytest.mark.parametrize("algo", ["a2c", "trpo"])
 def test_train_and_enjoy(algo, tmp_path):
     command = ["--algo", algo, "-f", tmp_path, "--env-kwargs", "route_length:20"]

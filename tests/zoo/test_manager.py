@@ -42,7 +42,6 @@ def rates(monkeypatch):
     return given
 
 
-@pytest.mark.filterwarnings("ignore:.* can move the policy")
 def test_no_schedule_goes_below_zero(entry, rates, tmp_path):
     """Neither in a yaml of the user's that names no callback, nor in rl_zoo3's own."""
     del entry["callback"]
