@@ -24,7 +24,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 from sb3_delta_waypoint import GRPO, DeltaWaypointPolicy, WaypointPolicy, make_waypoint_vec_env
-from sb3_delta_waypoint.callbacks import CriticWarmupCallback
+from sb3_delta_waypoint.callbacks import BoundedSchedulesCallback, CriticWarmupCallback
 from sb3_delta_waypoint.episodes.reader import read_episodes
 from sb3_delta_waypoint.episodes.recorder import record_episodes
 from sb3_delta_waypoint.evaluation.rollout import evaluate_scenarios
@@ -81,7 +81,6 @@ def hyperparams(algo: str) -> dict:
     params = yaml.safe_load((HYPERPARAMS / f"{algo}.yml").read_text())[ENV_ID]
     for name in ("n_timesteps", "policy", "monitor_kwargs", "callback"):
         params.pop(name, None)
-    params["env_kwargs"] = eval(params["env_kwargs"])
     params["learning_rate"] = linear_schedule(float(params["learning_rate"].removeprefix("lin_")))
     return params
 
@@ -107,7 +106,7 @@ def learn(learner: str, planner: th.nn.Module, seed: int, steps: int) -> list[di
     else:
         venv = make_waypoint_vec_env(ENV_ID, n_envs, seed, **env_kwargs)
         model = PPO(DeltaWaypointPolicy, venv, seed=seed, policy_kwargs=policy_kwargs, **params)
-        model.learn(steps, [CriticWarmupCallback(), curve])
+        model.learn(steps, [CriticWarmupCallback(), BoundedSchedulesCallback(), curve])
     return curve.rows
 
 

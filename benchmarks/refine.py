@@ -4,8 +4,10 @@ The main job over seeds: is the planner beaten, and is no evaluation on the way 
     python benchmarks/refine.py --seeds 5 --out out/benchmarks/refine [--algo ppo]
     python benchmarks/refine.py --seeds 5 --out out/benchmarks/towns --routes Town01.xodr --demonstrations 15 \\
         --eval-routes Town02.xodr --timesteps 2000000
+    python benchmarks/refine.py --seeds 3 --out out/benchmarks/a2c --sft out/demo/sft/model.pt --algo a2c
 
 Runs ``sb3-delta-waypoint demo`` for each seed (a seed that is there already is not run again) and prints a table and medians.
+With ``--sft`` all seeds refine one planner: ``train`` and ``compare`` in the demo's place.
 """
 
 import argparse
@@ -22,10 +24,20 @@ WORST_DROP = 0.03
 """No evaluation may lie more than this below the planner's success rate."""
 
 
-def run(seed: int, out: Path, arguments: list[str]) -> dict[str, float]:
-    """The demo with one seed; how long it and the refinement in it took [s]."""
+def run(seed: int, out: Path, arguments: list[str], sft: Path | None) -> dict[str, float]:
+    """The demo, or the refinement of a planner, with one seed; how long it and the refinement in it took [s]."""
     timing = out / "seconds.json"
-    if not timing.exists():
+    if not timing.exists() and sft is not None:
+        started = time.perf_counter()
+        command = ["sb3-delta-waypoint", "train", "--sft", str(sft), "--seed", str(seed), "-f", str(out / "logs"), *arguments]
+        command += ["--eval-freq", "50000", "--n-eval-envs", "256", "--num-threads", "1", "--verbose", "0"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        refining = time.perf_counter() - started
+        (best,) = out.glob("logs/*/*/best_model.zip")
+        command = ["sb3-delta-waypoint", "compare", "--sft", str(sft), "--rl", str(best), "--out", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        timing.write_text(json.dumps({"refining [s]": refining}))
+    elif not timing.exists():
         started = time.perf_counter()
         command = ["sb3-delta-waypoint", "demo", "--seed", str(seed), "--out", str(out), *arguments]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -60,11 +72,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks/refine"))
+    parser.add_argument("--sft", type=Path, help="refine this planner, instead of one of each seed's own")
     options, arguments = parser.parse_known_args()
     tables: dict[str, list[dict[str, float]]] = {}
     for seed in range(options.seeds):
         out = options.out / str(seed)
-        seconds = run(seed, out, arguments)
+        seconds = run(seed, out, arguments, options.sft)
         for path in sorted(out.glob("**/comparison.json")):
             name = path.parent.name if path.parent != out else "training routes"
             margin = {"lowest on the way": lowest_margin(out)}

@@ -269,17 +269,6 @@ def test_grpo_optimize(planner, tmp_path):
     assert "Best trial" in output
 
 
-def test_grpo_through_plain_rl_zoo3(planner, tmp_path):
-    """rl_zoo3 imports ``custom_envs`` from the folder that it is started in before it reads its command line."""
-    (tmp_path / "custom_envs.py").write_text("from sb3_delta_waypoint import zoo\n\nzoo.register()\n")
-    command = [sys.executable, "-m", "rl_zoo3.train", "--algo", "grpo", "--env", "ToyWaypoint-v0"]
-    command += ["-conf", str(HYPERPARAMS / "grpo.yml"), "-f", str(tmp_path), "-n", "128", "--eval-freq", "-1"]
-    command += ["--env-kwargs", "route_length:20", *FEW, "group_size:4", f"policy_kwargs:dict(sft='{planner}')"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert model_of(tmp_path).group_size == 4
-
-
 @pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
 def test_optimize_keeps_the_planner(planner, tmp_path, monkeypatch):
     planners = []
@@ -342,28 +331,6 @@ def test_help_shows_all_options():
     for option in ("--sft", "--eval-after-training", "--tensorboard-log", "--optimize-hyperparameters", "--progress"):
         assert option in output
     assert "--load-best" in succeeded("enjoy", "--help")
-
-
-def test_plain_rl_zoo3(planner, tmp_path):
-    """rl_zoo3 alone, with this package's yaml: single envs, SB3's EvalCallback."""
-    command = [
-        *(sys.executable, "-m", "rl_zoo3.train", "--algo", "ppo", "--env", "ToyWaypoint-v0"),
-        *("--gym-packages", "sb3_delta_waypoint", "-conf", HYPERPARAMS / "ppo.yml", "-f", tmp_path, "-n", "128"),
-        *(
-            "--eval-freq",
-            "64",
-            "--env-kwargs",
-            "route_length:20",
-            "-params",
-            *SETTINGS,
-            f"policy_kwargs:dict(sft='{planner}')",
-        ),
-    ]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    run = tmp_path / "ppo" / "ToyWaypoint-v0_1"
-    assert (run / "best_model.zip").exists() and len(list(run.glob("?.monitor.csv"))) == 4
-    WaypointPolicy(run / "ToyWaypoint-v0.zip")
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

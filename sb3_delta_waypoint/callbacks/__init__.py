@@ -1,8 +1,15 @@
 """Callbacks for SB3's algorithms."""
 
+from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallback
 from sb3_delta_waypoint.callbacks.critic_warmup import CriticWarmupCallback
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.kl_penalty import KLPenaltyCallback
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 
-__all__ = ["CriticWarmupCallback", "KLPenaltyCallback", "RunArtifactsCallback", "WaypointEvalCallback"]
+__all__ = [
+    "BoundedSchedulesCallback",
+    "CriticWarmupCallback",
+    "KLPenaltyCallback",
+    "RunArtifactsCallback",
+    "WaypointEvalCallback",
+]

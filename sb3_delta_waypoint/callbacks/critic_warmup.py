@@ -1,15 +1,16 @@
 """Let the critic learn before the actor moves."""
 
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from sb3_delta_waypoint.callbacks.short_budget import ShortBudgetWarner
 
-class CriticWarmupCallback(BaseCallback):
+
+class CriticWarmupCallback(ShortBudgetWarner):
     """
     Trains the value head alone for the first steps, so that a pretrained actor is not moved by a critic that knows nothing.
 
     The rollout's advantages are set to zero and the entropy coefficient is held at zero, which leaves the actor without any
-    gradient under unmodified PPO, A2C and TRPO.
+    gradient under unmodified PPO, A2C and TRPO. Warns where the budget leaves the actor hardly any update after that.
 
     :param warmup_steps: env steps of the model's whole life during which the actor stands still; a model that has learnt for
         longer, such as one that goes on training, is not held back
@@ -25,6 +26,7 @@ class CriticWarmupCallback(BaseCallback):
         self._ent_coef = 0.0
 
     def _on_training_start(self) -> None:
+        super()._on_training_start()
         self._warming_up = self.num_timesteps < self.warmup_steps
         if self._warming_up and hasattr(self.model, "ent_coef"):  # TRPO has none
             self._ent_coef = self.model.ent_coef

@@ -25,7 +25,7 @@ def all_plots(picture: Path | None, arguments: tuple[str, ...]) -> None:
 
     \b
     sb3-delta-waypoint all-plots -k successes --picture comparison.png
-    sb3-delta-waypoint all-plots -a ppo grpo -e CartPole-v1 -f logs --no-million
+    sb3-delta-waypoint all-plots -a ppo grpo a2c trpo -f logs --no-million
     """
     import pytablewriter
     from matplotlib import pyplot as plt

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from sb3_delta_waypoint.commands.zoo_command import ALGORITHMS
+
 
 @click.command()
 @click.option(
@@ -16,7 +18,9 @@ import click
 @click.option("--demonstrations", default=5, show_default=True, type=click.IntRange(min=1), help="Episodes to clone from.")
 @click.option("--routes", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
 @click.option("--eval-routes", multiple=True, help="Evaluate on this map as well, in a folder of its own; can be repeated.")
-@click.option("--algo", default="grpo", show_default=True, help="Algorithm that refines, as 'train --algo' takes it.")
+@click.option(
+    "--algo", default="grpo", show_default=True, type=click.Choice(ALGORITHMS), help="Algorithm that refines the planner."
+)
 @click.option("--timesteps", type=click.IntRange(min=1), help="Env steps of refinement.  [default: the algorithm's yaml]")
 @click.option("--episodes", default=1000, show_default=True, type=click.IntRange(min=1), help="Held-out scenarios.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of everything random.")

@@ -7,11 +7,18 @@ import click
 
 from sb3_delta_waypoint.commands.evaluate import evaluate
 from sb3_delta_waypoint.commands.trust_option import trust_option
-from sb3_delta_waypoint.commands.zoo_command import zoo_command
+from sb3_delta_waypoint.commands.zoo_command import ALGORITHMS, zoo_command
 from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 
 
 @zoo_command("train")
+@click.option(
+    "--algo",
+    default="ppo",
+    show_default=True,
+    metavar="NAME",
+    help=f"Algorithm: {', '.join(ALGORITHMS)}; for envs that are not of this package, any of rl_zoo3's.",
+)
 @click.option("--sft", metavar="PATH", help="The planner to refine: a model.pt.  [default: the small one of this package]")
 @click.option(
     "--delta-hidden-dim", type=click.IntRange(min=1), metavar="N", help="Width of the residual head's hidden layers."
@@ -48,6 +55,7 @@ from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 )
 @trust_option
 def train(
+    algo: str,
     sft: str | None,
     delta_hidden_dim: int | None,
     max_delta: float | None,
@@ -74,7 +82,7 @@ def train(
     policy_kwargs: dict[str, Any] = {"sft": sft, "delta_hidden_dim": delta_hidden_dim, "max_delta": max_delta}
     selection = {"metric": metric, "where": parse_where(constraints) or None}
     manager = zoo.train(
-        arguments,
+        ["--algo", algo, *arguments],
         policy_kwargs={name: value for name, value in policy_kwargs.items() if value is not None},
         env_kwargs={} if routes is None else {"routes": routes},
         hyperparams={} if group_size is None else {"group_size": group_size},

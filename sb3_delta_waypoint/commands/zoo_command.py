@@ -5,6 +5,9 @@ from pathlib import Path
 
 import click
 
+ALGORITHMS = ("ppo", "grpo", "a2c", "trpo")
+"""Those of ``zoo.ALGORITHMS``, whose import takes seconds."""
+
 
 def zoo_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     """

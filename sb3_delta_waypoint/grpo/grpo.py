@@ -8,7 +8,6 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule, TensorDict
-from stable_baselines3.common.utils import FloatSchedule
 
 from sb3_delta_waypoint.grpo.advantages import outcome_advantages, process_advantages
 from sb3_delta_waypoint.grpo.batch import Batch, make_batch, minibatches
@@ -16,6 +15,7 @@ from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer
 from sb3_delta_waypoint.grpo.objective import Objective, entropy
 from sb3_delta_waypoint.grpo.policies import CnnPolicy, EncodingPolicy, MlpPolicy, MultiInputPolicy
 from sb3_delta_waypoint.grpo.rollout import GroupRolloutAlgorithm
+from sb3_delta_waypoint.grpo.schedules import BoundedSchedule
 from sb3_delta_waypoint.grpo.settings import check_settings
 
 SelfGRPO = TypeVar("SelfGRPO", bound="GRPO")
@@ -181,10 +181,10 @@ class GRPO(GroupRolloutAlgorithm):
 
     def _setup_model(self) -> None:
         check_settings(vars(self))
-        self._setup_lr_schedule()
-        self.clip_range = FloatSchedule(self.clip_range)
+        self.lr_schedule = BoundedSchedule(self.learning_rate)
+        self.clip_range = BoundedSchedule(self.clip_range)
         if self.clip_range_high is not None:
-            self.clip_range_high = FloatSchedule(self.clip_range_high)
+            self.clip_range_high = BoundedSchedule(self.clip_range_high)
         self.set_random_seed(self.seed)
         self.policy = self._make_policy()
         self.rollout_buffer = EpisodeBuffer(self.n_envs, self.group_size, self.gamma)
@@ -193,10 +193,6 @@ class GRPO(GroupRolloutAlgorithm):
     def _make_policy(self) -> ActorCriticPolicy:
         policy = self.policy_class(self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs)
         return policy.to(self.device)  # type: ignore[return-value]
-
-    def _update_current_progress_remaining(self, num_timesteps: int, total_timesteps: int) -> None:
-        # the last rollout goes beyond the end, where a linear schedule would be negative
-        super()._update_current_progress_remaining(min(num_timesteps, total_timesteps), total_timesteps)
 
     def train(self) -> None:
         """Update the policy with the complete groups."""

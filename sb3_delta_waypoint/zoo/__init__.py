@@ -14,39 +14,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 from unittest.mock import patch
 
-import optuna
 import rl_zoo3.enjoy
 import rl_zoo3.hyperparams_opt
 import rl_zoo3.train
 import rl_zoo3.utils
 from huggingface_sb3 import EnvironmentName, ModelName
-from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
-from sb3_delta_waypoint.grpo import GRPO
+from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import KeysAndValues, check_device
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
-from sb3_delta_waypoint.zoo.samplers import convert, sample_grpo, sample_ppo
 from sb3_delta_waypoint.zoo.saving import atomic_saves
 
 TRAIN_DEFAULTS = {"--env": "ToyWaypoint-v0", "--eval-episodes": "256", "--n-eval-envs": "64", "--save-freq": "50000"}
 """Where the defaults of :func:`train` differ from rl_zoo3's, which evaluates on 5 episodes and keeps no checkpoints."""
-
-
-class Algorithm(NamedTuple):
-    """What rl_zoo3 needs to know about an algorithm."""
-
-    algorithm: type[BaseAlgorithm]
-    sampler: Callable[[optuna.Trial, int, int, dict[str, Any]], dict[str, Any]]
-    converter: Callable[[dict[str, Any]], dict[str, Any]]
-
-
-ALGORITHMS = {"ppo": Algorithm(PPO, sample_ppo, convert), "grpo": Algorithm(GRPO, sample_grpo, convert)}
-"""The algorithms that :func:`register` makes known to rl_zoo3."""
 
 
 def register() -> None:
@@ -146,6 +131,8 @@ def _checked_action_spaces() -> Iterator[None]:
 
 def _run(name: str, arguments: Sequence[str]) -> None:
     def refuse(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+        if message.startswith("argument --algo:"):
+            message += f"; envs of this package take {', '.join(ALGORITHMS)}"
         raise ValueError(f"{message} (see {parser.prog} --help)")
 
     # argparse would print all of rl_zoo3's usage and exit

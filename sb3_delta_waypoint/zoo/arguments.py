@@ -18,6 +18,7 @@ from rl_zoo3.utils import StoreDict
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from sb3_delta_waypoint.devices import find_device
+from sb3_delta_waypoint.files import short_repr
 
 ZOO_KEYS = {
     *("n_timesteps", "n_envs", "policy", "policy_kwargs", "env_kwargs", "monitor_kwargs", "normalize", "frame_stack"),
@@ -128,11 +129,11 @@ def check_config(path: str, env_id: str, is_atari: bool = False) -> None:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not readable as YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds {_short(content)}, expected hyperparameters by env, such as 'CartPole-v1: {{…}}'")
+        raise ValueError(f"{path} holds {short_repr(content)}, expected hyperparameters by env, such as 'CartPole-v1: {{…}}'")
     for name in (env_id, *["atari"] * is_atari, "default"):
         if name in content:
             if not isinstance(content[name], dict):
-                raise ValueError(f"{path}: {name} is {_short(content[name])}, expected keys and values")
+                raise ValueError(f"{path}: {name} is {short_repr(content[name])}, expected keys and values")
             return
     known = ", ".join(map(str, list(content)[:20])) or "nothing"
     raise ValueError(f"{path} has no hyperparameters of {env_id}, but of {known}: add them, or give another file with -conf")
@@ -163,7 +164,7 @@ def check_hyperparameters(algorithm: type[BaseAlgorithm], hyperparams: Mapping[s
             raise ValueError(f"{source}: {algorithm.__name__} has no hyperparameter {name!r}; {remedy}")
         expected = _expected(name, value, hints)
         if expected:
-            raise ValueError(f"{source}: {name} is {_short(value)}; expected {expected}")
+            raise ValueError(f"{source}: {name} is {short_repr(value)}; expected {expected}")
 
 
 def _expected(name: str, value: Any, hints: Mapping[str, Any]) -> str:
@@ -211,8 +212,3 @@ def _fits(value: Any, hint: Any) -> bool:
     if isinstance(origin, type):
         return isinstance(value, origin)
     return True
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:100]}…"

@@ -23,12 +23,15 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
+from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallback
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
+from sb3_delta_waypoint.files import short_repr
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
+from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import check_arguments, check_config, check_hyperparameters, in_one_line
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
@@ -36,6 +39,10 @@ HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
 
 CHECKPOINTS = "checkpoints"
 """Where in the run folder the models lie that ``--save-freq`` asks for."""
+
+
+BOUNDED_SCHEDULES = f"{BoundedSchedulesCallback.__module__}.{BoundedSchedulesCallback.__name__}"
+"""A class path, as rl_zoo3 takes it."""
 
 
 class WaypointExperimentManager(ExperimentManager):
@@ -81,6 +88,10 @@ class WaypointExperimentManager(ExperimentManager):
         """What is trained, from the beginning of training on."""
         self.was_saved = False
         self._made_folders: list[Path] = []
+        if self.is_waypoint_env and self.algo not in ALGORITHMS:
+            raise ValueError(
+                f"--algo {self.algo} does not refine planners: {self.env_name.gym_id} takes {', '.join(ALGORITHMS)}"
+            )
         if self.selection and (self.optimize_hyperparameters or not self.is_waypoint_env):
             raise ValueError(
                 "--metric and --where choose the best model of a run on a waypoint env; other envs and -optimize go by reward"
@@ -139,8 +150,8 @@ class WaypointExperimentManager(ExperimentManager):
         with redirect_stdout(io.StringIO()):
             hyperparams, _ = super().read_hyperparameters()
         check_hyperparameters(ALGOS[self.algo], hyperparams, f"the hyperparameters of {self.algo} ({self.config}, -params)")
-        policy_kwargs = {**_as_dict(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
-        shipped = _as_dict(hyperparams.get("env_kwargs"))
+        policy_kwargs = {**_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
+        shipped = _env_kwargs(hyperparams.get("env_kwargs"), self.config)
         env_kwargs = {**shipped, **given_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
         given = {name: value for name, value in merged.items() if value}
@@ -159,6 +170,9 @@ class WaypointExperimentManager(ExperimentManager):
         self.group_size = 1
         if self.plays_groups:
             self.group_size = hyperparams.get("group_size", signature(GRPO).parameters["group_size"].default)
+        callback = hyperparams.get("callback") or []
+        # of a yaml that does not name it, too; where it is named, two do no more than one
+        hyperparams["callback"] = [*(callback if isinstance(callback, list) else [callback]), BOUNDED_SCHEDULES]
         with in_one_line(f"{self.config}, -params", ImportError):
             return super()._preprocess_hyperparams(hyperparams)
 
@@ -319,6 +333,16 @@ def default_config(algo: str, env_id: str) -> str | None:
     return None
 
 
-def _as_dict(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """In rl_zoo3's yaml, keyword arguments are a mapping or Python source such as ``"dict(net_arch=[64])"``."""
+def _policy_kwargs(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """In rl_zoo3's yaml, a mapping or Python source such as ``"dict(net_arch=[64])"``, which rl_zoo3 evaluates like this."""
     return dict(eval(value, vars(rl_zoo3.exp_manager)) if isinstance(value, str) else value or {})
+
+
+def _env_kwargs(value: Any, config: str) -> dict[str, Any]:
+    """In rl_zoo3's yaml, a mapping."""
+    if not isinstance(value, Mapping | None):
+        raise ValueError(
+            f"env_kwargs in {config} must be a mapping, such as {{route_length: 200}}, not {type(value).__name__} "
+            f"{short_repr(value)}: it is not evaluated"
+        )
+    return dict(value or {})

@@ -53,6 +53,44 @@ def sample_grpo(trial: optuna.Trial, n_actions: int, n_envs: int, additional_arg
     return convert(trial.params)
 
 
+def sample_a2c(trial: optuna.Trial, n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
+    """
+    A2C hyperparameters: one gradient step a rollout, so short rollouts.
+
+    :param trial: the Optuna trial
+    :param n_actions: the first dimension of the action space (unused)
+    :param n_envs: number of training envs (unused)
+    :param additional_args: for off-policy algorithms (unused)
+    :return: keyword arguments of the algorithm
+    """
+    trial.suggest_int("n_steps_pow", 2, 5)
+    trial.suggest_float("one_minus_gamma", 0.01, 0.2, log=True)
+    trial.suggest_float("one_minus_gae_lambda", 0.01, 0.3, log=True)
+    trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True)
+    trial.suggest_float("vf_coef", 0.1, 1.0, log=True)
+    return convert(trial.params)
+
+
+def sample_trpo(trial: optuna.Trial, n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
+    """
+    TRPO hyperparameters. The learning rate is the critic's; the actor's steps are bounded by ``target_kl``.
+
+    :param trial: the Optuna trial
+    :param n_actions: the first dimension of the action space (unused)
+    :param n_envs: number of training envs (unused)
+    :param additional_args: for off-policy algorithms (unused)
+    :return: keyword arguments of the algorithm
+    """
+    trial.suggest_int("n_steps_pow", 4, 7)
+    trial.suggest_int("batch_size_pow", 8, 12)
+    trial.suggest_float("one_minus_gamma", 0.01, 0.2, log=True)
+    trial.suggest_float("one_minus_gae_lambda", 0.01, 0.3, log=True)
+    trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True)
+    trial.suggest_float("target_kl", 0.005, 0.1, log=True)
+    trial.suggest_categorical("n_critic_updates", [3, 5, 10])
+    return convert(trial.params)
+
+
 def convert(sampled_params: dict[str, Any]) -> dict[str, Any]:
     """
     :param sampled_params: what a sampler drew, as Optuna stores it: ``<name>_pow`` is an exponent of two
