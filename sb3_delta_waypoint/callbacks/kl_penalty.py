@@ -24,8 +24,8 @@ class KLPenaltyCallback(BaseCallback):
 
     :param kl_coef: weight of the penalty [reward per nat]
     :param verbose: as in SB3
-    :raises ValueError: if ``kl_coef`` is negative; when training begins, if the policy is not a ``DeltaWaypointPolicy``, or the
-        algorithm is GRPO, which holds a penalty of its own
+    :raises ValueError: if ``kl_coef`` is negative; when training begins, if the policy is not a ``DeltaWaypointPolicy`` or
+        the algorithm is GRPO, which has a penalty of its own
     """
 
     model: OnPolicyAlgorithm
@@ -39,8 +39,8 @@ class KLPenaltyCallback(BaseCallback):
     def _init_callback(self) -> None:
         if not isinstance(getattr(self.model, "rollout_buffer", None), RolloutBuffer):
             raise ValueError(
-                f"KLPenaltyCallback is for algorithms with a critic, not for {type(self.model).__name__}; GRPO holds the penalty "
-                f"in its loss and logs the distance itself: omit the callback, and use GRPO(..., kl_coef={self.kl_coef:g})"
+                f"KLPenaltyCallback is for algorithms with a critic, not for {type(self.model).__name__}: omit it; GRPO has "
+                f"the penalty in its loss, GRPO(..., kl_coef={self.kl_coef:g}), and logs the distance to the planner itself"
             )
         if not isinstance(self.model.policy, DeltaWaypointPolicy):
             raise ValueError(

@@ -86,13 +86,14 @@ def _seed_spaces(env: gym.Env[Any, Any], seed: int) -> None:
         env = env.env
 
 
-def number_scenarios(venv: VecEnv, group_size: int) -> None:
+def number_scenarios(venv: VecEnv, group_size: int, allow_different_starts: bool = False) -> None:
     """
     Make the episodes of a group play one scenario.
 
     :param venv: numbers its scenarios itself (it has the attribute ``group_size``), or consists of ``ScenarioGroups``, or is a
         ``DummyVecEnv``, whose envs are then wrapped in place
     :param group_size: so many consecutive episodes share a scenario
+    :param allow_different_starts: leave vec envs as they are whose envs cannot be seeded
     :raises ValueError: if the vec env has groups of another size, or resets its envs where no wrapper can be put
     """
     base, n_envs = venv.unwrapped, venv.num_envs
@@ -103,6 +104,8 @@ def number_scenarios(venv: VecEnv, group_size: int) -> None:
         for i in range(n_envs):
             base.env_method("number_scenarios", i, n_envs, group_size, indices=i)
     elif not base.has_attr("group_size"):
+        if allow_different_starts:
+            return
         raise ValueError(
             f"GRPO must seed each reset, and {type(base).__name__} resets its envs out of reach: make them with "
             "make_vec_env(..., wrapper_class=ScenarioGroups), or in rl_zoo3's yaml "

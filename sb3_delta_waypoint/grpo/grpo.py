@@ -75,8 +75,8 @@ class GRPO(GroupRolloutAlgorithm):
     :param kl_target: adapt ``kl_coef`` such that the KL divergence stays near this [nats] (PPO, arXiv 1707.06347, section 4)
     :param mask_truncated: leave episodes that a time limit cut off out of the loss, though not out of their group's mean
     :param allow_different_starts: only warn, instead of stopping, where the episodes of a group begin with different
-        observations: for envs that ignore ``reset(seed=...)``. The luck of a start then counts as merit, which more noise in
-        the advantages pays for
+        observations: for envs that ignore ``reset(seed=...)``, and vec envs whose resets are out of reach. The luck of a start
+        then counts as merit, which is noise in the advantages
     :param use_sde: refused: the noise of gSDE is drawn for a rollout, not for an episode, so that it has no ratio
     :param stats_window_size: window of the rollout statistics, in episodes
     :param tensorboard_log: log location of tensorboard; None for no log

@@ -35,6 +35,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     group_size: int
     n_groups: int
     zero_std: str
+    allow_different_starts: bool
 
     def _check_groups(self) -> None:
         """
@@ -65,7 +66,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         self._check_groups()
         if hasattr(self.policy, "encode"):
             refuse_normalized_observations(self.env)
-        number_scenarios(self.env, self.group_size)
+        number_scenarios(self.env, self.group_size, self.allow_different_starts)
 
     def _setup_learn(
         self,
@@ -89,7 +90,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     def _seed_scenarios(self, timesteps: int) -> None:
         """The next reset numbers the scenarios from 0; a model that has learnt for so many steps plays others than before."""
         assert self.env is not None
-        base_seed = self.env.unwrapped._seeds[0]
+        base_seed = getattr(self.env.unwrapped, "_seeds", [None])[0]
         if base_seed is None:
             base_seed = int(np.random.randint(2**31))
         self.env.seed(scenario_seed(base_seed, timesteps) if timesteps else base_seed)
@@ -169,8 +170,8 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             warnings.warn(
                 f"total_timesteps={self._total_timesteps - started} is over before the first update, which takes whole "
                 f"groups: {needed} and n_steps * n_envs = {self.n_steps * self.n_envs} transitions at least; "
-                f"{self.rollout_buffer.n_ended} episodes have ended by now. Training goes on until that update: give it more "
-                "steps, or make n_groups, group_size or n_steps smaller",
+                f"episodes that have ended by now: {self.rollout_buffer.n_ended}. Training goes on until that update: give "
+                "it more steps, or make n_groups, group_size or n_steps smaller",
                 stacklevel=3,
             )
 
