@@ -1,5 +1,6 @@
 """Let the critic learn before the actor moves."""
 
+from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from sb3_delta_waypoint.callbacks.short_budget import ShortBudgetWarner
@@ -15,6 +16,7 @@ class CriticWarmupCallback(ShortBudgetWarner):
     :param warmup_steps: env steps of the model's whole life during which the actor stands still; a model that has learnt for
         longer, such as one that goes on training, is not held back
     :param verbose: 1 to say when the actor is set free
+    :raises ValueError: when training begins, if the algorithm has no critic
     """
 
     model: OnPolicyAlgorithm
@@ -24,6 +26,13 @@ class CriticWarmupCallback(ShortBudgetWarner):
         self.warmup_steps = warmup_steps
         self._warming_up = False
         self._ent_coef = 0.0
+
+    def _init_callback(self) -> None:
+        if not isinstance(getattr(self.model, "rollout_buffer", None), RolloutBuffer):
+            raise ValueError(
+                f"CriticWarmupCallback: {type(self.model).__name__} has no critic that would have to learn before the actor; "
+                "omit the callback"
+            )
 
     def _on_training_start(self) -> None:
         super()._on_training_start()

@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization, unwrap_vec_normalize
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
-from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios, refuse_normalized_observations
+from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios
 from sb3_delta_waypoint.evaluation.selection import (
     DEFAULT_METRIC,
     Where,
@@ -22,6 +22,7 @@ from sb3_delta_waypoint.evaluation.selection import (
 )
 from sb3_delta_waypoint.evaluation.statistics import means
 from sb3_delta_waypoint.files import write_atomically
+from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 
 
 class WaypointEvalCallback(EvalCallback):

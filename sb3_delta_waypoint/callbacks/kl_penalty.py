@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch as th
+from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import obs_as_tensor
@@ -23,7 +24,8 @@ class KLPenaltyCallback(BaseCallback):
 
     :param kl_coef: weight of the penalty [reward per nat]
     :param verbose: as in SB3
-    :raises ValueError: if ``kl_coef`` is negative, or the policy is not a ``DeltaWaypointPolicy``
+    :raises ValueError: if ``kl_coef`` is negative; when training begins, if the policy is not a ``DeltaWaypointPolicy`` or
+        the algorithm is GRPO, which has a penalty of its own
     """
 
     model: OnPolicyAlgorithm
@@ -35,6 +37,11 @@ class KLPenaltyCallback(BaseCallback):
         self.kl_coef = kl_coef
 
     def _init_callback(self) -> None:
+        if not isinstance(getattr(self.model, "rollout_buffer", None), RolloutBuffer):
+            raise ValueError(
+                f"KLPenaltyCallback is for algorithms with a critic, not for {type(self.model).__name__}: omit it; GRPO has "
+                f"the penalty in its loss, GRPO(..., kl_coef={self.kl_coef:g}), and logs the distance to the planner itself"
+            )
         if not isinstance(self.model.policy, DeltaWaypointPolicy):
             raise ValueError(
                 f"KLPenaltyCallback measures the distance to a planner; {type(self.model.policy).__name__} has none: "

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
+from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
 from sb3_delta_waypoint.driving.metrics import as_rates
 from sb3_delta_waypoint.policies.extractor import check_same_plans
 from sb3_delta_waypoint.vec_env import NativeVecEnv, has_native_vec_env, make_waypoint_vec_env
+from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 
 SELECTION_SEED = 1_000_003
 """Default base seed of the scenarios on which checkpoints are selected, far from the seeds people train with."""
@@ -115,21 +116,6 @@ def evaluate_scenarios(
                 played[index] += 1
                 bar.update()
     return as_rates({name: np.array([metrics[name] for metrics in rows], dtype=np.float64) for name in rows[0]})
-
-
-def refuse_normalized_observations(venv: VecEnv | VecNormalize | None) -> None:
-    """
-    A frozen planner normalises inside and expects physical units; observations normalised before it would be silently wrong.
-
-    :param venv: envs, possibly wrapped
-    :raises ValueError: if they are wrapped in ``VecNormalize(norm_obs=True)``
-    """
-    wrapper = unwrap_vec_normalize(venv) if venv is not None else None
-    if wrapper is not None and wrapper.norm_obs:
-        raise ValueError(
-            "VecNormalize(norm_obs=True) would feed the frozen planner normalised numbers where it expects metres and m/s: "
-            "use VecNormalize(..., norm_obs=False); norm_reward may stay on"
-        )
 
 
 def refuse_other_plans(policy: object, action_space: spaces.Space) -> None:

@@ -1,5 +1,6 @@
 """Where episodes wait until their group is complete."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -66,10 +67,12 @@ class EpisodeBuffer:
     :param n_envs: number of envs ``n``
     :param group_size: so many consecutive episodes are a group
     :param gamma: discount factor of the returns by which groups without spread are known
+    :param allow_different_starts: only warn, once, where the episodes of a group begin with different observations
     """
 
-    def __init__(self, n_envs: int, group_size: int, gamma: float = 1.0):
+    def __init__(self, n_envs: int, group_size: int, gamma: float = 1.0, allow_different_starts: bool = False):
         self.n_envs, self.group_size, self.gamma = n_envs, group_size, gamma
+        self.allow_different_starts, self._has_warned = allow_different_starts, False
         self.reset()
 
     def reset(self) -> None:
@@ -105,13 +108,24 @@ class EpisodeBuffer:
         """So many transitions are held."""
         return len(self._number) - len(self._free) + len(self._steps) * self.n_envs
 
+    @property
+    def n_ended(self) -> int:
+        """Number of ended episodes whose groups have not been trained on."""
+        return sum(len(group.returns) for group in [*self._groups.values(), *self.flat_groups])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Steps so far of the episode that each env plays, ``(n,)``."""
+        return self._lengths
+
     def begin(self, envs: Iterable[int], observations: np.ndarray | dict[str, np.ndarray]) -> None:
         """
         Envs begin their next episodes.
 
         :param envs: which
         :param observations: of all envs, as the envs gave them
-        :raises ValueError: if an episode begins with another observation than the other members of its group
+        :raises ValueError: if an episode begins with another observation than the other members of its group, unless
+            ``allow_different_starts``
         """
         parts = observations.values() if isinstance(observations, dict) else (observations,)
         for i in envs:
@@ -121,10 +135,18 @@ class EpisodeBuffer:
             start = hash(tuple(part[i].tobytes() for part in parts))
             group = self._groups.setdefault(number, Group(i, start))
             if group.start != start:
-                raise ValueError(
-                    f"env {group.first_env} and env {i} begin scenario {number} with different observations, but the episodes "
-                    "of a group must begin alike: reset(seed=...) of the env must determine everything random in it"
-                )
+                self._handle_different_starts(group.first_env, i, number)
+
+    def _handle_different_starts(self, first_env: int, env: int, scenario: int) -> None:
+        found = f"env {first_env} and env {env} begin scenario {scenario} with different observations"
+        if not self.allow_different_starts:
+            raise ValueError(
+                f"{found}, but the episodes of a group must begin alike: reset(seed=...) of the env must determine everything "
+                "random in it. If it cannot, allow_different_starts=True trains all the same: luck then counts as merit"
+            )
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(f"{found}: the luck of an episode's start counts as merit of what it did", stacklevel=4)
 
     def add(
         self,

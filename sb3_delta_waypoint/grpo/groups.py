@@ -16,7 +16,10 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
     its ``scenario``. :class:`~.GRPO` tells each env its place, and wraps a ``DummyVecEnv`` itself; a ``SubprocVecEnv`` needs
     ``make_vec_env(..., wrapper_class=ScenarioGroups)``.
 
-    :param env: an env that honours ``reset(seed=...)``
+    The spaces of the env and of its wrappers are seeded as well, for envs that draw from ``action_space.sample()`` or
+    ``observation_space.sample()``.
+
+    :param env: an env in which ``reset(seed=...)`` and the generators of its spaces determine everything random
     """
 
     def __init__(self, env: gym.Env[Any, Any]):
@@ -41,14 +44,16 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
         Begin the next episode.
 
         :param seed: base seed plus the env's index, as ``VecEnv.seed`` hands it out; None to go on to the next scenario
-        :param options: for the env
+        :param options: for the env; None is not forwarded, so that ``reset`` need not take ``options``
         """
         if seed is not None or self._base_seed is None:
             self._base_seed = int(np.random.randint(2**31)) if seed is None else seed - self._index
             self._episodes = 0
         self._scenario = (self._episodes * self._n_envs + self._index) // self._group_size
         self._episodes += 1
-        return self.env.reset(seed=scenario_seed(self._base_seed, self._scenario), options=options)
+        seed = scenario_seed(self._base_seed, self._scenario)
+        _seed_spaces(self.env, seed)
+        return self.env.reset(seed=seed, **({} if options is None else {"options": options}))
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """As the env does; the info of the last step holds the ``scenario``."""
@@ -67,13 +72,28 @@ def scenario_seed(base_seed: int, scenario: int) -> int:
     return int(np.random.SeedSequence((base_seed % 2**64, scenario)).generate_state(1)[0] >> 1)
 
 
-def number_scenarios(venv: VecEnv, group_size: int) -> None:
+def _seed_spaces(env: gym.Env[Any, Any], seed: int) -> None:
+    # streams of their own: with the env's very seed, what it draws from its spaces would repeat what it draws itself
+    for_actions, for_observations = (int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(2))
+    seeded = set()
+    while True:
+        for space, number in ((env.action_space, for_actions), (env.observation_space, for_observations)):
+            if id(space) not in seeded:  # most wrappers show the spaces of their env
+                space.seed(number)
+                seeded.add(id(space))
+        if not isinstance(env, gym.Wrapper):
+            return
+        env = env.env
+
+
+def number_scenarios(venv: VecEnv, group_size: int, allow_different_starts: bool = False) -> None:
     """
     Make the episodes of a group play one scenario.
 
     :param venv: numbers its scenarios itself (it has the attribute ``group_size``), or consists of ``ScenarioGroups``, or is a
         ``DummyVecEnv``, whose envs are then wrapped in place
     :param group_size: so many consecutive episodes share a scenario
+    :param allow_different_starts: leave vec envs as they are whose envs cannot be seeded
     :raises ValueError: if the vec env has groups of another size, or resets its envs where no wrapper can be put
     """
     base, n_envs = venv.unwrapped, venv.num_envs
@@ -84,6 +104,8 @@ def number_scenarios(venv: VecEnv, group_size: int) -> None:
         for i in range(n_envs):
             base.env_method("number_scenarios", i, n_envs, group_size, indices=i)
     elif not base.has_attr("group_size"):
+        if allow_different_starts:
+            return
         raise ValueError(
             f"GRPO must seed each reset, and {type(base).__name__} resets its envs out of reach: make them with "
             "make_vec_env(..., wrapper_class=ScenarioGroups), or in rl_zoo3's yaml "

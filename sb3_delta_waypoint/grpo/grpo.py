@@ -78,6 +78,9 @@ class GRPO(GroupRolloutAlgorithm):
         the policy when ``learn`` first began, by the k3 estimator
     :param kl_target: adapt ``kl_coef`` such that the KL divergence stays near this [nats] (PPO, arXiv 1707.06347, section 4)
     :param mask_truncated: leave episodes that a time limit cut off out of the loss, though not out of their group's mean
+    :param allow_different_starts: only warn, instead of stopping, where the episodes of a group begin with different
+        observations: for envs that ignore ``reset(seed=...)``, and vec envs whose resets are out of reach. The luck of a start
+        then counts as merit, which is noise in the advantages
     :param use_sde: refused: the noise of gSDE is drawn for a rollout, not for an episode, so that it has no ratio
     :param stats_window_size: window of the rollout statistics, in episodes
     :param tensorboard_log: log location of tensorboard; None for no log
@@ -121,6 +124,7 @@ class GRPO(GroupRolloutAlgorithm):
         kl_coef: float = 0.0,
         kl_target: float | None = None,
         mask_truncated: bool = False,
+        allow_different_starts: bool = False,
         use_sde: bool = False,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
@@ -172,6 +176,7 @@ class GRPO(GroupRolloutAlgorithm):
         self.kl_coef = kl_coef
         self.kl_target = kl_target
         self.mask_truncated = mask_truncated
+        self.allow_different_starts = allow_different_starts
         self.reference_policy: ActorCriticPolicy | None = None
         self.n_trained_transitions = 0
         """So many of ``num_timesteps`` have been trained on."""
@@ -187,7 +192,7 @@ class GRPO(GroupRolloutAlgorithm):
             self.clip_range_high = BoundedSchedule(self.clip_range_high)
         self.set_random_seed(self.seed)
         self.policy = self._make_policy()
-        self.rollout_buffer = EpisodeBuffer(self.n_envs, self.group_size, self.gamma)
+        self.rollout_buffer = EpisodeBuffer(self.n_envs, self.group_size, self.gamma, self.allow_different_starts)
         self._maybe_recommend_cpu()
 
     def _make_policy(self) -> ActorCriticPolicy:
@@ -209,11 +214,11 @@ class GRPO(GroupRolloutAlgorithm):
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def _objective(self) -> Objective:
-        low = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
+        low = BoundedSchedule(self.clip_range)(self._current_progress_remaining)
         high = low
         self.logger.record("train/clip_range", low)
         if self.clip_range_high is not None:
-            high = self.clip_range_high(self._current_progress_remaining)  # type: ignore[operator]
+            high = BoundedSchedule(self.clip_range_high)(self._current_progress_remaining)
             self.logger.record("train/clip_range_high", high)
         if self.kl_coef > 0.0:
             self.logger.record("train/kl_coef", self.kl_coef)
@@ -332,6 +337,7 @@ class GRPO(GroupRolloutAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> SelfGRPO:
+        check_settings(vars(self))
         if reset_num_timesteps:
             self.n_trained_transitions = 0
         if self.kl_coef > 0.0 and self.reference_policy is None and not hasattr(self.policy, "kl_to_reference"):

@@ -16,11 +16,14 @@ from stable_baselines3.common.vec_env import VecEnv
 from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer, Seen, Transitions, map_tensors
 from sb3_delta_waypoint.grpo.groups import number_scenarios, scenario_seed
 from sb3_delta_waypoint.grpo.policies import EncodingPolicy
+from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 
 LONG_STREAK = 16
 """Number of consecutive groups without spread that is worth a warning."""
 LONG_ROLLOUT = 20_000
 """Steps per env after which a rollout that goes on is worth a warning."""
+LONGEST_EPISODE = 30_000
+"""Steps after which an episode is taken for one that never ends; games of Atari are cut off after 27,000."""
 
 
 class GroupRolloutAlgorithm(OnPolicyAlgorithm):
@@ -35,21 +38,38 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     n_groups: int
     zero_std: str
     _warned_of_zero_std = False
+    allow_different_starts: bool
 
-    def _setup_groups(self) -> None:
+    def _check_groups(self) -> None:
         """
-        Make the envs number their scenarios.
+        Settings may be changed between two calls of ``learn``, but not all of them.
 
-        :raises ValueError: if they cannot, or if a rollout may be smaller than a minibatch
+        :raises ValueError: if the group size was changed, or if a rollout may be smaller than a minibatch
         """
-        assert self.env is not None
+        built = self.rollout_buffer.group_size
+        if self.group_size != built:
+            raise ValueError(
+                f"group_size={self.group_size} was set on a model whose episodes are counted in groups of {built}: give it to "
+                f"the constructor, or save the model and load it with GRPO.load(path, env=env, group_size={self.group_size})"
+            )
         smallest = self.n_steps * self.n_envs
         if self.batch_size > smallest:
             raise ValueError(
                 f"batch_size={self.batch_size} is more than a rollout is sure to have: {smallest} transitions "
                 f"(n_steps={self.n_steps} times {self.n_envs} envs); make it smaller, or n_steps larger"
             )
-        number_scenarios(self.env, self.group_size)
+
+    def _setup_groups(self) -> None:
+        """
+        Make the envs number their scenarios.
+
+        :raises ValueError: if they cannot, or if they hand the frozen part of a policy normalised observations
+        """
+        assert self.env is not None
+        self._check_groups()
+        if hasattr(self.policy, "encode"):
+            refuse_normalized_observations(self.env)
+        number_scenarios(self.env, self.group_size, self.allow_different_starts)
 
     def _setup_learn(
         self,
@@ -59,6 +79,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         tb_log_name: str = "run",
         progress_bar: bool = False,
     ) -> tuple[int, BaseCallback]:
+        self._check_groups()
         begins = reset_num_timesteps or self._last_obs is None
         if begins:
             self._setup_groups()
@@ -72,7 +93,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     def _seed_scenarios(self, timesteps: int) -> None:
         """The next reset numbers the scenarios from 0; a model that has learnt for so many steps plays others than before."""
         assert self.env is not None
-        base_seed = self.env.unwrapped._seeds[0]
+        base_seed = getattr(self.env.unwrapped, "_seeds", [None])[0]
         if base_seed is None:
             base_seed = int(np.random.randint(2**31))
         self.env.seed(scenario_seed(base_seed, timesteps) if timesteps else base_seed)
@@ -88,17 +109,15 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         :param rollout_buffer: where episodes wait until their group is complete
         :param n_rollout_steps: the complete groups have at least so many transitions per env
         :return: False if the callback ended training
+        :raises ValueError: if an episode does not end, or an env gives what is not finite
         """
+        self._check_groups()
+        rollout_buffer.gamma = self.gamma
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         started = self.num_timesteps
         while not self._has_enough(n_rollout_steps * env.num_envs):
-            if self.num_timesteps - started == LONG_ROLLOUT * env.num_envs:
-                warnings.warn(
-                    f"{LONG_ROLLOUT} steps per env have not completed n_groups={self.n_groups} groups of {self.group_size} "
-                    "episodes: GRPO learns from whole episodes, so do they end?",
-                    stacklevel=2,
-                )
+            self._check_progress(started)
             assert self._last_obs is not None
             with th.no_grad():
                 obs_tensor, seen, stored = self._see(self._last_obs)
@@ -134,6 +153,31 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _check_progress(self, started: int) -> None:
+        """Say what keeps an update waiting; ``started``: the time step at which the rollout began."""
+        longest = int(self.rollout_buffer.lengths.argmax())
+        if self.rollout_buffer.lengths[longest] >= LONGEST_EPISODE:
+            raise ValueError(
+                f"the episode of env {longest} has not ended after {LONGEST_EPISODE} steps, and GRPO learns from whole "
+                "episodes: give the env a time limit, such as make_vec_env(..., wrapper_class=gymnasium.wrappers.TimeLimit, "
+                "wrapper_kwargs={'max_episode_steps': 1000})"
+            )
+        needed = f"{self.n_groups * self.group_size} episodes (n_groups={self.n_groups}, group_size={self.group_size})"
+        if self.num_timesteps - started == LONG_ROLLOUT * self.n_envs:
+            warnings.warn(
+                f"{LONG_ROLLOUT} steps per env have not completed {needed}: GRPO learns from whole episodes, so do they end?",
+                stacklevel=3,
+            )
+        # the last rollout of a run may go beyond the end, as those of other algorithms do; the first one should not
+        if started == self._num_timesteps_at_start and 0 <= self.num_timesteps - self._total_timesteps < self.n_envs:
+            warnings.warn(
+                f"total_timesteps={self._total_timesteps - started} is over before the first update, which takes whole "
+                f"groups: {needed} and n_steps * n_envs = {self.n_steps * self.n_envs} transitions at least; "
+                f"episodes that have ended by now: {self.rollout_buffer.n_ended}. Training goes on until that update: give "
+                "it more steps, or make n_groups, group_size or n_steps smaller",
+                stacklevel=3,
+            )
 
     def _see(self, observations: np.ndarray | dict[str, np.ndarray]) -> tuple[PyTorchObs, Seen, Seen]:
         """The observations as tensors, what the policy acts on, and what is stored of it: images stay in main memory."""

@@ -14,6 +14,7 @@ from torch import nn
 
 from sb3_delta_waypoint.policies.distribution import INITIAL_LOG_STD, PlanDistribution, ResidualBasis
 from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtractor
+from sb3_delta_waypoint.policies.options import OF_THE_STATE, check_state_fits, checked_options
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
 
 OWN_ERRORS = 4.0
@@ -102,21 +103,20 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             raise ValueError("use_sde=True: gSDE needs a noise matrix of its own; the smooth basis explores smoothly already")
         if not (isinstance(action_space, spaces.Box) and len(action_space.shape) == 2 and action_space.shape[1] == 2):
             raise ValueError(f"a waypoint policy acts in Box(H, 2), metres, not in {action_space}")
-        if max_delta is not None and max_delta <= 0.0:
-            raise ValueError(f"max_delta={max_delta} m must be positive, or None for no bound")
-        self._options: dict[str, Any] = {
+        options = {
             "sft": sft,
             "delta_hidden_dim": delta_hidden_dim,
             "value_hidden_dim": value_hidden_dim,
             "max_delta": max_delta,
-            "head_inputs": tuple(head_inputs),
+            "head_inputs": head_inputs,
             "basis": basis,
-            "residual_scale": residual_scale if isinstance(residual_scale, str) else tuple(residual_scale),
+            "residual_scale": residual_scale,
             "log_std_init": log_std_init,
             "state_dependent_std": state_dependent_std,
             "delta_lr_scale": delta_lr_scale,
             "value_lr_scale": value_lr_scale,
         }
+        self._options = checked_options(options)
         super().__init__(
             observation_space,
             action_space,
@@ -181,8 +181,6 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
                 far = OWN_ERRORS * own_error[-1].square().mean().sqrt().item()
                 far = min(max(far, MIN_RESIDUAL_SCALE), MAX_RESIDUAL_SCALE)
             ends = (NEAR_SHARE * far, far)
-        if isinstance(ends, str):
-            raise ValueError(f"residual_scale={ends!r}: accepted are 'planner' and two sizes in metres")
         return np.repeat(np.linspace(ends[0], ends[1], self.action_space.shape[0])[:, None], 2, axis=1)
 
     def _build_optimizer(self) -> None:
@@ -194,9 +192,17 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             {"params": values, "lr_scale": self._options["value_lr_scale"]},
         ]
         self.optimizer = self.optimizer_class(groups, lr=self._initial_lr, **self.optimizer_kwargs)  # type: ignore[call-arg]
+        self._hook_learning_rates()
+
+    def _hook_learning_rates(self) -> None:
         # SB3 writes one learning rate into every group before each update, so the scales act around the step itself
         self.optimizer.register_step_pre_hook(_scale_learning_rates)
         self.optimizer.register_step_post_hook(_restore_learning_rates)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._absent is None:  # a copied optimiser has lost its hooks
+            self._hook_learning_rates()
 
     def encode(self, obs: PyTorchObs | PlannerFeatures) -> PlannerFeatures:
         """
@@ -292,9 +298,12 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         return distribution.get_actions(deterministic=deterministic)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What :meth:`load_state_dict` needs to build the planner without its file; primitives only."""
+        """What :meth:`load_state_dict` needs: how to build the planner without its file, and options; primitives only."""
         if self._absent is not None:
             raise self._absent
+        return {**self._describe_planner(), "options": {name: self._options[name] for name in OF_THE_STATE}}
+
+    def _describe_planner(self) -> dict[str, Any]:
         planner = self.features_extractor.planner
         return describe_planner(planner) if callable(getattr(planner, "config", None)) else {}
 
@@ -302,11 +311,16 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """Done by :meth:`load_state_dict` before the tensors are loaded."""
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """As in torch; a planner that is absent, or another than the saved one, is built from the saved description first."""
-        saved = state_dict.get("_extra_state", {})
-        if saved and (self._absent is not None or self.get_extra_state() != saved):
+        """
+        As in torch; a planner that is absent, or another than the saved one, is built from the saved description first.
+
+        :raises ValueError: if the state was trained with other options, such as another ``max_delta``
+        """
+        planner = dict(state_dict.get("_extra_state", {}))
+        check_state_fits(self._options, planner.pop("options", {}))
+        if planner and (self._absent is not None or self._describe_planner() != planner):
             self._absent = None
-            self.features_extractor = self._extractor(build_planner(saved))
+            self.features_extractor = self._extractor(build_planner(planner))
             self.pi_features_extractor = self.vf_features_extractor = self.features_extractor
             self.features_dim = self.features_extractor.features_dim
             self._build_heads()

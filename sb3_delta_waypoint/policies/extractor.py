@@ -3,8 +3,9 @@
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
+import numpy as np
 import torch as th
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_flattened_obs_dim
@@ -20,6 +21,8 @@ HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
 What the heads can be given: the planner's latent, the state and route, the planner's waypoints, and how far these lie beside
 the route (:func:`route_offset`).
 """
+SLACK = 0.01
+"""Observations may be outside their bounds by this share of the bounds' distance: a car at rest may measure -0.01 m/s."""
 _METRES = 20.0
 _STATE_SCALE = (10.0, 0.5, 1.0, 3.0)
 
@@ -35,10 +38,12 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     :param horizon_steps: rows ``H`` of the env's plans
     :param head_inputs: what the heads see, some of ``HEAD_INPUTS``
     :param plan_dt: seconds between the rows of the env's plans; None where the env does not say
-    :raises ValueError: if the planner does not fit the env, or an input is unknown
+    :raises ValueError: if the planner does not fit the env
     """
 
     state_scale: th.Tensor
+    _low: th.Tensor
+    _high: th.Tensor
 
     def __init__(
         self,
@@ -48,9 +53,6 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         head_inputs: Sequence[str] = HEAD_INPUTS,
         plan_dt: float | None = None,
     ):
-        unknown = set(head_inputs) - set(HEAD_INPUTS)
-        if unknown or not head_inputs:
-            raise ValueError(f"head_inputs={list(head_inputs)}: accepted are one or more of {HEAD_INPUTS}")
         check_planner_fits(planner, observation_space, horizon_steps, plan_dt)
         frozen = freeze(copy.deepcopy(planner)).eval()
         with th.no_grad():
@@ -67,6 +69,13 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         self.head_inputs = tuple(head_inputs)
         self.inputs_dim = inputs_dim
         self.register_buffer("state_scale", th.tensor(_STATE_SCALE), persistent=False)
+        bounded = {key: space for key, space in observation_space.items() if _is_measured(space)}
+        self._bounded_keys = tuple(bounded)
+        self._key_of_column = [key for key, space in bounded.items() for _ in range(space.low.size)]
+        low, high = (np.concatenate([getattr(space, end).ravel() for space in bounded.values()]) for end in ("low", "high"))
+        slack = np.where(np.isfinite(high - low), SLACK * (high - low), 0.0)
+        self.register_buffer("_low", th.as_tensor(low - slack), persistent=False)
+        self.register_buffer("_high", th.as_tensor(high + slack), persistent=False)
 
     def train(self, mode: bool = True) -> "FrozenPlannerExtractor":
         """BatchNorm statistics and dropout of the planner stay as they are, whatever mode the policy is put into."""
@@ -79,9 +88,11 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         :param observations: batch of observations, physical units
         :return: ``(B, 4 H + F)``: the planner's waypoints and their route offset, flattened, metres, and the other inputs of
             the heads
+        :raises ValueError: if an observation is outside its bounds
         """
         with th.no_grad():
             latent, waypoints = self.planner(observations)
+            self._check_bounds(observations)
             offset = route_offset(waypoints, observations["route"]).flatten(1)
             parts = [waypoints.flatten(1), offset]
             for name in self.head_inputs:
@@ -93,6 +104,19 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
                     parts.append(observations["state"] / self.state_scale)
                     parts.append(observations["route"].flatten(1) / _METRES)
             return th.cat(parts, dim=1)
+
+    def _check_bounds(self, observations: dict[str, th.Tensor]) -> None:
+        # one comparison of all numbers: this runs once per step
+        values = th.cat([observations[key].flatten(1) for key in self._bounded_keys], dim=1)
+        within = (values >= self._low) & (values <= self._high)
+        if bool(within.all()):
+            return
+        row, column = (~within).nonzero()[0].tolist()
+        key = self._key_of_column[column]
+        raise ValueError(
+            f"observation {key!r} holds {values[row, column]:g}, outside the bounds of its space: the frozen planner reads "
+            "physical units. If VecNormalize(norm_obs=True) has scaled it, use norm_obs=False"
+        )
 
 
 def route_offset(waypoints: th.Tensor, route: th.Tensor) -> th.Tensor:
@@ -171,6 +195,10 @@ def freeze(module: nn.Module) -> nn.Module:
             del part._parameters[name]
             part.register_buffer(name, None if parameter is None else parameter.detach().clone())
     return module
+
+
+def _is_measured(space: spaces.Space) -> TypeGuard[spaces.Box]:
+    return isinstance(space, spaces.Box) and space.dtype.kind == "f"
 
 
 def _zeros(observation_space: spaces.Dict) -> dict[str, th.Tensor]:

@@ -27,10 +27,10 @@ from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallb
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
-from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
 from sb3_delta_waypoint.files import short_repr
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
+from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import check_arguments, check_config, check_hyperparameters, in_one_line
 

@@ -6,6 +6,7 @@ import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack, VecMonitor, VecNormalize
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, make_waypoint_vec_env
@@ -96,6 +97,8 @@ def test_processes(start_method):
     venv = make_vec_env("CartPole-v1", 2, **kwargs)
     with pytest.raises(ValueError, match="SubprocVecEnv resets its envs out of reach.*wrapper_class=ScenarioGroups"):
         GRPO("MlpPolicy", venv, **QUICK)
+    with pytest.warns(UserWarning, match="begin scenario 0 with different observations"):
+        GRPO("MlpPolicy", venv, allow_different_starts=True, **QUICK).learn(150)
     venv.close()
     venv = make_vec_env("CartPole-v1", 2, wrapper_class=ScenarioGroups, **kwargs)
     recorder = Recorder()
@@ -125,6 +128,82 @@ class Restless(gym.Env):
 def test_members_that_begin_differently():
     with pytest.raises(ValueError, match="env 0 and env 1 begin scenario 0 with different observations"):
         GRPO("MlpPolicy", DummyVecEnv([Restless, Restless]), **QUICK).learn(10)
+
+
+def test_different_starts_can_be_allowed(tmp_path):
+    venv = DummyVecEnv([Restless, Restless])
+    model = GRPO("MlpPolicy", venv, allow_different_starts=True, **{**QUICK, "n_steps": 8})
+    with pytest.warns(UserWarning, match="env 0 and env 1 begin scenario 0 with different observations") as caught:
+        model.learn(40)
+    assert len(caught) == 1, "once is enough"
+    model.save(tmp_path / "model")
+    loaded = GRPO.load(tmp_path / "model", env=venv)
+    with pytest.warns(UserWarning, match="begin scenario"):
+        loaded.learn(40)
+
+
+class Drawing(gym.Env):
+    """Draws from the generators of its spaces, as SB3's IdentityEnv does."""
+
+    def __init__(self):
+        self.action_space = gym.spaces.Discrete(1000)
+        self.observation_space = gym.spaces.Box(-1.0, 1.0, (2,))
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._draw(), {}
+
+    def step(self, action):
+        return self._draw(), 0.0, True, False, {}
+
+    def _draw(self):
+        return np.array([self.action_space.sample() / 1000, self.observation_space.sample()[0]], np.float32)
+
+
+class Stretched(gym.ObservationWrapper):
+    """Has an observation space of its own."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.observation_space = gym.spaces.Box(-2.0, 2.0, (2,))
+
+    def observation(self, observation):
+        return 2.0 * observation
+
+
+@pytest.mark.parametrize("make", [Drawing, lambda: Stretched(Drawing())])
+def test_envs_that_draw_from_their_spaces(make):
+    starts = {}
+    for index in (0, 1):
+        env = ScenarioGroups(Monitor(make()))
+        env.number_scenarios(index, n_envs=2, group_size=2)
+        starts[index] = [env.reset(seed=7 + index)[0], *(env.reset()[0] for _ in range(3))]
+    np.testing.assert_array_equal(starts[0], starts[1])
+    assert len(np.unique(starts[0], axis=0)) == 4
+    first = starts[0][0] / np.abs(starts[0][0]).max()
+    assert abs(first[0] - first[1]) > 1e-3, "the two spaces draw numbers of their own"
+
+
+def test_options_reach_an_env_that_takes_them():
+    taken = []
+
+    class Taking(Restless):
+        def reset(self, *, seed=None, options=None):
+            taken.append(options)
+            return super().reset(seed=seed)
+
+    env = ScenarioGroups(Taking())
+    env.reset(options={"start": 3})
+    env.reset()
+    assert taken == [{"start": 3}, None]
+
+
+def test_an_env_that_takes_no_options():
+    class Plain(Restless):
+        def reset(self, *, seed=None):
+            return super().reset(seed=seed)
+
+    ScenarioGroups(Monitor(Plain())).reset(seed=3)
 
 
 def test_training_goes_on_with_new_scenarios():

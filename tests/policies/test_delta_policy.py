@@ -1,6 +1,8 @@
 """DeltaWaypointPolicy under unmodified PPO, A2C and TRPO."""
 
+import copy
 import os
+import pickle
 import warnings
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch as th
 from sb3_contrib import TRPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import VecNormalize
 from torch import nn
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, SFTWaypointModel, make_waypoint_vec_env
@@ -131,6 +134,72 @@ def test_separate_learning_rates(make_model):
     assert {group["lr"] for group in model.policy.optimizer.param_groups} == {model.lr_schedule(1.0)}
 
 
+def test_a_copy_keeps_its_learning_rate_scales(make_model):
+    policy = make_model(policy_kwargs={"delta_lr_scale": 0.0, "value_lr_scale": 2.0}).policy
+    copies = [policy, copy.deepcopy(policy), pickle.loads(pickle.dumps(policy))]
+    for one in copies:
+        for parameter in one.parameters():
+            parameter.grad = th.ones_like(parameter)
+        one.optimizer.param_groups[0]["lr"] = one.optimizer.param_groups[1]["lr"] = 1e-3
+        one.optimizer.step()
+    for name, value in policy.named_parameters():
+        for one in copies[1:]:
+            assert (dict(one.named_parameters())[name] == value).all(), name
+    start = make_model().policy
+    moved = (policy.value_net[-1].bias - start.value_net[-1].bias).item()
+    assert moved == pytest.approx(-2e-3, rel=1e-3) and (policy.log_std == start.log_std).all()
+
+
+OTHERS = {
+    "max_delta": 5.0,
+    "head_inputs": ("route_offset", "sft_waypoints", "observation", "latent"),
+    "basis": "independent",
+    "residual_scale": (0.1, 1.0),
+    "state_dependent_std": True,
+    "delta_hidden_dim": 32,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_state_from_other_options_is_refused(name, make_model):
+    model, other = make_model(), make_model(policy_kwargs={name: OTHERS[name]})
+    before = plans(other)
+    with pytest.raises(ValueError, match=f"^{name}=.*the state to load was trained with {name}="):
+        other.set_parameters(model.get_parameters())
+    assert (plans(other) == before).all()
+
+
+def test_options_that_only_train_may_differ(make_model):
+    model, other = make_model(), make_model(policy_kwargs={"log_std_init": -0.5, "delta_lr_scale": 0.5})
+    other.policy.load_state_dict(model.policy.state_dict())
+    assert (plans(other) == plans(model)).all() and (other.policy.log_std == model.policy.log_std).all()
+
+
+def test_a_saved_policy_brings_its_options(make_model, tmp_path):
+    policy = make_model(policy_kwargs={"max_delta": 0.25, "delta_lr_scale": 0.5, "head_inputs": ["latent"]}).policy
+    policy.save(tmp_path / "policy")
+    loaded = DeltaWaypointPolicy.load(tmp_path / "policy")
+    assert loaded.get_extra_state() == policy.get_extra_state() and loaded.get_extra_state()["options"]["max_delta"] == 0.25
+    assert loaded.optimizer.param_groups[0]["lr_scale"] == 0.5
+
+
+def test_a_state_from_before_options_travelled_is_taken(make_model):
+    model, other = make_model(), make_model()
+    state = model.policy.state_dict()
+    del state["_extra_state"]["options"]
+    other.policy.load_state_dict(state)
+    assert (plans(other) == plans(model)).all()
+
+
+def test_normalised_observations_are_noticed(make_model):
+    model = make_model(n_envs=8)
+    model.set_env(VecNormalize(model.get_env()))
+    with pytest.raises(ValueError, match="'state' holds -.*VecNormalize.*norm_obs=False"):
+        model.learn(64)
+    model.set_env(VecNormalize(make_waypoint_vec_env(n_envs=8), norm_obs=False))
+    model.learn(64)
+
+
 @pytest.mark.parametrize("inputs", [("latent",), ("observation",), ("sft_waypoints",), ("latent", "route_offset")])
 def test_what_the_heads_see(inputs, make_model):
     model = make_model(policy_kwargs={"head_inputs": inputs, "delta_hidden_dim": 8})
@@ -160,7 +229,7 @@ def test_encoding_once_gives_the_same_as_encoding_each_time(make_model):
         ({"horizon_steps": 10}, {}, "horizon_steps=20"),
         ({}, {"head_inputs": ("camera",)}, "camera"),
         ({}, {"head_inputs": ()}, "head_inputs"),
-        ({}, {"max_delta": -1.0}, "max_delta"),
+        ({}, {"max_delta": float("nan")}, "max_delta=nan"),
         ({}, {"basis": "wavy"}, "wavy"),
         ({}, {"residual_scale": "huge"}, "huge"),
     ],
