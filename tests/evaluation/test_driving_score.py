@@ -180,7 +180,10 @@ def without(content, *keys):
         ({"_checkpoint": {"records": [record(route="100", composed=1)]}}, "scores.score_route: '100' is not of type 'number'"),
         ({"_checkpoint": {"records": [record(route=110)]}}, "scores.score_route: 110 is greater than"),
         ({"_checkpoint": {"records": [record(penalty=float("nan"))]}}, "NaN is no number"),
-        ({"_checkpoint": {"records": [record(penalty=10**400, composed=1)]}}, "scores.score_penalty: 1000.* … .*000 is greater than"),
+        (
+            {"_checkpoint": {"records": [record(penalty=10**400, composed=1)]}},
+            "scores.score_penalty: 1000.* … .*000 is greater than",
+        ),
         (
             {"_checkpoint": {"records": [record()], "progress": [1, 10**400]}},
             "_checkpoint.progress.1: 1000.* … .* is greater than",
