@@ -170,6 +170,22 @@ def read_xml(path: str | Path, what: str, forbid_dtd: bool = False) -> "Element"
     return root
 
 
+def read_text(path: str | Path, what: str) -> str:
+    """
+    Read a text file.
+
+    :param path: the file
+    :param what: kind of file, for the message, such as ``"map file"``
+    :return: its text
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: naming the file, if it is not text in UTF-8, or too much of it
+    """
+    try:
+        return _read(path, what, MAX_XML_BYTES).decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is not text in UTF-8") from None
+
+
 def refuse_expansion(value: Any) -> None:
     """
     Refuse a value that is small in memory and large when written out, because its parts are referred to again and again.

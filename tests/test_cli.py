@@ -80,6 +80,12 @@ def test_an_error_is_one_line(error, raising):
     assert (result.exit_code, result.stderr) == (1, "Error: no: 3\n")
 
 
+def test_an_error_of_the_system_names_the_file_first(raising):
+    raising(OSError(28, "No space left on device", "out/metrics.json"))
+    result = call("enjoy")
+    assert (result.exit_code, result.stderr) == (1, "Error: out/metrics.json: No space left on device\n")
+
+
 def test_an_unknown_env_is_one_line(raising):
     raising(NameNotFound("Environment `Toy` doesn't exist."))
     assert call("enjoy").stderr == "Error: Environment `Toy` doesn't exist.\n"

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from sb3_delta_waypoint import files
-from sb3_delta_waypoint.files import read_json, read_xml, read_yaml, short_repr, short_text, write_atomically
+from sb3_delta_waypoint.files import read_json, read_text, read_xml, read_yaml, short_repr, short_text, write_atomically
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -159,6 +159,12 @@ def test_values_are_short_in_messages():
     assert short_repr({"a": [1, None, 2.5]}) == "{'a': [1, None, 2.5]}" and short_repr("it's") == '"it\'s"'
     assert short_text("one\n  two\x1b[31m") == "one two\\x1b[31m"
     assert short_text("x" * 999) == "x" * 100 + " … " + "x" * 100
+
+
+def test_text_that_cannot_be_read(tmp_path):
+    (tmp_path / "a.xodr").write_bytes(b"<OpenDRIVE>\xe4</OpenDRIVE>")
+    with pytest.raises(ValueError, match=r"a\.xodr: is not text in UTF-8"):
+        read_text(tmp_path / "a.xodr", "map file")
 
 
 def test_archives_that_are_larger_than_they_seem(tmp_path):

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, ServerUnreachableError, ServerVersionError
 from sb3_delta_waypoint.carla_bridge.traffic_manager import TrafficManager
+from sb3_delta_waypoint.files import read_text
 
 SUPPORTED_CLIENTS = ("0.9.16",)
 """Versions of the ``carla`` module that this package was checked with."""
@@ -268,7 +268,7 @@ class Session:
         if self.town.endswith(".xodr"):
             import carla
 
-            text = Path(self.town).read_text()
+            text = read_text(self.town, "map file")
             self.world = client.generate_opendrive_world(text, carla.OpendriveGenerationParameters())
         elif short_name(self.world.get_map().name) != short_name(self.town):
             available = sorted({short_name(name) for name in client.get_available_maps()})

@@ -91,7 +91,11 @@ def _recorded_drives(paths: tuple[str, ...], pattern: str) -> RoadNetwork:
     from sb3_delta_waypoint.episodes.paths import driven_paths
     from sb3_delta_waypoint.episodes.reader import read_episodes
 
-    return from_paths(driven_paths(read_episodes(pattern)[0]))
+    episodes, _ = read_episodes(pattern)
+    try:
+        return from_paths(driven_paths(episodes))
+    except ValueError as error:
+        raise ValueError(f"the paths driven in {pattern}, such as {episodes[0].path}: {error}") from None
 
 
 def _parameters(name: str, kind: type[Parameters], given: Mapping[str, float] | Parameters | None) -> Parameters:

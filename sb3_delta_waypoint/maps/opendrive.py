@@ -100,7 +100,8 @@ def _parse(path: Path) -> Element:
 
 def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[list[int]]]:
     """Points, speed limits and successors of each lane of each lane section."""
-    sections, limits, total = {}, {}, 0.0
+    sections: dict[str, list[dict[str, Any]]] = {}
+    limits, total = {}, 0.0
     for road in root.findall("road"):
         try:
             name = str(_id(road))

@@ -80,6 +80,8 @@ def test_unknown_weather_is_ignored_with_a_warning(tmp_path):
         (NEW.replace('<trigger_point x="5" y="6" z="300" yaw="-90"/>', ""), "scenario 'Accident_1' has 0 <trigger_point>"),
         (NEW.replace('type="Accident"', ""), "route 7: <scenario>: attribute 'type' is missing"),
         (NEW.replace('id="8"', 'id="7"'), "route 7: there is another route of this id"),
+        (OLD.replace('x="1.5"', f'x="{"9" * 99999}"'), r"attribute 'x' is '9{30,60}\.\.\.9{30,60}', expected a finite number"),
+        (OLD.replace('id="3"', f'id="{"3" * 99999}"').replace("1.5", "x"), "route 3{100} … 3{100}: <waypoint>: attribute 'x'"),
         ("<!DOCTYPE routes [<!ENTITY a 'aaaa'>]>" + NEW, "not readable as XML .*DTD"),
     ],
 )

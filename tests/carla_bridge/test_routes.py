@@ -268,6 +268,14 @@ def test_routes_in_files(tmp_path):
         ('{"routes": [{"name": "a", "points": [[0, 0], [9, 0]], "speeds": [1]}]}', "route 0: path 0: points must be"),
         ('{"routes": [{"name": "a", "points": [["x", 0], [9, 0]]}]}', "route 0: could not convert"),
         ('{"routes": [3]}', "route 0: .*; expected"),
+        ("[" * 100_000, "nested too deeply"),
+        (
+            '{"routes": [{"name": "a", "points": [[0, 0], [1e12, 0]]}]}',
+            "point 1: .* not a finite position, at most 1e\\+09 m away",
+        ),
+        ('{"routes": [{"name": "a", "points": [[0, 0], [9e8, 0]]}]}', r"path 0 is 9e\+08 m long; at most 1e\+06 m"),
+        (f'{{"routes": [{{"name": "a", "points": [[0, 0], [1{"0" * 400}, 0]]}}]}}', "holds a number that is too large"),
+        (f'{{"routes": [{{"name": "a", "points": "{"x" * 99999}"}}]}}', "route 0: .{,300}; expected"),
     ],
 )
 def test_malformed_route_files(content, message, tmp_path):

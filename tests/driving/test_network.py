@@ -74,6 +74,8 @@ def test_a_path_of_a_car_at_rest_is_left_out():
     [
         (np.zeros((4, 3)), np.zeros(4), r"path 1: points must be \(N, 2\) and speeds \(N,\), not \(4, 3\) and \(4,\)"),
         (np.zeros((4, 2)), np.zeros(3), r"path 1: .*\(4, 2\) and \(3,\)"),
+        ([[0, 0], [1, 1e300]], [1, 1], r"path 1, point 1: .* is not a finite position, at most 1e\+09 m away"),
+        ([[0, 0], [1e8, 0]], [1, 1], r"path 1 is 1e\+08 m long; at most 1e\+06 m are sampled"),
         ([[0, 0], [1, np.nan]], [1, 1], r"path 1, point 1: \[ *1\. nan\] is not a finite position"),
         ([[0, 0], [1, 0]], [1, -2], "path 1, point 1: -2.0 m/s is not a speed"),
         ([[0, 0], [1, 0]], [np.nan, 1], "path 1, point 0: nan m/s is not a speed"),

@@ -58,6 +58,19 @@ def test_files_are_compact(written):
         (lambda d: d["frames"][7]["observations"]["state"].__setitem__(1, "0.1"), 7, "observations.state", "'0.1'"),
         (lambda d: d["frames"][7]["observations"]["route"].append([0, 0]), 7, "observations.route", r"\(11, 2\), expected"),
         (lambda d: d["frames"][7].update(t=0.6), 7, "t", "0.6 after 0.6"),
+        (lambda d: d["frames"][7].update(t=10**400), 7, "t", "holds <an integer of 1329 bits>, expected finite numbers"),
+        (
+            lambda d: d["waypoint_spec"].update(dt=10**400),
+            None,
+            "waypoint_spec.dt",
+            "1000.* … .*000 is greater than the maximum",
+        ),
+        (
+            lambda d: d["waypoint_spec"].update(horizon_steps=1e300),
+            None,
+            "waypoint_spec.horizon_steps",
+            "greater than the max",
+        ),
     ],
 )
 def test_an_error_names_file_frame_field_and_value(written, edit, frame, field, said):
@@ -77,7 +90,7 @@ def test_a_truncated_file_is_located(written):
         read_episode(written)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"5", b"\xff\xfe{}"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"5", b"\xff\xfe{}", b"[" * 100_000, b"9" * 10_000])
 def test_other_content_is_refused(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_bytes(content)

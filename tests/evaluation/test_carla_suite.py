@@ -11,6 +11,10 @@ from sb3_delta_waypoint.carla_bridge.route_xml import WEATHER_PARAMETERS
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario, choose, is_kind, read_suite
 
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
 
 def write(tmp_path, text):
     path = tmp_path / "suite.yml"
@@ -74,7 +78,20 @@ def test_a_suite_of_ones_own(tmp_path):
         ("scenarios: {a: {route: any, episodes: 1, weather: {hail: 1}}}", "'hail' is unknown"),
         ("scenarios: {a: {route: any, episodes: 1, env: {speed: 3}}}", "scenario a: env: 'speed' is unknown; .*route_length"),
         ("scenarios: {a: {route: any, episodes: 1, env: {port: 3}}}", "'port' is unknown"),
+        ("scenarios: {a: {route: any, episodes: 1, weather: 3}}", "scenario a: weather=3, expected a name, or parameters"),
+        ("scenarios: {a: {route: any, episodes: 1, weather: {fog_density: .nan}}}", "fog_density is nan, expected a number"),
+        ("scenarios: {a: {route: any, episodes: 1, weather: {fog_density: {}}}}", "fog_density is {}, expected a number"),
+        (
+            "scenarios: {a: {route: any, episodes: 1000000000000}}",
+            "episodes is 1000000000000, expected .* from 1 to 1,000,000",
+        ),
         ("scenarios: {../a: {route: any, episodes: 1}}", "scenario '../a': a name consists of"),
+        (
+            f"scenarios: {{{'a' * 999}: {{route: any, episodes: 1}}}}",
+            r"scenario 'a{30,60}\.\.\.a{30,60}': a name consists of 1 to 100",
+        ),
+        # 600 bytes, of which a message would be 3 GB long
+        (f"{BOMB}scenarios: {{a: {{route: any, episodes: 1, env: *i}}}}", "more than 100,000 values"),
     ],
 )
 def test_what_is_wrong_with_a_suite_is_named(tmp_path, text, message):

@@ -181,6 +181,20 @@ def without(content, *keys):
         ({"_checkpoint": {"records": [record(route=110)]}}, "scores.score_route: 110 is greater than"),
         ({"_checkpoint": {"records": [record(penalty=float("nan"))]}}, "NaN is no number"),
         (
+            {"_checkpoint": {"records": [record(penalty=10**400, composed=1)]}},
+            "scores.score_penalty: 1000.* … .*000 is greater than",
+        ),
+        (
+            {"_checkpoint": {"records": [record()], "progress": [1, 10**400]}},
+            "_checkpoint.progress.1: 1000.* … .* is greater than",
+        ),
+        ({"_checkpoint": {"records": [record()]}, "driving score": 10**400}, "driving score: 1000.* … .* is greater than"),
+        ({"_checkpoint": {"records": [record("\x1b[2J")]}}, r"record 0 \(\\x1b\[2J\): route_id: .*does not match"),
+        (
+            {"_checkpoint": {"records": [record(outside_route_lanes=["9" * 200_000])]}},
+            r"infractions.outside_route_lanes: '9{30,90}\.\.\.9{30,90}' does not say",
+        ),
+        (
             {"_checkpoint": {"records": [record() | {"infractions": record()["infractions"] | {"speeding": []}}]}},
             "infractions: unknown kind of infraction 'speeding'",
         ),

@@ -46,6 +46,10 @@ def test_errors_are_means_over_the_frames_of_each_episode(write):
         ({"t": float("inf")}, "sample 1: field 't' is inf, expected a finite number"),
         ({"t": True}, "sample 1: field 't' is True, expected a finite number"),
         ({"episode_id": 7}, "sample 1: field 'episode_id' is 7, expected a string"),
+        ({"t": 10**400}, "sample 1: field 't' is <an integer of 1329 bits>, expected a finite number"),
+        ({"predicted": [[0, 10**400]] * H}, "sample 1: field 'predicted' is not a list of"),
+        ({"predicted": [[0, 1e300]] * H}, "sample 1: field 'predicted' holds NaN, infinity or numbers beyond"),
+        ({"predicted": "x" * 10**5}, "sample 1: field 'predicted' is 'x{30,90}\\.\\.\\.x{30,90}', expected a list"),
         ({"episode_id": "a", "t": 0.0}, "sample 1: episode_id 'a' at t = 0 s is already sample 0"),
     ],
 )
@@ -69,7 +73,10 @@ def test_a_missing_field_is_named(write, missing):
     [
         ({"horizon_steps": "3"}, "field 'horizon_steps' is '3', expected a whole number"),
         ({"horizon_steps": 4}, r"expected \(4, 2\)"),
+        ({"horizon_steps": 10**12}, r"expected \(1000000000000, 2\)"),
+        ({"horizon_steps": -(10**400)}, r"horizon_steps is <an integer of 1329 bits>"),
         ({"dt": 0}, "dt is 0.0"),
+        ({"dt": 10**400}, "field 'dt' is <an integer of 1329 bits>, expected a finite number"),
         ({"samples": []}, "there are 0 samples"),
         ({"samples": {}}, "field 'samples' is {}, expected a list"),
     ],

@@ -17,6 +17,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.ground import Ground, paint_ground
 from sb3_delta_waypoint.carla_bridge.loopback.lights import Signal, governed_points, read_signals
 from sb3_delta_waypoint.carla_bridge.loopback.traffic import lane_conflicts
 from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.files import read_text
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
 
 SPAWN_SPACING = 30.0
@@ -162,4 +163,4 @@ def map_readers(paths: Sequence[str | Path]) -> dict[str, Callable[[], RoadMap]]
 
 @cache
 def _read(path: Path) -> RoadMap:
-    return sent_map(path.stem, path.read_text())
+    return sent_map(path.stem, read_text(path, "map file"))
