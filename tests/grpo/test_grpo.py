@@ -1,11 +1,13 @@
 """GRPO as a citizen of Stable-Baselines3: it runs, learns, saves and is refused where other algorithms are."""
 
 import io
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch as th
+import yaml
 from gymnasium import spaces
 from stable_baselines3.common.callbacks import (
     BaseCallback,
@@ -19,6 +21,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecNormalize
 
+import sb3_delta_waypoint
 from sb3_delta_waypoint.grpo import GRPO
 from tests.grpo.conftest import Identity, Varied, varied
 
@@ -174,6 +177,12 @@ def test_by_default_steps_count_alike(make_model):
     model.learn(300)
     for batch in batches:
         assert len(batch.lengths) >= 16 and len(set(batch.lengths.tolist())) > 1 and (batch.weights == 1.0).all()
+
+
+def test_the_yaml_of_the_waypoint_envs_depends_on_no_default_that_has_changed():
+    entries = yaml.safe_load((Path(sb3_delta_waypoint.__file__).parent / "hyperparams" / "grpo.yml").read_text())
+    for env_id, n_groups in {"ToyWaypoint-v0": 8, "CarlaWaypoint-v0": 4}.items():
+        assert entries[env_id]["n_groups"] == n_groups and entries[env_id]["loss_average"] == "episode"
 
 
 def test_what_is_carried_over_keeps_its_log_probs(make_model):
