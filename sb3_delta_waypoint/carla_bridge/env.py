@@ -109,8 +109,8 @@ class CarlaWaypointEnv(DriveEnv):
             check_number(name, value, bounds)
         if port is not None:
             check_number("port", port, PORT)
-        for name, text in (("host", host), ("blueprint", blueprint)):
-            if not isinstance(text, str | None):
+        for name, text in (("host", "" if host is None else host), ("blueprint", blueprint)):
+            if not isinstance(text, str):
                 raise ValueError(f"{name}={short_repr(text)}: expected a string")
         for name, path in (("town", town), ("routes", routes)):
             if not isinstance(path, str | Path | None):

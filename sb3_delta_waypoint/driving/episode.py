@@ -41,8 +41,8 @@ EPISODE_METRICS = (
 class EpisodeRules(NamedTuple):
     """When an episode ends and what counts as reached. Metres."""
 
-    off_route_distance: Annotated[float, Bounds(0.01, 50.0, "m")] = 2.0
-    """Farther beside the route than this ends the episode."""
+    off_route_distance: Annotated[float, Bounds(0.01, 40.0, "m")] = 2.0
+    """Farther beside the route, or behind its start, than this ends the episode."""
     waypoint_spacing: Annotated[float, Bounds(0.01, 10_000.0, "m")] = 5.0
     """Arc length between the waypoints of the route that ``waypoint_hit_rate`` counts."""
     waypoint_radius: Annotated[float, Bounds(0.01, 50.0, "m")] = 1.0
@@ -100,7 +100,8 @@ def score_step(
     totals.steps += 1
 
     outcome = RUNNING
-    if deviation > rules.off_route_distance:
+    # who drives away from the start backwards never leaves the route sideways
+    if max(deviation, -car.progress) > rules.off_route_distance:
         outcome = OFF_ROUTE
     elif car.progress >= car.route_length:
         outcome = GOAL

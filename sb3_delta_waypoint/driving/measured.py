@@ -178,6 +178,7 @@ class MeasuredDrive:
         self._leads = np.zeros((BLOCK, config.horizon_steps + 1), LEAD)
         self._command = (0.0, 0.0, 0.0)
         self._before = (0.0, 0.0)
+        self._begun = False
 
     @property
     def route(self) -> np.ndarray:
@@ -204,6 +205,12 @@ class MeasuredDrive:
             self.cars, self.routes, self.totals, self._displacements, self._judge, self._start, network, np.uint64(seed),
             scenario, max_points,
         )  # fmt: skip
+        self._begun = True
+
+    def _check_begun(self) -> None:
+        # a car without a route would send the kernels out of its memory
+        if not self._begun:
+            raise RuntimeError("the car has no route yet: call begin() first")
 
     def settle(self, measurement: Measurement, hazards: np.ndarray = NO_HAZARDS) -> dict[str, np.ndarray]:
         """
@@ -213,6 +220,7 @@ class MeasuredDrive:
         :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
         :return: the observation, ``state`` float32 ``(4,)`` and ``route`` float32 ``(10, 2)``
         """
+        self._check_begun()
         state, points = np.empty(4, np.float32), np.empty((OBSERVED_POINTS, 2), np.float32)
         _first_look(
             self.cars, self.routes, self._yielding, hazards, self._judge, self._leads, measurement,
@@ -240,6 +248,7 @@ class MeasuredDrive:
 
         :param measurement: of it, after the control step
         """
+        self._check_begun()
         car = self.cars[0]
         self._before = float(car["progress"]), float(car["acceleration"])
         _move(self.cars, self.routes, measurement, self._command[0])
@@ -253,6 +262,7 @@ class MeasuredDrive:
         :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
         :return: the observation, the reward, and one of the outcomes of :mod:`~.episode`
         """
+        self._check_begun()
         state, points = np.empty(4, np.float32), np.empty((OBSERVED_POINTS, 2), np.float32)
         reward, outcome = _judge_step(
             self.cars, self.routes, self.totals, self._yielding, hazards, self._judge, self._leads, self._before,

@@ -38,8 +38,11 @@ def checked_plans(plans: ArrayLike, *shape: int) -> np.ndarray:
     if given.shape != shape:
         meaning = "(cars, horizon steps, x and y)" if len(shape) == 3 else "(horizon steps, x and y)"
         raise ValueError(f"plans have the shape {given.shape}; accepted is {meaning} = {shape}")
-    with np.errstate(over="ignore"):
-        found = np.ascontiguousarray(given, np.float32)
+    if given.dtype == np.float32:
+        found = np.ascontiguousarray(given)
+    else:
+        with np.errstate(over="ignore"):
+            found = np.ascontiguousarray(given, np.float32)
     if not _all_within(found.ravel()):
         *car, h, axis = index = tuple(np.argwhere(~(np.abs(found) <= _BOUND))[0].tolist())
         whose = f"the plan of env {car[0]}" if car else "the plan"

@@ -50,7 +50,7 @@ def set_out(
     lateral = uniform(seed, 0, -start.lateral, start.lateral)
     car.x, car.y = begin.x - lateral * begin.sin, begin.y + lateral * begin.cos
     car.yaw = np.arctan2(begin.sin, begin.cos) + uniform(seed, 1, -start.heading, start.heading)
-    car.speed = begin.speed * uniform(seed, 2, start.min_speed, 1.0)
+    car.speed = min(begin.speed * uniform(seed, 2, start.min_speed, 1.0), vehicle.max_speed)
     # a route may start in a curve: the wheels are turned for it
     after = route[2]
     car.steer = steady_steer(vehicle, car.speed, 0.5 * (begin.cos * after.sin - begin.sin * after.cos))

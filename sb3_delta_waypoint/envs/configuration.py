@@ -40,7 +40,7 @@ def driving_config(
     :param horizon_steps: rows ``H`` of a plan, at least 2
     :param plan_dt: seconds between the rows of a plan, at most 1; at the expert's cruise speed, all rows together reach no
         farther than the action space, 100 m
-    :param off_route_distance: farther beside the route than this ends the episode [m]
+    :param off_route_distance: farther beside the route, or behind its start, than this ends the episode [m]
     :param reward: weights of the reward's terms, by name, that differ from :class:`~.reward.RewardWeights`
     :param vehicle: parameters that differ from :class:`~.vehicle.VehicleParameters`
     :param expert: parameters that differ from :class:`~.expert.ExpertParameters`

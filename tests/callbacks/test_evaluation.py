@@ -265,3 +265,12 @@ def test_render(monkeypatch):
     callback = WaypointEvalCallback(eval_env, n_eval_episodes=2, render=True, verbose=0)
     make_model(make_venv()).learn(16, callback=callback)
     assert len(frames) >= 1
+
+
+def test_an_evaluation_env_with_other_plans_is_refused_before_training():
+    model = make_model(make_venv())
+    for other in ({"plan_dt": 0.2}, {"horizon_steps": 6}):
+        callback = WaypointEvalCallback(make_waypoint_vec_env(n_envs=2, **{**KWARGS, **other}), verbose=0)
+        with pytest.raises(ValueError, match="horizon_steps and plan_dt of the training env"):
+            model.learn(16, callback=callback)
+    assert model.num_timesteps == 0

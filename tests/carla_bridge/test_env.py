@@ -21,6 +21,8 @@ carla = pytest.importorskip("carla")
 # ruff: noqa: E402 (the imports below need it)
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
+from sb3_delta_waypoint.carla_bridge.sensors import Camera
+from sb3_delta_waypoint.carla_bridge.traffic import TrafficOptions
 from sb3_delta_waypoint.grpo.groups import ScenarioGroups, number_scenarios
 
 
@@ -270,11 +272,57 @@ def test_weather_by_name_and_by_numbers(make):
         ({"ends_at": ["rain"]}, ValueError, "rain"),
         ({"reward": {"speeding": 1.0}}, ValueError, "speeding"),
         ({"render_mode": "3d"}, ValueError, "3d"),
+        *(({"fps": fps}, ValueError, f"fps={fps}") for fps in (0, -10, float("nan"), float("inf"), True, "10", 1e9)),
+        ({"timeout": float("nan")}, ValueError, "timeout=nan: expected a number between 0.1 and 3600 s"),
+        ({"blocked_time": -1.0}, ValueError, "blocked_time=-1.0"),
+        ({"port": 70_000}, ValueError, "port=70000"),
+        ({"port": True}, ValueError, "port=True"),
+        ({"host": 5}, ValueError, "host=5"),
+        ({"blueprint": None}, ValueError, "blueprint=None"),
+        ({"town": 3}, ValueError, "town=3"),
+        ({"routes": 3}, ValueError, "routes=3"),
+        ({"weather": 3}, ValueError, "weather=3"),
+        ({"weather": {"fog_density": float("nan")}}, ValueError, "weather: fog_density=nan"),
+        ({"cameras": {"state": {}}}, ValueError, "'state' cannot be the name of a camera"),
+        ({"cameras": ["front"]}, ValueError, "cameras=.*expected cameras by name"),
+        ({"cameras": {"front": 3}}, ValueError, r"cameras\['front'\]=3"),
+        ({"cameras": {"front": {"width": 10**9}}}, ValueError, r"cameras\['front'\]: width=1000000000"),
+        ({"cameras": {"front": Camera(fov=float("nan"))}}, ValueError, "fov=nan"),
+        ({"traffic": 3}, ValueError, "traffic=3"),
+        ({"traffic": TrafficOptions(vehicles=-1)}, ValueError, "traffic: vehicles=-1"),
+        ({"traffic": {"vehicles": 2.0}}, ValueError, r"vehicles=2\.0: expected a whole number"),
+        ({"traffic": {"pedestrians": True}}, ValueError, "pedestrians=True"),
+        ({"ends_at": "collision"}, ValueError, "ends_at='collision': expected several"),
+        ({"ends_at": 3}, ValueError, "ends_at=3"),
+        ({"ends_at": [["collision"]]}, ValueError, "unknown"),
+        ({"plan_dt": float("nan")}, ValueError, "plan_dt=nan"),
     ],
 )
 def test_bad_arguments_are_refused(make, kwargs, error, named):
     with pytest.raises(error, match=named):
         make(**kwargs)
+
+
+def test_use_before_reset_and_after_close_is_refused(make):
+    env = make(render_mode="rgb_array")
+    plan = np.zeros((20, 2), np.float32)
+    uses = (env.expert_plan, env.render, lambda: env.step(plan))
+    for use in uses:
+        with pytest.raises(gym.error.ResetNeeded, match=r"call reset\(\) first"):
+            use()
+    env.reset(seed=0)
+    for bad in ({"scenario": -1}, {"scenario": 2**63}, {"scenario": 1.5}, {"scenaro": 1}):
+        with pytest.raises(ValueError, match="options"):
+            env.reset(options=bad)
+    with pytest.raises(ValueError, match="has 101.0 at waypoint 0, x; accepted are metres from -100 to 100"):
+        env.step(plan + 101.0)
+    env.step(plan)
+    env.close()
+    for use in uses:
+        with pytest.raises(gym.error.ResetNeeded):
+            use()
+    with pytest.raises(gym.error.ClosedEnvironmentError, match="make a new one"):
+        env.reset()
 
 
 def test_rendering_gives_a_picture(env):

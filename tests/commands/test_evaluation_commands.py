@@ -163,11 +163,12 @@ def test_compare_predictions(models, tmp_path):
 
 
 def test_compare_plans_of_two_lengths(models, tmp_path):
-    save_planner(SFTWaypointModel(horizon_steps=3, hidden_dims=(8,)), tmp_path / "short.pt")
-    result = invoke(
-        "compare", "--sft", tmp_path / "short.pt", "--rl", models / "rl_model_900_steps.zip", "--out", tmp_path / "out"
-    )
-    assert result.exit_code == 1 and "short.pt plans 3 steps" in result.output
+    for planner, named in (({"horizon_steps": 3}, "other.pt plans 3 steps of 0.1 s"), ({"plan_dt": 0.2}, "steps of 0.2 s")):
+        save_planner(SFTWaypointModel(**{"horizon_steps": H, "hidden_dims": (8,), **planner}), tmp_path / "other.pt")
+        result = invoke(
+            "compare", "--sft", tmp_path / "other.pt", "--rl", models / "rl_model_900_steps.zip", "--out", tmp_path / "out"
+        )
+        assert result.exit_code == 1 and named in result.output
     assert not (tmp_path / "out").exists()
 
 

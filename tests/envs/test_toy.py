@@ -11,7 +11,9 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics as VectorRecordEpi
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import sb3_delta_waypoint
+from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 from sb3_delta_waypoint.envs import ToyWaypointEnv
 from sb3_delta_waypoint.episodes.recorder import record_episodes
 
@@ -131,6 +133,16 @@ def test_a_bad_plan_in_a_vector_env_names_the_env_and_moves_none():
         ({"plan_dt": 0.0}, ValueError, "plan_dt"),
         ({"reward": {"speeding": 1.0}}, ValueError, "speeding"),
         ({"vehicle": {"wheels": 4}}, ValueError, "wheels"),
+        ({"vehicle": {"max_speed": float("nan")}}, ValueError, "vehicle: max_speed=nan: expected a number between"),
+        ({"vehicle": VehicleParameters(max_speed=0.0)}, ValueError, "vehicle: max_speed=0.0"),
+        ({"vehicle": (2.8, 0.6)}, ValueError, r"vehicle=\(2\.8, 0\.6\): expected a mapping .* or VehicleParameters"),
+        ({"start": 3}, ValueError, "start=3: expected a mapping .* or StartParameters"),
+        ({"reward": {"goal": "much"}}, ValueError, "reward: goal='much'"),
+        ({"expert": {1: 2}}, ValueError, "1 is unknown"),
+        ({"routes": 5}, ValueError, "routes=5: expected a file"),
+        ({"routes": RoadNetwork(1, 2, 3, 4, 5)}, ValueError, "points must be an array"),
+        ({"routes": "nowhere.xodr", "route_length": 0}, ValueError, "route_length=0"),
+        ({"plan_dt": 1.5}, ValueError, "plan_dt=1.5: expected a number between 0.01 and 1 s"),
         ({"render_mode": "3d"}, ValueError, "3d"),
     ],
 )

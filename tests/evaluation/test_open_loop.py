@@ -42,6 +42,15 @@ def test_another_horizon_is_named():
         evaluate_open_loop(lambda observations: np.zeros((1, 2, 2)), [episode("a", 1, 0.0)])
 
 
+def test_another_plan_dt_is_named():
+    def slow(observations):
+        return erring(observations)
+
+    slow.plan_dt = 0.2
+    with pytest.raises(ValueError, match=r"a\.json: the policy's waypoints are 0\.2 s apart, the episode's 0\.1 s"):
+        evaluate_open_loop(slow, [episode("a", 1, 0.0)])
+
+
 def test_no_episodes():
     with pytest.raises(ValueError, match="at least one episode"):
         evaluate_open_loop(erring, [])

@@ -9,6 +9,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor, VecNormalize
 
 from sb3_delta_waypoint.evaluation.rollout import Scenarios, evaluate_scenarios
+from sb3_delta_waypoint.policies.inference import WaypointPolicy
+from sb3_delta_waypoint.sft.planner import SFTWaypointModel
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
 
 KWARGS = {"route_length": 12.0, "horizon_steps": 10}
@@ -124,3 +126,10 @@ def test_what_a_fault_broke_off_does_not_count(expected):
 def test_no_scenarios():
     with pytest.raises(ValueError, match="n_scenarios must be at least 1, got 0"):
         evaluate_scenarios(hasty, make_waypoint_vec_env(n_envs=2, **KWARGS), 0, seed=0)
+
+
+@pytest.mark.parametrize(("planner", "named"), [({"horizon_steps": 5}, "horizon_steps=5"), ({"plan_dt": 0.2}, "plan_dt=0.2")])
+def test_a_policy_whose_plans_the_envs_would_misread_is_refused(planner, named):
+    policy = WaypointPolicy(SFTWaypointModel(**{"horizon_steps": 10, "hidden_dims": (8,), **planner}))
+    with pytest.raises(ValueError, match=named):
+        Scenarios(1, env_kwargs=KWARGS).evaluate(policy)

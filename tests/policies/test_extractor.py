@@ -1,10 +1,12 @@
-"""Observations outside their bounds."""
+"""What the frozen planner refuses: envs that it does not fit, and observations outside their bounds."""
 
 import numpy as np
 import pytest
 import torch as th
 from gymnasium import spaces
+from stable_baselines3 import PPO
 
+from sb3_delta_waypoint import GRPO, DeltaWaypointPolicy, SFTWaypointModel, make_waypoint_vec_env
 from sb3_delta_waypoint.envs.spaces import observation_space
 from sb3_delta_waypoint.policies.extractor import FrozenPlannerExtractor
 from tests.policies.conftest import observations
@@ -42,3 +44,34 @@ def test_groups_without_bounds_and_images_are_left_alone(planner):
     extractor({**observations(2), **more})
     with pytest.raises(ValueError, match="'near' holds -1"):
         extractor({**observations(2), **more, "near": -th.ones(2, 1)})
+
+
+@pytest.mark.parametrize("algorithm", [PPO, GRPO])
+def test_a_planner_with_another_plan_dt_is_refused_with_the_remedy(algorithm):
+    planner = SFTWaypointModel(plan_dt=0.2, hidden_dims=(8,))
+    with pytest.raises(ValueError, match=r"0\.2 s apart and the env's 0\.1 s: make the env with plan_dt=0\.2"):
+        algorithm(
+            DeltaWaypointPolicy,
+            make_waypoint_vec_env(n_envs=2, group_size=2),
+            n_steps=8,
+            batch_size=8,
+            policy_kwargs={"sft": planner},
+        )
+    venv = make_waypoint_vec_env(n_envs=2, plan_dt=0.2)
+    PPO(DeltaWaypointPolicy, venv, n_steps=8, batch_size=8, policy_kwargs={"sft": planner})
+
+
+def test_a_planner_that_does_not_say_plans_tenths_of_a_second():
+    venv = make_waypoint_vec_env(n_envs=2, plan_dt=0.2)
+    with pytest.raises(ValueError, match="by the attribute plan_dt"):
+        PPO(DeltaWaypointPolicy, venv, n_steps=8, batch_size=8, policy_kwargs={"sft": Steady()})
+    Steady.plan_dt = 0.2
+    PPO(DeltaWaypointPolicy, venv, n_steps=8, batch_size=8, policy_kwargs={"sft": Steady()})
+
+
+class Steady(th.nn.Module):
+    horizon_steps = 20
+    observation_keys = ("state", "route")
+
+    def forward(self, observation):
+        return observation["state"], observation["route"].repeat(1, 2, 1)

@@ -150,3 +150,16 @@ def test_a_model_whose_parts_do_not_fit_is_named(make_model, tmp_path):
     model.save(path)
     with pytest.raises(ValueError, match=r"model\.zip does not fit this version of the policy: .*size mismatch"):
         WaypointPolicy(path)
+
+
+def test_plans_are_cut_off_at_the_action_space_as_predict_does(make_model):
+    model = make_model()
+    with th.no_grad():
+        model.policy.features_extractor.planner.waypoints_mean += 150.0
+    batch = as_numpy(observations(2))
+    policy = WaypointPolicy(model)
+    parts = policy(batch, parts=True)
+    assert (parts.waypoints == 100.0).all() and (parts.sft_waypoints == 100.0).all()
+    assert (parts.waypoints == model.predict(batch, deterministic=True)[0]).all()
+    alone = WaypointPolicy(model.policy.features_extractor.planner)
+    assert (alone(batch) == 100.0).all()

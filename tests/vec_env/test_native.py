@@ -108,3 +108,21 @@ def test_attributes_and_methods():
         venv.env_method("fly")
     with pytest.raises(ValueError, match="one attribute for all"):
         venv.set_attr("render_mode", "human", indices=[1])
+
+
+def test_indices_that_no_env_has_are_refused():
+    venv = make_waypoint_vec_env(n_envs=3, seed=1)
+    venv.reset()
+    for indices in (3, -1, [0, 7]):
+        with pytest.raises(IndexError, match="there is no env .*, only 0 to 2"):
+            venv.env_method("expert_plan", indices=indices)
+        with pytest.raises(IndexError, match="there is no env"):
+            venv.get_attr("num_envs", indices=indices)
+
+
+@pytest.mark.parametrize("n_envs", [0, -1, 2.0, True, 10**12])
+def test_numbers_of_envs_that_cannot_be_are_refused(n_envs):
+    with pytest.raises(ValueError, match="n_envs="):
+        make_waypoint_vec_env(n_envs=n_envs)
+    with pytest.raises(ValueError, match="num_envs="):
+        gym.make_vec("ToyWaypoint-v0", num_envs=n_envs)
