@@ -22,9 +22,11 @@ class StopAfterEpisodes(BaseCallback):
             raise ValueError(f"max_episodes is {max_episodes}; expected at least 1")
         self.max_episodes = max_episodes
         self.n_episodes = 0
+        self._is_training = False
 
     def _on_training_start(self) -> None:
         self.n_episodes = 0
+        self._is_training = True
         self._updates_before = self.model._n_updates
 
     def _on_step(self) -> bool:
@@ -33,6 +35,9 @@ class StopAfterEpisodes(BaseCallback):
         return self.n_episodes < self.max_episodes
 
     def _on_training_end(self) -> None:
+        if not self._is_training:  # rl_zoo3 says the end of training twice
+            return
+        self._is_training = False
         if self.n_episodes < self.max_episodes:
             warnings.warn(
                 f"training ended after {self.num_timesteps} steps and {self.n_episodes} episodes, before "

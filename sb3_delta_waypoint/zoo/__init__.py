@@ -28,7 +28,6 @@ from stable_baselines3.common.vec_env import VecEnv
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import KeysAndValues, check_device
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
-from sb3_delta_waypoint.zoo.saving import atomic_saves
 
 TRAIN_DEFAULTS = {"--env": "ToyWaypoint-v0", "--eval-episodes": "256", "--n-eval-envs": "64", "--save-freq": "50000"}
 """Where the defaults of :func:`train` differ from rl_zoo3's, which evaluates on 5 episodes and keeps no checkpoints."""
@@ -81,7 +80,7 @@ def train(
 
     # of two equal options the last counts, so ours are defaults
     defaults = [item for pair in TRAIN_DEFAULTS.items() for item in pair]
-    with patch.object(rl_zoo3.train, "ExperimentManager", make_manager), atomic_saves():
+    with patch.object(rl_zoo3.train, "ExperimentManager", make_manager):
         try:
             _run("train", [*defaults, *arguments])
         finally:

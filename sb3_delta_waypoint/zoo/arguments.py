@@ -74,8 +74,6 @@ def in_one_line(what: str, *more: type[Exception]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
-            error.add_note(what)  # a full disk
         if isinstance(error, ValueError | OSError | ImportError | GymnasiumError) and not isinstance(error, more):
             raise
         reason = " ".join(str(error).split())[:300]

@@ -33,6 +33,7 @@ from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import check_arguments, check_config, check_hyperparameters, in_one_line
+from sb3_delta_waypoint.zoo.saving import atomic_saves
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
 """The yaml files of this package, one per algorithm."""
@@ -48,8 +49,10 @@ BOUNDED_SCHEDULES = f"{BoundedSchedulesCallback.__module__}.{BoundedSchedulesCal
 class WaypointExperimentManager(ExperimentManager):
     """
     What differs from rl_zoo3's, for the envs of this package: the native vector env, ``WaypointEvalCallback``, the run folder,
-    and hyperparameters from this package's yaml where none is given. Ctrl-C ends training after the step that is under way,
-    with everything saved. All other envs are treated as rl_zoo3 treats them.
+    and hyperparameters from this package's yaml where none is given. All other envs are treated as rl_zoo3 treats them.
+
+    For all envs, settings are checked before anything is recorded, models are saved atomically, and Ctrl-C ends training after
+    the step that is under way, with everything saved.
 
     :param args: the command line, as rl_zoo3 parsed it
     :param positional: rl_zoo3's
@@ -260,12 +263,13 @@ class WaypointExperimentManager(ExperimentManager):
         self.model = model
         # where rl_zoo3 always begins; from here on another number says that a step was trained
         model.num_timesteps = 0
-        with StopOnInterrupt(at_once=self.vec_env_class is SubprocVecEnv) as stop:
+        with StopOnInterrupt(at_once=self.vec_env_class is SubprocVecEnv) as stop, atomic_saves():
             self.callbacks.append(stop)
             try:
-                with in_one_line(f"training into {self.save_path}"):
-                    super().learn(model)
+                super().learn(model)
             except Exception as error:
+                if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+                    error.add_note(f"while training into {self.save_path}")  # a full disk
                 if model.num_timesteps > 0:
                     self._save_after(error, model)
                 raise
@@ -280,7 +284,7 @@ class WaypointExperimentManager(ExperimentManager):
             error.add_note(f"nor could the model be saved: {second}")
 
     def save_trained_model(self, model: BaseAlgorithm) -> None:
-        with StopOnInterrupt() as stop:
+        with StopOnInterrupt() as stop, atomic_saves():
             super().save_trained_model(model)
         self.was_saved = True
         self.interrupted |= stop.requested
