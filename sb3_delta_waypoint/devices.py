@@ -12,8 +12,10 @@ def find_device(name: str) -> torch.device:
     :return: the device
     :raises ValueError: if there is no such device here
     """
+    if name == "auto":
+        return get_device(name)
     try:
-        device = get_device("auto") if name == "auto" else torch.device(name)
+        device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         reason = (str(error) or type(error).__name__).splitlines()[0]

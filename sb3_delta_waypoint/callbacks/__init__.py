@@ -4,6 +4,7 @@ from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallb
 from sb3_delta_waypoint.callbacks.critic_warmup import CriticWarmupCallback
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.kl_penalty import KLPenaltyCallback
+from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "CriticWarmupCallback",
     "KLPenaltyCallback",
     "RunArtifactsCallback",
+    "StopAfterEpisodes",
     "WaypointEvalCallback",
 ]

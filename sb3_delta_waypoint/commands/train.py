@@ -36,7 +36,8 @@ from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 @click.option(
     "--metric",
     help="What the best model is chosen by: success_rate, ade, fde, route_completion, episode_reward, … In a tie route "
-    f"completion decides, then lateral deviation, then who came first.  [default: {DEFAULT_METRIC}]",
+    "completion decides, then lateral deviation, then the earliest; other envs than the waypoint envs go by reward.  "
+    f"[default: {DEFAULT_METRIC}]",
 )
 @click.option(
     "--where", "constraints", multiple=True, metavar="CONSTRAINT", help="Such as 'success_rate>=0.9'; can be repeated."
