@@ -304,7 +304,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         saved = state_dict.get("_extra_state", {})
         if saved and (self._absent is not None or self.get_extra_state() != saved):
             self._absent = None
-            self.features_extractor = self._extractor(build_planner(saved))
+            self.features_extractor = self._extractor(build_planner(saved, state=state_dict))
             self.pi_features_extractor = self.vf_features_extractor = self.features_extractor
             self.features_dim = self.features_extractor.features_dim
             self._build_heads()
