@@ -129,9 +129,10 @@ def load_policy(path: str | Path, device: str | th.device = "auto", trust: str |
         try:
             if is_import_path(sft := data["policy_kwargs"].get("sft")):
                 check_trusted(str(sft), "the saved policy")
-            _refuse_sizes(path, data["policy_kwargs"], tensors["policy"])
+            state: Any = tensors["policy"]
+            _refuse_sizes(path, data["policy_kwargs"], state)
             policy = policy_class(data["observation_space"], data["action_space"], lambda _: 0.0, **data["policy_kwargs"])
-            policy.load_state_dict(tensors["policy"])
+            policy.load_state_dict(state)
         except UntrustedError as error:
             raise UntrustedError(f"{path}: {error}") from None
         except KeyError as error:
