@@ -1,6 +1,7 @@
 """The weather, by name or by numbers."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from sb3_delta_waypoint.files import short_repr
@@ -34,7 +35,7 @@ def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
     for name, value in weather.items():
         if name not in known:
             raise ValueError(f"weather: {short_repr(name)} is unknown; accepted are {', '.join(known)}")
-        if not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        if not isinstance(value, Real) or not abs(value) <= LARGEST:
             raise ValueError(f"weather: {name} is {short_repr(value)}, expected a number")
         values[name] = float(value)
     return carla.WeatherParameters(**values)
