@@ -1,6 +1,5 @@
 """The planner's network."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,8 @@ import torch
 from torch import nn
 
 STATE_SIZE = 4
+MAX_PLAN_DT = 1000.0
+"""Seconds; no plan is coarser."""
 
 
 class SFTWaypointModel(nn.Module):
@@ -46,8 +47,8 @@ class SFTWaypointModel(nn.Module):
                 f"horizon_steps={horizon_steps}, route_points={route_points} and hidden_dims={tuple(hidden_dims)} must hold "
                 "positive integers, with at least one hidden layer"
             )
-        if not 0 < plan_dt < math.inf:
-            raise ValueError(f"plan_dt={plan_dt} must be a positive number of seconds")
+        if not 0 < plan_dt <= MAX_PLAN_DT:
+            raise ValueError(f"plan_dt={plan_dt} must be a positive number of seconds, at most {MAX_PLAN_DT:g}")
         self.horizon_steps, self.plan_dt, self.route_points = horizon_steps, plan_dt, route_points
         self.hidden_dims = tuple(hidden_dims)
         self.latent_dim = self.hidden_dims[-1]
