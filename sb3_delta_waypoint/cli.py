@@ -120,9 +120,10 @@ def _message(error: Exception) -> str:
         module = error.name.partition(".")[0]
         if module in EXTRAS:
             return f'{module} is not installed: pip install "sb3_delta_waypoint[{EXTRAS[module]}]"'
+    text = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return "; ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])])
+        text = f"{error.filename}: {error.strerror}"
+    return "; ".join([text, *getattr(error, "__notes__", [])])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

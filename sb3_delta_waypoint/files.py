@@ -37,11 +37,13 @@ def write_atomically(path: str | Path, content: str | bytes) -> Path:
     :param path: the file to write; its folder is created where it is missing
     :param content: text (written as UTF-8) or bytes
     :return: the path
-    :raises OSError: naming the path, if it cannot be written
+    :raises OSError: naming the path, or its folder, if it cannot be written
     """
     data = content.encode() if isinstance(content, str) else content
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _write(Path(os.path.realpath(path)), data)
+        _write(target, data)
     except OSError as error:
         # the error of a full disk names no file, others name the temporary one
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -49,7 +51,6 @@ def write_atomically(path: str | Path, content: str | bytes) -> Path:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     if path.is_symlink():  # links that lead in a circle

@@ -64,14 +64,14 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", ["folder", "file/below", "loop"])
-def test_what_cannot_be_written_is_named(tmp_path, name):
+@pytest.mark.parametrize(("name", "named"), [("folder", "folder"), ("file/below", "file"), ("loop", "loop")])
+def test_what_cannot_be_written_is_named(tmp_path, name, named):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(OSError) as caught:
         write_atomically(tmp_path / name, "text")
-    assert caught.value.filename == str(tmp_path / name)
+    assert caught.value.filename == str(tmp_path / named)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "loop"]
 
 

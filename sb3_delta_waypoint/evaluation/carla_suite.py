@@ -14,7 +14,7 @@ import numpy as np
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.envs.configuration import driving_config
-from sb3_delta_waypoint.files import naming, read_yaml, short_repr
+from sb3_delta_waypoint.files import naming, read_yaml, short_repr, short_text
 
 SUITE = Path(__file__).with_name("carla_suite.yml")
 """The suite that ships with the package; its comments say what a suite may hold."""
@@ -115,7 +115,14 @@ def read_suite(path: str | Path | None = None) -> list[CarlaScenario]:
             _refuse_unknown("suite", content, ("env", "episodes", "weather", "scenarios"))
             common, weathers = _mapping("env", content.get("env")), _mapping("weather", content.get("weather"))
             return [
-                _scenario(str(name), _mapping("scenarios", given), path.parent, common, weathers, content.get("episodes"))
+                _scenario(
+                    str(name),
+                    _mapping(f"scenario {short_text(name)}", given),
+                    path.parent,
+                    common,
+                    weathers,
+                    content.get("episodes"),
+                )
                 for name, given in content["scenarios"].items()
             ]
         except ValueError as error:
@@ -164,10 +171,11 @@ def sha256(path: Path) -> str:
 def _scenario(
     name: str, given: dict[str, Any], folder: Path, common: dict[str, Any], weathers: dict[str, Any], episodes: int | None
 ) -> CarlaScenario:
-    _refuse_unknown(f"scenario {name}", given, ("route", "routes", "weather", "episodes", "env"))
+    where = f"scenario {short_text(name)}"
+    _refuse_unknown(where, given, ("route", "routes", "weather", "episodes", "env"))
     if ("route" in given) == ("routes" in given):
-        raise ValueError(f"scenario {name}: give either 'route' ({', '.join(KINDS)}) or 'routes' (a file)")
-    env = {**common, **_mapping(f"scenario {name}: env", given.get("env"))}
+        raise ValueError(f"{where}: give either 'route' ({', '.join(KINDS)}) or 'routes' (a file)")
+    env = {**common, **_mapping(f"{where}: env", given.get("env"))}
     if str(env.get("town", "")).endswith(".xodr"):
         env["town"] = str(folder.resolve() / env["town"])
     weather = given.get("weather")
@@ -176,7 +184,7 @@ def _scenario(
     else:
         routes, number = None, given.get("episodes", episodes)
         if number is None:
-            raise ValueError(f"scenario {name}: 'episodes' is missing, here and in the suite")
+            raise ValueError(f"{where}: 'episodes' is missing, here and in the suite")
     if isinstance(weather, str):
         weather = weathers.get(weather, weather)
     return CarlaScenario(name, number, given.get("route", "any"), routes, weather, env)

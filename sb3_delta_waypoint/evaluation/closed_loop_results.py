@@ -23,7 +23,7 @@ Episode = dict[str, Any]
 """One driven episode: ``policy``, ``episode``, ``metrics`` and what else :func:`~.closed_loop.drive_episode` tells."""
 SERVER = ("backend", "server_version", "client_version")
 """What must be the same in all results of a folder."""
-_NUMBER = {"type": ["number", "null"], "minimum": -1e300, "maximum": 1e300}
+_NUMBER = {"minimum": -1e300, "maximum": 1e300}
 _SCHEMA = {
     "type": "object",
     "required": ["settings", "n_episodes", "episodes", *SERVER, "town"],
@@ -39,7 +39,12 @@ _SCHEMA = {
                 "properties": {
                     "policy": {"type": "string"},
                     "episode": {"type": "integer", "minimum": 0, "maximum": 2 * MAX_EPISODES},
-                    "metrics": {"type": "object", "required": ["distance"], "additionalProperties": _NUMBER},
+                    "metrics": {
+                        "type": "object",
+                        "required": ["distance"],
+                        "properties": {"distance": {"type": "number"}},
+                        "patternProperties": {"": {**_NUMBER, "type": ["number", "null"]}},
+                    },
                     "infractions": {
                         "type": "array",
                         "items": {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}},
@@ -83,7 +88,8 @@ class ScenarioResults:
         except ValueError as error:
             reason = short_text(str(error).removeprefix(f"{self.path}: "))
             raise ValueError(f"{self.path} is not a result of carla-eval, or is damaged: remove it ({reason})") from None
-        settings, self.wanted, self.episodes = content["settings"], content["n_episodes"], content["episodes"]
+        settings, self.episodes = content["settings"], content["episodes"]
+        self.wanted = None if content["n_episodes"] is None else int(content["n_episodes"])  # 2.0 is an integer, too
         self.server = {key: content[key] for key in (*SERVER, "town")}
         self.faults = content.get("faults", [])
         refuse_difference(self.path, settings, self.settings)

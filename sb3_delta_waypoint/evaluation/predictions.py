@@ -1,5 +1,6 @@
 """Stored waypoint predictions: reading them, measuring them, pairing those of two planners."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from sb3_delta_waypoint.driving.metrics import displacement
 from sb3_delta_waypoint.evaluation.open_loop import open_loop_metrics
 from sb3_delta_waypoint.files import naming, read_json, short_repr
 
-MAX_NUMBER = 1e9
-"""Nothing in a file of predictions is larger; errors of larger numbers would overflow."""
+MAX_COORDINATE = 1e9
+"""No plan leads further away [m]; errors of larger numbers would overflow."""
 
 Key = tuple[str, float]
 """Which frame a sample belongs to: episode id and time [s], rounded to a microsecond."""
@@ -123,7 +124,7 @@ def _field(container: Any, name: str, where: str, kind: type) -> Any:
         raise ValueError(f"{where}: field {name!r} is missing")
     value = container[name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is float and number and abs(value) <= MAX_NUMBER:
+    if kind is float and number and abs(value) <= sys.float_info.max:
         return float(value)
     if kind is float or not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{where}: field {name!r} is {short_repr(value)}, expected {_KINDS[kind]}")
@@ -145,6 +146,6 @@ def _plan(sample: dict[str, Any], name: str, where: str, horizon: int) -> np.nda
     if plan.shape != (horizon, 2):
         shape = f"({short_repr(horizon)}, 2)"
         raise ValueError(f"{where}: field {name!r} has the shape {plan.shape}, expected {shape} from horizon_steps")
-    if not (np.abs(plan) <= MAX_NUMBER).all():
-        raise ValueError(f"{where}: field {name!r} holds NaN, infinity or numbers beyond {MAX_NUMBER:g}")
+    if not (np.abs(plan) <= MAX_COORDINATE).all():
+        raise ValueError(f"{where}: field {name!r} holds NaN, infinity or numbers beyond {MAX_COORDINATE:g}")
     return plan.astype(np.float64)

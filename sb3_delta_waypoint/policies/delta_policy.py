@@ -320,7 +320,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         check_state_fits(self._options, planner.pop("options", {}))
         if planner and (self._absent is not None or self._describe_planner() != planner):
             self._absent = None
-            self.features_extractor = self._extractor(build_planner(planner))
+            self.features_extractor = self._extractor(build_planner(planner, state=state_dict))
             self.pi_features_extractor = self.vf_features_extractor = self.features_extractor
             self.features_dim = self.features_extractor.features_dim
             self._build_heads()

@@ -11,10 +11,10 @@ from stable_baselines3.common.utils import get_device
 from torch import nn
 
 from sb3_delta_waypoint.driving.plans import POSITION_BOUND
-from sb3_delta_waypoint.files import refuse_compressed
+from sb3_delta_waypoint.files import refuse_compressed, short_repr
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.preprocessing import preprocess
-from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, torch_reason
+from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, refuse_views, torch_reason
 from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
 from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
@@ -144,8 +144,10 @@ def load_policy(path: str | Path, device: str | th.device = "auto", trust: str |
         try:
             if is_import_path(sft := data["policy_kwargs"].get("sft")):
                 check_trusted(str(sft), "the saved policy")
+            state: Any = tensors["policy"]
+            _refuse_sizes(path, data["policy_kwargs"], state)
             policy = policy_class(data["observation_space"], data["action_space"], lambda _: 0.0, **data["policy_kwargs"])
-            policy.load_state_dict(tensors["policy"])
+            policy.load_state_dict(state)
         except UntrustedError as error:
             raise UntrustedError(f"{path}: {error}") from None
         except KeyError as error:
@@ -154,3 +156,12 @@ def load_policy(path: str | Path, device: str | th.device = "auto", trust: str |
             raise ValueError(f"{path} does not fit this version of the policy: {torch_reason(error)}") from error
     policy.set_training_mode(False)
     return policy.to(get_device(device))
+
+
+def _refuse_sizes(path: str | Path, policy_kwargs: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Refuse to build what the file does not hold: heads of another width, tensors without their numbers."""
+    refuse_views(state, path)
+    for option, name in (("delta_hidden_dim", "delta_net.0.weight"), ("value_hidden_dim", "value_net.0.weight")):
+        width = policy_kwargs.get(option)
+        if width is not None and name in state and len(state[name]) != width:
+            raise ValueError(f"{option} is {short_repr(width)}, but {name} has the shape {tuple(state[name].shape)}")

@@ -90,17 +90,23 @@ def describe_planner(model: nn.Module) -> dict[str, Any]:
     return {"class": f"{type(model).__module__}:{type(model).__qualname__}", "config": config()}
 
 
-def build_planner(description: Any, file: str | Path = "the saved state") -> nn.Module:
+def build_planner(description: Any, file: str | Path = "the saved state", state: Mapping[str, Any] | None = None) -> nn.Module:
     """
     The reverse of :func:`describe_planner`.
 
     :param description: ``{"class": import path, "config": arguments}``
     :param file: where it comes from, for the message
+    :param state: the tensors that come with it; a planner of this package's that is much larger is not built
     :return: the planner, with fresh tensors
     :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if the class is of a module that is not trusted
     :raises ValueError: if the description is malformed, the class cannot be found or is not a module
     """
     planner_class, config = _described(description, file)
+    if state is not None and planner_class.__module__.startswith(f"{__name__.partition('.')[0]}."):
+        with torch.device("meta"):  # without memory
+            asked = _size(planner_class(**config).state_dict())
+        if asked > MAX_SHARING * _size(state):
+            raise ValueError(f"its configuration asks for {asked:,} bytes of tensors, the file holds {_size(state):,}")
     return planner_class(**config)
 
 
@@ -173,14 +179,11 @@ def _from_file(path: Path, device: str | torch.device) -> nn.Module:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a planner file: it lacks format '{FORMAT}'; save_planner() writes such files")
     try:
-        planner_class, config = _described(content, path)
         state = content["state_dict"]
-        _refuse_views(state, path.stat().st_size)
-        if planner_class.__module__.startswith(f"{__name__.partition('.')[0]}."):
-            # without memory first: what the configuration asks for must be what the file holds
-            with torch.device("meta"):
-                planner_class(**config).load_state_dict(state, assign=True)
-        planner = planner_class(**config)
+        if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+            raise ValueError("state_dict is not a dictionary of tensors")
+        refuse_views(state, path)
+        planner = build_planner(content, path, state)
         planner.load_state_dict(state)
     except KeyError as error:
         raise ValueError(f"{path} does not fit this version of the planner: {error} is missing") from error
@@ -230,10 +233,19 @@ def torch_reason(error: Exception) -> str:
     return short_text(text.rpartition("WeightsUnpickler error:")[2], 400)
 
 
-def _refuse_views(state: Any, size: int) -> None:
-    """Refuse tensors that are large without their numbers: one number, seen as often as wanted."""
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-        raise ValueError("state_dict is not a dictionary of tensors")
-    numbers = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-    if numbers > MAX_SHARING * size:
-        raise ValueError(f"its tensors would take {numbers:,} bytes, {numbers // max(size, 1):,} times the size of the file")
+def refuse_views(state: Mapping[str, Any], path: str | Path) -> None:
+    """
+    Refuse tensors that are large without their numbers: one number, seen as often as wanted.
+
+    :param state: tensors, and what is none
+    :param path: the file that they come from
+    :raises ValueError: if they are much larger than the file
+    """
+    asked, size = _size(state), Path(path).stat().st_size
+    if asked > MAX_SHARING * size:
+        raise ValueError(f"its tensors would take {asked:,} bytes, {asked // max(size, 1):,} times the size of the file")
+
+
+def _size(state: Mapping[str, Any]) -> int:
+    """Bytes of all tensors."""
+    return sum(part.numel() * part.element_size() for part in state.values() if isinstance(part, torch.Tensor))

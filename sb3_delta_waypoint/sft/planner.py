@@ -1,6 +1,5 @@
 """The planner's network."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,8 @@ from torch import nn
 STATE_SIZE = 4
 DEFAULT_PLAN_DT = 0.1
 """Seconds between the waypoints of a planner that does not say."""
+MAX_PLAN_DT = 1000.0
+"""Seconds; no plan is coarser."""
 
 
 class SFTWaypointModel(nn.Module):
@@ -48,8 +49,8 @@ class SFTWaypointModel(nn.Module):
                 f"horizon_steps={horizon_steps}, route_points={route_points} and hidden_dims={tuple(hidden_dims)} must hold "
                 "positive integers, with at least one hidden layer"
             )
-        if not 0 < plan_dt < math.inf:
-            raise ValueError(f"plan_dt={plan_dt} must be a positive number of seconds")
+        if not 0 < plan_dt <= MAX_PLAN_DT:
+            raise ValueError(f"plan_dt={plan_dt} must be a positive number of seconds, at most {MAX_PLAN_DT:g}")
         self.horizon_steps, self.plan_dt, self.route_points = horizon_steps, plan_dt, route_points
         self.hidden_dims = tuple(hidden_dims)
         self.latent_dim = self.hidden_dims[-1]

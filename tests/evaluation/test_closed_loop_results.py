@@ -23,7 +23,7 @@ def path(tmp_path):
 
 
 def test_a_result_is_read_again(path):
-    path.write_text(json.dumps(RESULT))
+    path.write_text(json.dumps({**RESULT, "n_episodes": 2.0}))
     results = ScenarioResults(path, "ahead", {"seed": 1})
     assert (results.wanted, results.episodes, results.server["town"]) == (2, [EPISODE], "Town01")
     assert results.left(["sft"]) == [(1, "sft")]
@@ -39,6 +39,7 @@ def test_a_result_is_read_again(path):
         ({"episodes": [3]}, "episodes.0: 3 is not of type 'object'"),
         ({"episodes": [{**EPISODE, "metrics": {"distance": 10**400}}]}, "episodes.0.metrics.distance: 1000.* … "),
         ({"episodes": [{**EPISODE, "metrics": {"distance": "far"}}]}, "episodes.0.metrics.distance: 'far' is not of type"),
+        ({"episodes": [{**EPISODE, "metrics": {"distance": None}}]}, "episodes.0.metrics.distance: None is not of type"),
         ({"episodes": [{**EPISODE, "infractions": ["red_light"]}]}, "episodes.0.infractions.0: 'red_light' is not"),
         ({"episodes": [EPISODE, {**EPISODE, "metrics": {"distance": 1.0}}]}, "its episodes have different metrics"),
         ({"settings": None}, "settings: None is not of type 'object'"),

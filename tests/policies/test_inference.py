@@ -148,7 +148,24 @@ def test_a_model_whose_parts_do_not_fit_is_named(make_model, tmp_path):
     model = make_model(n_envs=1)
     model.policy_kwargs["delta_hidden_dim"] = 3
     model.save(path)
-    with pytest.raises(ValueError, match=r"model\.zip does not fit this version of the policy: .*size mismatch"):
+    with pytest.raises(ValueError, match=r"model\.zip does not fit this version of the policy: delta_hidden_dim is 3, but"):
+        WaypointPolicy(path)
+
+
+@pytest.mark.parametrize("attack", ["planner", "view"])
+def test_a_model_that_asks_for_terabytes_is_refused(make_model, planner, tmp_path, monkeypatch, attack):
+    path, sft = tmp_path / "model.zip", save_planner(planner, tmp_path / "own.pt")
+    model = make_model(n_envs=1, sft=str(sft))
+    sft.unlink()  # so that the planner is built from the state
+    state = model.policy.state_dict()
+    if attack == "planner":
+        state["_extra_state"]["config"]["hidden_dims"] = [10**6, 10**6]
+    else:
+        state["log_std"] = th.zeros(1).expand(10**12)
+    monkeypatch.setattr(model.policy, "state_dict", lambda: state)
+    model.save(path)
+    said = {"planner": r"asks for 4,0.* bytes of tensors", "view": r"its tensors would take 4,0.* times the size of the file"}
+    with pytest.raises(ValueError, match=rf"model\.zip does not fit this version of the policy: .*{said[attack]}"):
         WaypointPolicy(path)
 
 
