@@ -109,7 +109,7 @@ def number_scenarios(venv: VecEnv, group_size: int, allow_different_starts: bool
         raise ValueError(
             f"GRPO must seed each reset, and {type(base).__name__} resets its envs out of reach: make them with "
             "make_vec_env(..., wrapper_class=ScenarioGroups), or in rl_zoo3's yaml "
-            "'env_wrapper: sb3_delta_waypoint.grpo.ScenarioGroups'"
+            "'env_wrapper: sb3_delta_waypoint.grpo.ScenarioGroups'. allow_different_starts=True trains without"
         )
     elif base.get_attr("group_size")[0] != group_size:
         raise ValueError(

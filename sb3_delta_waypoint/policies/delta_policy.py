@@ -14,6 +14,7 @@ from torch import nn
 
 from sb3_delta_waypoint.policies.distribution import INITIAL_LOG_STD, PlanDistribution, ResidualBasis
 from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtractor
+from sb3_delta_waypoint.policies.learning_rates import scale_learning_rates
 from sb3_delta_waypoint.policies.options import OF_THE_STATE, check_state_fits, checked_options
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
 
@@ -48,13 +49,17 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     state that names a planner of another module than this package's is loaded within
     :func:`~sb3_delta_waypoint.sft.trust.trusting` that module.
 
+    ``max_delta`` bounds what the policy decides, not what it explores. Samples stay Gaussian around the bounded mean: clipped
+    ones would have no density, by which PPO's and GRPO's ratios are taken; squashed ones would have no entropy in closed form,
+    nor the reach that they need just where the planner is metres beside the route (:class:`~.distribution.PlanDistribution`).
+
     :param observation_space: ``Dict`` with ``state`` and ``route``
     :param action_space: ``Box (H, 2)``, metres
     :param lr_schedule: learning rate from the remaining progress
     :param sft: the planner: a file, an import path, a module, or None for the one that ships with the package
     :param delta_hidden_dim: width of the residual head's two hidden layers
     :param value_hidden_dim: width of the value head's two hidden layers
-    :param max_delta: bound of each coordinate of the deterministic residual [m]; None for no bound
+    :param max_delta: bound of each coordinate of the deterministic residual [m], which samples may exceed; None for no bound
     :param head_inputs: what the heads see, some of ``"latent"``, ``"observation"`` (state and route), ``"sft_waypoints"`` and
         ``"route_offset"`` (how far these lie beside the route)
     :param basis: ``"smooth"`` or ``"independent"`` exploration along the horizon, see :class:`~.distribution.ResidualBasis`
@@ -192,17 +197,12 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             {"params": values, "lr_scale": self._options["value_lr_scale"]},
         ]
         self.optimizer = self.optimizer_class(groups, lr=self._initial_lr, **self.optimizer_kwargs)  # type: ignore[call-arg]
-        self._hook_learning_rates()
-
-    def _hook_learning_rates(self) -> None:
-        # SB3 writes one learning rate into every group before each update, so the scales act around the step itself
-        self.optimizer.register_step_pre_hook(_scale_learning_rates)
-        self.optimizer.register_step_post_hook(_restore_learning_rates)
+        scale_learning_rates(self.optimizer)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if self._absent is None:  # a copied optimiser has lost its hooks
-            self._hook_learning_rates()
+            scale_learning_rates(self.optimizer)
 
     def encode(self, obs: PyTorchObs | PlannerFeatures) -> PlannerFeatures:
         """
@@ -348,14 +348,3 @@ def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 def _zero(layer: nn.Module) -> None:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
-
-
-def _scale_learning_rates(optimizer: th.optim.Optimizer, *_: Any) -> None:
-    for group in optimizer.param_groups:
-        group["lr_before_scale"] = group["lr"]
-        group["lr"] *= group["lr_scale"]
-
-
-def _restore_learning_rates(optimizer: th.optim.Optimizer, *_: Any) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = group.pop("lr_before_scale")

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.envs import IdentityEnv, IdentityEnvMultiBinary
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack, VecMonitor, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack, VecMonitor, VecNormalize
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, make_waypoint_vec_env
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
@@ -182,6 +183,57 @@ def test_envs_that_draw_from_their_spaces(make):
     assert len(np.unique(starts[0], axis=0)) == 4
     first = starts[0][0] / np.abs(starts[0][0]).max()
     assert abs(first[0] - first[1]) > 1e-3, "the two spaces draw numbers of their own"
+
+
+@pytest.mark.parametrize("make", [IdentityEnv, IdentityEnvMultiBinary])
+def test_sb3s_identity_envs(make):
+    model = GRPO("MlpPolicy", make(3, ep_length=5), seed=0, **QUICK).learn(60)
+    assert model._n_updates > 0
+
+
+class Lockstep(VecEnv):
+    """A vec env of somebody else, made as sparingly as can be: two envs that begin anywhere and end together."""
+
+    num_envs, render_mode, n_steps = 2, None, 0
+    observation_space, action_space = Restless.observation_space, Restless.action_space
+
+    def __init__(self):
+        pass
+
+    def reset(self):
+        return np.random.uniform(-1, 1, (2, 1)).astype(np.float32)
+
+    def step_async(self, actions):
+        self.n_steps += 1
+
+    def step_wait(self):
+        done = self.n_steps % 3 == 0
+        infos = [{"terminal_observation": np.zeros(1, np.float32)}] * 2 if done else []
+        return self.reset(), np.random.uniform(size=2).astype(np.float32), np.full(2, done), infos
+
+    def get_attr(self, attr_name, indices=None):
+        return [getattr(self, attr_name)] * 2
+
+    def env_is_wrapped(self, wrapper_class, indices=None):
+        return [False] * 2
+
+    def set_attr(self, attr_name, value, indices=None):
+        raise NotImplementedError
+
+    def env_method(self, method_name, *args, indices=None, **kwargs):
+        raise NotImplementedError
+
+    def close(self):
+        pass
+
+
+def test_vec_envs_of_others():
+    with pytest.raises(ValueError, match="Lockstep resets its envs out of reach.*allow_different_starts=True"):
+        GRPO("MlpPolicy", Lockstep(), **QUICK)
+    model = GRPO("MlpPolicy", Lockstep(), allow_different_starts=True, **QUICK)
+    with pytest.warns(UserWarning, match="begin scenario 0 with different observations"):
+        model.learn(60)
+    assert model._n_updates > 0
 
 
 def test_options_reach_an_env_that_takes_them():

@@ -125,6 +125,21 @@ def test_residual_is_bounded(make_model):
         assert distribution.kl_to(model.policy.reference_log_std).isfinite().all()
 
 
+def test_exploration_may_go_beyond_the_bound_of_decisions(make_model):
+    model = make_model(policy_kwargs={"max_delta": 0.05, "log_std_init": 0.0})
+    nn.init.normal_(model.policy.delta_net[-1].weight, std=5.0)
+    with th.no_grad():
+        distribution = model.policy.get_distribution(observations(50))
+        samples, decisions = distribution.sample(), distribution.mode()
+        assert (decisions - distribution.sft_waypoints).abs().max() <= 0.0501
+        assert (samples - distribution.sft_waypoints).abs().max() > 0.1
+        # with the density of the Gaussian whose mean is bounded
+        unit = distribution.basis.to_coordinates((samples - decisions).flatten(1) / distribution.stretch)
+        log_det = distribution.basis.log_det + 40 * distribution.stretch.log().squeeze(1)
+        expected = th.distributions.Normal(0.0, 1.0).log_prob(unit).sum(dim=1) - log_det
+    th.testing.assert_close(distribution.log_prob(samples), expected, rtol=1e-4, atol=1e-2)
+
+
 def test_separate_learning_rates(make_model):
     model = make_model(policy_kwargs={"delta_lr_scale": 0.0, "value_lr_scale": 2.0})
     before = {name: value.clone() for name, value in model.policy.named_parameters()}

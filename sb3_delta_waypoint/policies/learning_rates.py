@@ -1,0 +1,27 @@
+"""Learning rates of parameter groups, relative to the algorithm's."""
+
+from typing import Any
+
+import torch as th
+
+
+def scale_learning_rates(optimizer: th.optim.Optimizer) -> None:
+    """
+    Make each step of an optimiser use ``lr_scale`` times the learning rate of each parameter group. SB3 writes one learning
+    rate into every group before each update, so the scales act around the step itself.
+
+    :param optimizer: its groups have ``lr_scale``; copies of it have no scales before they are given here as well
+    """
+    optimizer.register_step_pre_hook(_scale)
+    optimizer.register_step_post_hook(_restore)
+
+
+def _scale(optimizer: th.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        group["lr_before_scale"] = group["lr"]
+        group["lr"] *= group["lr_scale"]
+
+
+def _restore(optimizer: th.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group.pop("lr_before_scale")
