@@ -11,7 +11,12 @@ from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization, unwrap_vec_normalize
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
-from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios, refuse_normalized_observations
+from sb3_delta_waypoint.evaluation.rollout import (
+    SELECTION_SEED,
+    evaluate_scenarios,
+    refuse_normalized_observations,
+    refuse_other_plans,
+)
 from sb3_delta_waypoint.evaluation.selection import Where, check_criterion, describe_where, is_better, satisfies
 from sb3_delta_waypoint.evaluation.statistics import means
 from sb3_delta_waypoint.files import write_atomically
@@ -91,6 +96,8 @@ class WaypointEvalCallback(EvalCallback):
     def _init_callback(self) -> None:
         refuse_normalized_observations(self.training_env)
         refuse_normalized_observations(self.eval_env)
+        for env in (self.training_env, self.eval_env):
+            refuse_other_plans(self.model.policy, env.action_space)
         if self.model.action_space != self.eval_env.action_space:
             raise ValueError(
                 f"the model acts in {self.model.action_space}, the evaluation env in {self.eval_env.action_space}: make it "

@@ -47,7 +47,7 @@ class SFTWaypointModel(nn.Module):
                 f"horizon_steps={horizon_steps}, route_points={route_points} and hidden_dims={tuple(hidden_dims)} must hold "
                 "positive integers, with at least one hidden layer"
             )
-        if plan_dt <= 0:
+        if not plan_dt > 0:  # nor NaN
             raise ValueError(f"plan_dt={plan_dt} must be a positive number of seconds")
         self.horizon_steps, self.plan_dt, self.route_points = horizon_steps, plan_dt, route_points
         self.hidden_dims = tuple(hidden_dims)
