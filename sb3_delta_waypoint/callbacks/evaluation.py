@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization, unwrap_vec_normalize
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
-from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios
+from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios, refuse_other_plans
 from sb3_delta_waypoint.evaluation.selection import (
     DEFAULT_METRIC,
     Where,
@@ -100,6 +100,8 @@ class WaypointEvalCallback(EvalCallback):
     def _init_callback(self) -> None:
         refuse_normalized_observations(self.training_env)
         refuse_normalized_observations(self.eval_env)
+        for env in (self.training_env, self.eval_env):
+            refuse_other_plans(self.model.policy, env.action_space)
         if self.model.action_space != self.eval_env.action_space:
             raise ValueError(
                 f"the model acts in {self.model.action_space}, the evaluation env in {self.eval_env.action_space}: make it "

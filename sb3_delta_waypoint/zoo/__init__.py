@@ -25,6 +25,7 @@ from huggingface_sb3 import EnvironmentName, ModelName
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
+from sb3_delta_waypoint.evaluation.rollout import refuse_other_plans
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import KeysAndValues, check_device
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
@@ -119,6 +120,8 @@ def _checked_action_spaces() -> Iterator[None]:
                 f"the model acts in {model.action_space} and the env in {made[-1].action_space}: give the --env-kwargs of the "
                 "training, or none"
             )
+        if made:
+            refuse_other_plans(model.policy, made[-1].action_space)
         return model
 
     with (

@@ -5,6 +5,7 @@ import zipfile
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback, StopTrainingOnNoModelImprovement, StopTrainingOnRewardThreshold
 from stable_baselines3.common.logger import KVWriter, Logger
@@ -271,6 +272,17 @@ def test_an_evaluation_env_with_other_plans_is_refused_before_training():
     model = make_model(make_venv())
     for other in ({"plan_dt": 0.2}, {"horizon_steps": 6}):
         callback = WaypointEvalCallback(make_waypoint_vec_env(n_envs=2, **{**KWARGS, **other}), verbose=0)
-        with pytest.raises(ValueError, match="horizon_steps and plan_dt of the training env"):
+        with pytest.raises(ValueError, match="make (the env|it) with"):
             model.learn(16, callback=callback)
     assert model.num_timesteps == 0
+
+
+def test_a_model_whose_action_space_does_not_know_the_time_is_held_against_its_planner():
+    model = make_model(make_venv())
+    # as in models that were saved before the space knew
+    model.action_space = spaces.Box(-100.0, 100.0, (5, 2), np.float32)
+    other = {**KWARGS, "plan_dt": 0.2}
+    model.set_env(make_waypoint_vec_env(n_envs=2, **other))
+    callback = WaypointEvalCallback(make_waypoint_vec_env(n_envs=2, **other), verbose=0)
+    with pytest.raises(ValueError, match=r"0\.1 s apart and the env's 0\.2 s"):
+        model.learn(16, callback=callback)

@@ -125,7 +125,7 @@ def test_scenarios_follow_the_base_seed(env):
     third, info = env.reset()
     assert info["scenario"] == 0 and (third["route"] == first["route"]).all(), "a replay leaves the order alone"
     assert (env.reset(seed=4)[0]["route"] != first["route"]).any()
-    with pytest.raises(ValueError, match="numbered from 0"):
+    with pytest.raises(ValueError, match="expected a whole number between 0"):
         env.reset(options={"scenario": -1})
 
 
@@ -272,7 +272,7 @@ def test_weather_by_name_and_by_numbers(make):
         ({"ends_at": ["rain"]}, ValueError, "rain"),
         ({"reward": {"speeding": 1.0}}, ValueError, "speeding"),
         ({"render_mode": "3d"}, ValueError, "3d"),
-        *(({"fps": fps}, ValueError, f"fps={fps}") for fps in (0, -10, float("nan"), float("inf"), True, "10", 1e9)),
+        *(({"fps": fps}, ValueError, f"fps={fps}") for fps in (0, -10, float("nan"), float("inf"), True, 1e5)),
         ({"timeout": float("nan")}, ValueError, "timeout=nan: expected a number between 0.1 and 3600 s"),
         ({"blocked_time": -1.0}, ValueError, "blocked_time=-1.0"),
         ({"port": 70_000}, ValueError, "port=70000"),

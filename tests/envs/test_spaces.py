@@ -24,8 +24,9 @@ def test_spaces_are_equal_where_their_plans_are():
 
 
 def test_a_box_that_says_nothing_of_time_is_equal():
+    other = PlanSpace(20, 0.2)
     # models that were saved before the space knew the time hold such a box
-    assert PlanSpace(20, 0.2) == PLAIN and PlanSpace(20, 0.2) == PLAIN
+    assert PLAIN == other and other == PLAIN  # noqa: SIM300 (from both sides)
     assert PlanSpace(10, 0.1) != PLAIN
 
 
