@@ -208,7 +208,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     @property
     def horizon_steps(self) -> int:
         """Rows ``H`` of the planner's plans."""
-        return int(self.features_extractor.planner.horizon_steps)
+        planner: Any = self.features_extractor.planner
+        return int(planner.horizon_steps)
 
     @property
     def plan_dt(self) -> float:

@@ -86,10 +86,10 @@ def test_params(setting, said, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--env-kwargs", "start:3"], ["ToyWaypoint-v0", "'start': 3"]),
+        (["--env-kwargs", "start:3"], ["start=3", "mapping"]),
         (["--env-kwargs", "colour:1"], ["ToyWaypoint-v0", "'colour'"]),
         (["--env-kwargs", "routes:Town01"], ["'routes:Town01'", "KEY:VALUE"]),
-        (["--eval-env-kwargs", "start:3"], ["ToyWaypoint-v0", "'start': 3"]),
+        (["--eval-env-kwargs", "start:3"], ["start=3", "mapping"]),
         (["--env", "CartPole-v1", "--env-kwargs", "colour:1"], ["CartPole-v1", "'colour'"]),
         (["-n", "-5"], ["-n -5", "-1 for the n_timesteps of the yaml"]),
         (["-n", "0"], ["-n 0", "at least 1"]),
