@@ -39,10 +39,11 @@ from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, model_of
 from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.envs.configuration import driving_config
+from sb3_delta_waypoint.envs.spaces import observation_space
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
-OBSERVED = ("state", "route")
-"""The observations that this agent can give."""
+SPACES: dict[str, Any] = observation_space().spaces
+"""The observations that this agent can give, by name."""
 BEYOND_GOAL = 20.0
 """The line goes on straight for so long [m]: a car that is to reach the goal does not stop short of it."""
 
@@ -70,9 +71,9 @@ class WaypointAgent(AutonomousAgent):
         # networks this small gain nothing from a second thread
         torch.set_num_threads(1)
         self._policy = WaypointPolicy(path_to_conf_file)
-        if unknown := [key for key in _reads(self._policy.module) if key not in OBSERVED]:
+        if unknown := [key for key in _reads(self._policy.module) if key not in SPACES]:
             raise ValueError(
-                f"{path_to_conf_file} reads {', '.join(unknown)}; the leaderboard agent gives {' and '.join(OBSERVED)} only"
+                f"{path_to_conf_file} reads {', '.join(unknown)}; the leaderboard agent gives {' and '.join(SPACES)} only"
             )
         self.track = Track.SENSORS if self._dense_plan else Track.MAP
         self._drive: MeasuredDrive | None = None
@@ -172,7 +173,9 @@ class WaypointAgent(AutonomousAgent):
             observation = drive.judge()[0]
         else:
             observation = drive.settle(measurement)
-        angle, acceleration = drive.command(self._policy(observation))
+        # a car that has lost its route by far still drives: policies refuse observations outside their bounds
+        within = {name: np.clip(values, SPACES[name].low, SPACES[name].high) for name, values in observation.items()}
+        angle, acceleration = drive.command(self._policy(within))
         car = drive.cars[0]
         return self._driver.control(angle, acceleration, float(car["speed"]), float(car["acceleration"]))
 
@@ -180,7 +183,7 @@ class WaypointAgent(AutonomousAgent):
 def _reads(module: Any) -> list[str]:
     """The observations that a policy or a planner reads."""
     space = getattr(module, "observation_space", None)
-    return list(space.spaces) if space is not None else list(getattr(module, "observation_keys", OBSERVED))
+    return list(space.spaces) if space is not None else list(getattr(module, "observation_keys", SPACES))
 
 
 def _sensor_projection() -> Projection | None:

@@ -20,6 +20,8 @@ from sb3_delta_waypoint.carla_bridge.frames import pose_of, transform_of  # noqa
 from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.routes import random_route  # noqa: E402
+from sb3_delta_waypoint.driving.measured import Measurement  # noqa: E402
+from sb3_delta_waypoint.envs.spaces import observation_space  # noqa: E402
 from sb3_delta_waypoint.sft.checkpoint import save_planner  # noqa: E402
 from sb3_delta_waypoint.sft.planner import SFTWaypointModel  # noqa: E402
 
@@ -206,6 +208,9 @@ def test_drives_a_route_by_sensors(agent_module, planner, session, monkeypatch, 
     assert max(deviations) < 1.2
     assert len(plans) == math.ceil((tick + 1) / 2), "one plan every second tick"
     assert all(plan["state"].shape == (4,) and plan["route"].shape == (10, 2) for plan in plans)
+
+    agent._plan(agent._drive, Measurement(1e4, 1e4, 0.0, speed=5.0, yaw_rate=0.0))
+    assert observation_space().contains(plans[-1]), "kilometres beside the route, the policy sees what it accepts"
     agent.destroy()
     car.destroy()
 
