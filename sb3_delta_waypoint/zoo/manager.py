@@ -24,6 +24,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.evaluation.rollout import refuse_normalized_observations
+from sb3_delta_waypoint.files import read_yaml, short_repr
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
 
@@ -78,6 +79,11 @@ class WaypointExperimentManager(ExperimentManager):
             )
         if keywords.get("config") is None:
             self.config = default_config(self.algo, self.env_name.gym_id) or self.config
+        if str(self.config).endswith((".yml", ".yaml")):
+            # rl_zoo3 reads it again, without looking what it is
+            content = read_yaml(self.config, "file of hyperparameters")
+            if not isinstance(content, dict):
+                raise ValueError(f"{self.config}: expected hyperparameters by env, found {short_repr(content)}")
 
     @property
     def has_started(self) -> bool:
