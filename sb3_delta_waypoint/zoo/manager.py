@@ -84,6 +84,10 @@ class WaypointExperimentManager(ExperimentManager):
             content = read_yaml(self.config, "file of hyperparameters")
             if not isinstance(content, dict):
                 raise ValueError(f"{self.config}: expected hyperparameters by env, found {short_repr(content)}")
+            if not isinstance(found := content.get(self.env_name.gym_id, {}), dict):
+                raise ValueError(
+                    f"{self.config}: {self.env_name.gym_id}: expected hyperparameters by name, found {short_repr(found)}"
+                )
 
     @property
     def has_started(self) -> bool:

@@ -15,6 +15,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         (b"ToyWaypoint-v0: {", "not readable as YAML"),
         (b"\xff\xfe\x00", "not readable as YAML"),
         (b"- ToyWaypoint-v0", r"expected hyperparameters by env, found \['ToyWaypoint-v0'\]"),
+        (b"ToyWaypoint-v0: [n_steps, 3]", r"ToyWaypoint-v0: expected hyperparameters by name, found \['n_steps', 3\]"),
         (b"", "expected hyperparameters by env, found None"),
         (f"{BOMB}ToyWaypoint-v0: {{n_timesteps: *i}}".encode(), "more than 100,000 values"),
     ],
