@@ -23,7 +23,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -243,7 +243,8 @@ def main(seconds: float, seed: int, names: tuple[str, ...], out: Path, loopback:
         folder = Path(name)
         originals = valid_files(folder)
         for kind in chosen:
-            KINDS[kind].read(folder / f"valid{KINDS[kind].suffix}")  # also what imports everything before the fork
+            with redirect_stdout(io.StringIO()):  # also what imports everything before the fork
+                KINDS[kind].read(folder / f"valid{KINDS[kind].suffix}")
         worker, number, end = Worker(folder, originals), 0, time.monotonic() + seconds
         try:
             while time.monotonic() < end:

@@ -12,13 +12,12 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-import yaml
 from gymnasium.error import Error as GymnasiumError
 from rl_zoo3.utils import StoreDict
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from sb3_delta_waypoint.devices import find_device
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.files import read_yaml, short_repr
 
 ZOO_KEYS = {
     *("n_timesteps", "n_envs", "policy", "policy_kwargs", "env_kwargs", "monitor_kwargs", "normalize", "frame_stack"),
@@ -122,10 +121,7 @@ def check_config(path: str, env_id: str, is_atari: bool = False) -> None:
         raise FileNotFoundError(f"-conf {path}: there is no such file; omit -conf for the hyperparameters that ship with it")
     if file.suffix == ".py":
         return
-    try:
-        content = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable as YAML: {' '.join(str(error).split())[:300]}") from None
+    content = read_yaml(file, "file of hyperparameters")
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds {short_repr(content)}, expected hyperparameters by env, such as 'CartPole-v1: {{…}}'")
     for name in (env_id, *["atari"] * is_atari, "default"):

@@ -153,7 +153,8 @@ class WaypointExperimentManager(ExperimentManager):
         with redirect_stdout(io.StringIO()):
             hyperparams, _ = super().read_hyperparameters()
         check_hyperparameters(ALGOS[self.algo], hyperparams, f"the hyperparameters of {self.algo} ({self.config}, -params)")
-        policy_kwargs = {**_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
+        with in_one_line(f"policy_kwargs ({self.config}, -params)"):
+            policy_kwargs = {**_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
         shipped = _env_kwargs(hyperparams.get("env_kwargs"), self.config)
         env_kwargs = {**shipped, **given_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}

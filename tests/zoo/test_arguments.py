@@ -129,3 +129,27 @@ def test_hyperparameters_that_ship_pass(name, algorithm):
         path = folder / f"{name}.yml"
         for env_id, hyperparams in yaml.safe_load(path.read_text()).items() if path.exists() else ():
             check_hyperparameters(algorithm, hyperparams, env_id)
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"ToyWaypoint-v0: {", "not readable as YAML"),
+        (b"\xff\xfe\x00", "not readable as YAML"),
+        (b"- ToyWaypoint-v0", r"holds \['ToyWaypoint-v0'\], expected hyperparameters by env"),
+        (b"ToyWaypoint-v0: [n_steps, 3]", r"ToyWaypoint-v0 is \['n_steps', 3\], expected keys and values"),
+        (b"", "holds None, expected hyperparameters by env"),
+        (f"{BOMB}ToyWaypoint-v0: {{n_timesteps: *i}}".encode(), "more than 100,000 values"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path, content, said):
+    path = tmp_path / "own.yml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"own\.yml.*{said}"):
+        zoo.train(["--algo", "ppo", "-conf", str(path), "-f", str(tmp_path / "logs")])
+    assert not (tmp_path / "logs" / "ppo").exists() or not list((tmp_path / "logs" / "ppo").iterdir())
