@@ -127,7 +127,7 @@ def global_plan(route):
     """What the harness hands over: each metre of the route, in degrees and in the world."""
     steps = np.diff(route.points, axis=0, append=2 * route.points[-1:] - route.points[-2:-1])
     headings = np.arctan2(steps[:, 1], steps[:, 0])
-    transforms = [transform_of((x, y, yaw)) for (x, y), yaw in zip(route.points, headings, strict=True)]
+    transforms = [transform_of((x, y, yaw), 0.0) for (x, y), yaw in zip(route.points, headings, strict=True)]
     gps = [(location_to_gps(transform.location), FOLLOW) for transform in transforms]
     return gps, [(transform, FOLLOW) for transform in transforms]
 
@@ -231,7 +231,7 @@ def test_models_that_cannot_be_driven(agent_module, tmp_path):
     loaded.module.observation_keys = ("state", "route", "front")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(agent_module, "WaypointPolicy", lambda path: loaded)
-        with pytest.raises(ValueError, match="model.pt reads front; the leaderboard agent gives state and route only"):
+        with pytest.raises(ValueError, match="model.pt reads front; the leaderboard agent gives route and state only"):
             make_agent(agent_module, tmp_path / "model.pt")
 
 

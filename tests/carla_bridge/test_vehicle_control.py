@@ -119,9 +119,9 @@ def test_what_is_no_car_is_refused(changes, named):
 
 def test_poses_go_to_carla_and_back():
     for yaw in (0.0, 1.0, -3.0, 2.5):
-        x, y, back = pose_of(transform_of((3.0, 4.0, yaw)))
+        x, y, back = pose_of(transform_of((3.0, 4.0, yaw), 0.0))
         assert (x, y, back) == pytest.approx((3.0, 4.0, yaw), abs=1e-5)
-    transform = transform_of((3.0, 4.0, math.pi / 2))
+    transform = transform_of((3.0, 4.0, math.pi / 2), 0.0)
     assert transform.location.y == -4.0 and transform.rotation.yaw == pytest.approx(-90.0), "left of x is negative y"
     transform.rotation.yaw = -225.0
     assert pose_of(transform)[2] == pytest.approx(-0.75 * math.pi), "CARLA's yaws go beyond 180 degrees"
