@@ -19,7 +19,7 @@ def pose_of(transform: Any) -> Pose:
     return location.x, -location.y, wrap(-math.radians(transform.rotation.yaw))
 
 
-def transform_of(pose: Pose, z: float, pitch: float = 0.0) -> Any:
+def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:
     """
     :param pose: x, y [m] and yaw [rad, counter-clockwise]
     :param z: [m], upwards

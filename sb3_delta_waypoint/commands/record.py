@@ -1,13 +1,17 @@
 """``sb3-delta-waypoint record``: the expert drives."""
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.key_value import key_and_value
+
 
 @click.command()
+@click.option("--env", "env_id", default="ToyWaypoint-v0", show_default=True, help="Id of the env.")
 @click.option("--episodes", default=5, show_default=True, type=click.IntRange(min=1), help="How many episodes to write.")
 @click.option(
     "--out",
@@ -20,28 +24,47 @@ import click
 @click.option(
     "--routes",
     help="Where to drive: an OpenDRIVE map ('Town01.xodr'), or a quoted glob of recorded episodes, whose driven paths "
-    "become routes.  [default: random smooth curvature]",
+    "become routes; of CarlaWaypoint-v0, a file of routes.  [default: random]",
 )
 @click.option("--route-length", default=100.0, show_default=True, help="Length of a route, in metres.")
 @click.option("--horizon-steps", default=20, show_default=True, help="Waypoints in a plan.")
 @click.option("--plan-dt", default=0.1, show_default=True, help="Seconds from one waypoint to the next.")
+@click.option(
+    "--env-kwargs",
+    "more",
+    multiple=True,
+    metavar="KEY:VALUE",
+    help="Further arguments of the env, such as town:Town01.xodr; can be repeated.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the episodes that an earlier recording left in the folder.")
-def record(episodes: int, out: Path, seed: int, overwrite: bool, **env_kwargs: Any) -> None:
+def record(
+    env_id: str, episodes: int, out: Path, seed: int, more: tuple[str, ...], overwrite: bool, **env_kwargs: Any
+) -> None:
     """
-    Record demonstrations: the expert drives ToyWaypoint-v0.
+    Record demonstrations: the expert drives.
 
-    Writes one JSON file per episode, 'toy-<seed>-<scenario>.json'. Where the expert does not reach the goal the next scenario
-    is taken. Ctrl-C leaves the episodes that are complete.
+    \b
+    sb3-delta-waypoint record --episodes 20 --out out/episodes
+    sb3-delta-waypoint record --env CarlaWaypoint-v0 --env-kwargs host:localhost --out out/carla
+
+    Writes one JSON file per episode, 'toy-<seed>-<scenario>.json' ('loopback-…' or 'carla-…' for what drove CarlaWaypoint-v0).
+    Where the expert does not reach the goal the next scenario is taken. Ctrl-C leaves the episodes that are complete.
     """
     import gymnasium as gym
 
-    import sb3_delta_waypoint  # noqa: F401 (registers the env)
+    import sb3_delta_waypoint  # noqa: F401 (registers the envs)
+    from sb3_delta_waypoint.carla_bridge.errors import CarlaError
     from sb3_delta_waypoint.episodes.recorder import record_episodes
 
-    env = gym.make("ToyWaypoint-v0", **env_kwargs)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        paths = record_episodes(env, episodes, out, seed, progress=True, overwrite=overwrite)
+    env_kwargs |= dict(key_and_value(text) for text in more)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            # a server of the env ends with it, at Ctrl-C, too
+            with contextlib.closing(gym.make(env_id, **env_kwargs)) as env:
+                paths = record_episodes(env, episodes, out, seed, progress=True, overwrite=overwrite)
+    except CarlaError as error:
+        raise click.ClickException(str(error)) from error
     for warning in caught:
         click.echo(str(warning.message), err=True)
     click.echo(f"{len(paths)} episodes in {out}")

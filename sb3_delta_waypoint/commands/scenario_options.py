@@ -1,11 +1,11 @@
 """The options that say which scenarios a command evaluates on."""
 
-import ast
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.key_value import key_and_value
 from sb3_delta_waypoint.evaluation.rollout import Scenarios
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
@@ -70,18 +70,8 @@ def chosen_scenarios(
     kwargs: dict[str, Any] = {
         "horizon_steps": policy.horizon_steps,
         "plan_dt": policy.plan_dt,
-        **dict(_key_and_value(text) for text in env_kwargs),
+        **dict(key_and_value(text) for text in env_kwargs),
     }
     if routes is not None:
         kwargs["routes"] = routes
     return Scenarios(episodes, seed, n_envs, env_id, kwargs)
-
-
-def _key_and_value(text: str) -> tuple[str, Any]:
-    key, colon, value = text.partition(":")
-    if not (key and colon and value):
-        raise click.BadParameter(f"{text!r} is not KEY:VALUE, such as route_length:200", param_hint="--env-kwargs")
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value

@@ -13,10 +13,12 @@ from sb3_delta_waypoint.driving.simulation import CONTROL_DT
 from sb3_delta_waypoint.episodes.reader import Episode
 from sb3_delta_waypoint.episodes.writer import write_episode
 
-DOMAIN = "toy"
-RECORDED_NAME = re.compile(rf"{DOMAIN}-\d+-\d+\.json")
+DOMAINS = ("toy", "loopback", "carla")
+RECORDED_NAME = re.compile(rf"({'|'.join(DOMAINS)})-\d+-\d+\.json")
 FAILURES_ALLOWED = 20
 """The expert may fail so often, or as often as it succeeds, before recording gives up."""
+FAULTS_ALLOWED = 3
+"""Times in a row that a simulator may break a drive off before recording gives up."""
 
 
 def record_episodes(
@@ -28,10 +30,12 @@ def record_episodes(
     overwrite: bool = False,
 ) -> list[Path]:
     """
-    Let the expert drive and write what it saw and planned, one file per episode: ``toy-<seed>-<scenario>.json``.
+    Let the expert drive and write what it saw and planned, one file per episode: ``toy-<seed>-<scenario>.json``, with
+    ``loopback`` or ``carla`` in front where the env drives there. Of the observations ``state`` and ``route`` are written.
 
     Scenarios are played in order. One in which the expert does not reach the goal is not written but replaced by the next, and
-    a warning says which. Breaking off (Ctrl-C) leaves the episodes that are complete.
+    a warning says which. One that a simulator breaks off is driven again. Breaking off (Ctrl-C) leaves the episodes that are
+    complete.
 
     :param env: a scalar waypoint env; ``env.unwrapped.expert_plan()`` gives the expert's plan, float32 (H, 2)
     :param n_episodes: how many files to write
@@ -41,6 +45,7 @@ def record_episodes(
     :param overwrite: replace what an earlier recording left in the folder
     :return: the files, in the order of the scenarios
     :raises ValueError: if ``n_episodes`` or ``seed`` is out of range, or the expert keeps failing
+    :raises OSError: if the simulator keeps breaking off the drive
     :raises FileExistsError: if the folder holds JSON files already (with ``overwrite``: others than recorded episodes)
     """
     if n_episodes < 1:
@@ -50,14 +55,15 @@ def record_episodes(
     replaced = _check_folder(Path(out_dir), overwrite)
     paths: list[Path] = []
     failures: list[int] = []
+    domain = getattr(env.unwrapped, "backend", "toy")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=not progress) as bar:
         task = bar.add_task("Recording episodes", total=n_episodes)
         while len(paths) < n_episodes:
             scenario = len(paths) + len(failures)
-            path = Path(out_dir) / f"{DOMAIN}-{seed}-{scenario}.json"
-            episode, reached_goal = _drive(env, seed, scenario, path)
-            if not reached_goal:
+            path = Path(out_dir) / f"{domain}-{seed}-{scenario}.json"
+            episode = _drive(env, domain, seed, scenario, path)
+            if episode is None:
                 failures.append(scenario)
                 if len(failures) > max(FAILURES_ALLOWED, len(paths)):
                     played = f"{len(paths)} of {scenario + 1} scenarios of seed {seed}"
@@ -74,8 +80,17 @@ def record_episodes(
     return paths
 
 
-def _drive(env: gym.Env, seed: int, scenario: int, path: Path) -> tuple[Episode, bool]:
-    """One episode of the expert, and whether it reached the goal."""
+def _drive(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> Episode | None:
+    """One episode of the expert, None if it has not reached the goal."""
+    for _ in range(FAULTS_ALLOWED):
+        episode, info = _driven(env, domain, seed, scenario, path)
+        if "fault" not in info:
+            return episode if info["is_success"] else None
+    raise OSError(f"scenario {scenario} of seed {seed} was broken off {FAULTS_ALLOWED} times: {info['fault']}")
+
+
+def _driven(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> tuple[Episode, dict[str, Any]]:
+    """One episode of the expert, and the info at its end."""
     unwrapped: Any = env.unwrapped
     observation, info = env.reset(seed=seed, options={"scenario": scenario})
     states, routes, plans = [], [], []
@@ -90,16 +105,16 @@ def _drive(env: gym.Env, seed: int, scenario: int, path: Path) -> tuple[Episode,
     dataset = env.spec.id if env.spec else type(unwrapped).__name__
     episode = Episode(
         episode_id=path.stem,
-        domain=DOMAIN,
+        domain=domain,
         source={"dataset": dataset, "split": "train", "scene_id": f"{seed}/{scenario}"},
         path=path,
         t=np.arange(len(plans)) * CONTROL_DT,
         state=np.stack(states),
         route=np.stack(routes),
         waypoints=np.stack(plans),
-        dt=unwrapped.simulation.config.plan_dt,
+        dt=unwrapped.drive.config.plan_dt,
     )
-    return episode, bool(info["is_success"])
+    return episode, info
 
 
 def _check_folder(out_dir: Path, overwrite: bool) -> list[Path]:

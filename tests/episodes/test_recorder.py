@@ -16,9 +16,9 @@ from sb3_delta_waypoint.episodes.recorder import record_episodes
 class FailingEnv(gym.Env):
     """Three frames an episode; the expert fails in the given scenarios; Ctrl-C comes in another."""
 
-    def __init__(self, failing=(), interrupted=None):
-        self.failing, self.interrupted = failing, interrupted
-        self.simulation = SimpleNamespace(config=SimpleNamespace(plan_dt=0.1))
+    def __init__(self, failing=(), interrupted=None, faults=0):
+        self.failing, self.interrupted, self.faults = failing, interrupted, faults
+        self.drive = SimpleNamespace(config=SimpleNamespace(plan_dt=0.1))
         self.scenario = self.steps = 0
 
     def expert_plan(self):
@@ -32,6 +32,9 @@ class FailingEnv(gym.Env):
         if self.scenario == self.interrupted and self.steps == 1:
             raise KeyboardInterrupt
         self.steps += 1
+        if self.faults:
+            self.faults -= 1
+            return self.observation(), 0.0, False, True, {"fault": "the server is gone", "scenario": self.scenario}
         return self.observation(), 0.0, self.steps == 3, False, {"is_success": self.scenario not in self.failing}
 
     def observation(self):
@@ -105,6 +108,14 @@ def test_failed_drives_are_replaced_and_reported(tmp_path):
 def test_an_expert_that_keeps_failing(tmp_path):
     with pytest.raises(ValueError, match="the expert reached the goal in only 1 of 22 scenarios of seed 0"):
         record_episodes(FailingEnv(failing=range(1, 100)), 2, tmp_path)
+
+
+def test_a_drive_that_the_simulator_breaks_off_is_driven_again(tmp_path):
+    paths = record_episodes(FailingEnv(faults=2), 2, tmp_path)
+    assert [len(read_episode(path)) for path in paths] == [3, 3]
+    with pytest.raises(OSError, match="scenario 0 of seed 0 was broken off 3 times: the server is gone"):
+        record_episodes(FailingEnv(faults=3), 2, tmp_path / "never")
+    assert not (tmp_path / "never").exists()
 
 
 def test_breaking_off_leaves_complete_files(tmp_path):

@@ -1,0 +1,21 @@
+"""Arguments of an env on the command line."""
+
+import ast
+from typing import Any
+
+import click
+
+
+def key_and_value(text: str) -> tuple[str, Any]:
+    """
+    :param text: ``KEY:VALUE``, the value as Python writes it, or else a string
+    :return: both
+    :raises click.BadParameter: if it is not of this form
+    """
+    key, colon, value = text.partition(":")
+    if not (key and colon and value):
+        raise click.BadParameter(f"{text!r} is not KEY:VALUE, such as route_length:200", param_hint="--env-kwargs")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
