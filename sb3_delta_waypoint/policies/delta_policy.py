@@ -15,7 +15,6 @@ from torch import nn
 from sb3_delta_waypoint.policies.distribution import INITIAL_LOG_STD, PlanDistribution, ResidualBasis
 from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtractor
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
-from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
 
 OWN_ERRORS = 4.0
 """The residual scale at the last waypoint is so many times the planner's own error there."""
@@ -196,16 +195,6 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         # SB3 writes one learning rate into every group before each update, so the scales act around the step itself
         self.optimizer.register_step_pre_hook(_scale_learning_rates)
         self.optimizer.register_step_post_hook(_restore_learning_rates)
-
-    @property
-    def horizon_steps(self) -> int:
-        """Rows ``H`` of the planner's plans."""
-        return int(self.features_extractor.planner.horizon_steps)
-
-    @property
-    def plan_dt(self) -> float:
-        """Seconds between them; the action space of a model that an older version saved does not know."""
-        return float(getattr(self.features_extractor.planner, "plan_dt", DEFAULT_PLAN_DT))
 
     def encode(self, obs: PyTorchObs | PlannerFeatures) -> PlannerFeatures:
         """
