@@ -3,7 +3,7 @@
 import multiprocessing.util
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from sb3_delta_waypoint.carla_bridge.arguments import check_arguments
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.ego import Ego
 from sb3_delta_waypoint.carla_bridge.errors import CarlaError, SpawnPointOccupiedError
-from sb3_delta_waypoint.carla_bridge.events import EVENTS, EventMonitor
+from sb3_delta_waypoint.carla_bridge.events import EventMonitor
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
 from sb3_delta_waypoint.carla_bridge.routes import Route
@@ -24,7 +25,6 @@ from sb3_delta_waypoint.carla_bridge.signals import Signals
 from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options, traffic_spaces
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
-from sb3_delta_waypoint.driving.bounds import Bounds, check_number
 from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured import NO_HAZARDS, MeasuredDrive
@@ -35,11 +35,7 @@ from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.scenes import pose
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
-from sb3_delta_waypoint.files import short_repr
 
-FPS = Bounds(10.0, 1000.0)
-SECONDS = Bounds(0.1, 3600.0, "s")
-PORT = Bounds(1, 65535, whole=True)
 ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""
 
@@ -98,33 +94,15 @@ class CarlaWaypointEnv(DriveEnv):
         traffic: Mapping[str, int] | TrafficOptions | None = None,
         fps: float = 10.0,
         blueprint: str = "vehicle.lincoln.mkz_2020",
-        ends_at: Iterable[str] = ("collision", "blocked"),
+        ends_at: Collection[str] = ("collision", "blocked"),
         blocked_time: float = 180.0,
         timeout: float = 10.0,
         render_mode: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(render_mode)
-        for name, value, bounds in (("fps", fps, FPS), ("blocked_time", blocked_time, SECONDS), ("timeout", timeout, SECONDS)):
-            check_number(name, value, bounds)
-        if port is not None:
-            check_number("port", port, PORT)
-        for name, text in (("host", "" if host is None else host), ("blueprint", blueprint)):
-            if not isinstance(text, str):
-                raise ValueError(f"{name}={short_repr(text)}: expected a string")
-        for name, path in (("town", town), ("routes", routes)):
-            if not isinstance(path, str | Path | None):
-                raise ValueError(f"{name}={short_repr(path)}: expected a name or a file")
-        self._ticks = round(CONTROL_DT * fps)
-        if abs(self._ticks - CONTROL_DT * fps) > 1e-6:
-            raise ValueError(f"fps={fps}: a control step of {CONTROL_DT} s must be a whole number of ticks; 10, 20, 30 … are")
-        if isinstance(ends_at, str) or not isinstance(ends_at, Iterable):
-            raise ValueError(f"ends_at={short_repr(ends_at)}: expected several of {', '.join(EVENTS)}, such as ('collision',)")
-        events = tuple(ends_at)
-        for event in events:
-            if event not in EVENTS:
-                raise ValueError(f"ends_at: {short_repr(event)} is unknown; accepted are {', '.join(EVENTS)}")
-        self._ends_at = frozenset(events)
+        check_arguments(host, port, town, routes, blueprint, ends_at, fps, blocked_time, timeout)
+        self._ticks, self._ends_at = round(CONTROL_DT * fps), frozenset(ends_at)
         self._blueprint, self._routes_file, self._blocked_time = blueprint, routes, blocked_time
         self._weather = weather_parameters(weather)
         self._cameras = cameras_of(cameras)

@@ -92,15 +92,16 @@ class DrivingConfig:
     start: StartParameters = StartParameters()
 
     def __post_init__(self) -> None:
-        for name in ("", "rules", "reward", "vehicle", "expert", "start"):
-            # the rules are arguments of their own in the envs
-            check_parameters("" if name == "rules" else name, getattr(self, name) if name else self)
+        check_parameters("", self)
+        check_parameters("", self.rules)
+        for name in ("reward", "vehicle", "expert", "start"):
+            check_parameters(name, getattr(self, name))
         if self.rules.waypoint_spacing > self.route_length:
             raise ValueError(
                 f"waypoint_spacing={self.rules.waypoint_spacing} m must be at most route_length={self.route_length} m"
             )
         farthest = self.expert.cruise_speed * self.horizon_steps * self.plan_dt
-        if farthest > POSITION_BOUND:
+        if farthest > POSITION_BOUND + 1e-6:
             raise ValueError(
                 f"horizon_steps={self.horizon_steps}, plan_dt={self.plan_dt} s and the expert's cruise_speed="
                 f"{self.expert.cruise_speed} m/s: a plan would reach {farthest:g} m, and the action space ends at "

@@ -122,12 +122,14 @@ def refuse_other_plans(policy: object, action_space: spaces.Space) -> None:
     """
     A policy that says what plans it makes must drive in envs that read them alike.
 
-    :param policy: such as a :class:`~.WaypointPolicy`; one that does not say is not checked
+    :param policy: a :class:`~.WaypointPolicy`, a model's policy, …; one that does not say is not checked
     :param action_space: of the envs
     :raises ValueError: if ``horizon_steps`` or ``plan_dt`` differ
     """
-    if hasattr(policy, "horizon_steps") and isinstance(action_space, spaces.Box):
-        check_same_plans(policy, action_space.shape[0], getattr(action_space, "plan_dt", None))
+    # a model that an older version saved has an action space that does not know the time, but its planner does
+    planner = getattr(getattr(policy, "features_extractor", None), "planner", policy)
+    if hasattr(planner, "horizon_steps") and isinstance(action_space, spaces.Box):
+        check_same_plans(planner, action_space.shape[0], getattr(action_space, "plan_dt", None))
 
 
 def _end_of_episode(info: dict[str, Any], index: int) -> tuple[int, dict[str, float]]:

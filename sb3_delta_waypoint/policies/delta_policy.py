@@ -17,7 +17,6 @@ from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtr
 from sb3_delta_waypoint.policies.learning_rates import scale_learning_rates
 from sb3_delta_waypoint.policies.options import OF_THE_STATE, check_state_fits, checked_options
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
-from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
 
 OWN_ERRORS = 4.0
 """The residual scale at the last waypoint is so many times the planner's own error there."""
@@ -204,17 +203,6 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         super().__setstate__(state)
         if self._absent is None:  # a copied optimiser has lost its hooks
             scale_learning_rates(self.optimizer)
-
-    @property
-    def horizon_steps(self) -> int:
-        """Rows ``H`` of the planner's plans."""
-        planner: Any = self.features_extractor.planner
-        return int(planner.horizon_steps)
-
-    @property
-    def plan_dt(self) -> float:
-        """Seconds between them; the action space of a model that an older version saved does not know."""
-        return float(getattr(self.features_extractor.planner, "plan_dt", DEFAULT_PLAN_DT))
 
     def encode(self, obs: PyTorchObs | PlannerFeatures) -> PlannerFeatures:
         """

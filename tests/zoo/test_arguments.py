@@ -1,5 +1,6 @@
 """Bad settings of a training run: one line that names thing, value and remedy, and nothing left on disk."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,4 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_a_broken_file_is_named(tmp_path, content, said):
     path = tmp_path / "own.yml"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"own\.yml.*{said}"):
-        zoo.train(["--algo", "ppo", "-conf", str(path), "-f", str(tmp_path / "logs")])
-    assert not (tmp_path / "logs" / "ppo").exists() or not list((tmp_path / "logs" / "ppo").iterdir())
+    assert re.search(rf"own\.yml.*{said}", refused(tmp_path, "--algo", "ppo", "-conf", path))
