@@ -34,7 +34,7 @@ def ego(server, request) -> Iterator[Ego]:
 
 def drive(ego: Ego, angle: float, accelerations: list[float], speed: float) -> np.ndarray:
     """Speed, yaw rate, x and y after each step, from a start in the middle of nowhere."""
-    ego.place((0.0, 0.0, 0.0), speed, angle, "nowhere")
+    ego.place((0.0, 0.0, 0.0), 0.0, speed, angle, "nowhere")
     rows, measured, before = [], 0.0, speed
     ego._session.tick()
     for acceleration in accelerations:
@@ -63,7 +63,7 @@ def test_the_car_turns_as_the_bicycle_of_its_wheelbase(ego, angle):
 
 def test_the_reference_point_is_the_rear_axle(ego):
     """It is what moves along the car's heading in a turn."""
-    ego.place((0.0, 0.0, 0.0), 3.0, 0.2, "nowhere")
+    ego.place((0.0, 0.0, 0.0), 0.0, 3.0, 0.2, "nowhere")
     places = []
     for _ in range(20):
         ego.control(0.2, 0.0, 3.0, 0.0)
