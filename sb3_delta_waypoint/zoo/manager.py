@@ -38,6 +38,9 @@ from sb3_delta_waypoint.zoo.saving import atomic_saves
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
 """The yaml files of this package, one per algorithm."""
 
+TRAINING_ONLY = ("start", "max_episode_steps")
+"""Env arguments of a yaml that make lessons easier or harder, and do not hold for evaluations and ``enjoy``."""
+
 CHECKPOINTS = "checkpoints"
 """Where in the run folder the models lie that ``--save-freq`` asks for."""
 
@@ -163,9 +166,8 @@ class WaypointExperimentManager(ExperimentManager):
         self.env_kwargs = env_kwargs
         result = super().read_hyperparameters()
         if self._eval_env_kwargs_args is None:
-            # to begin far off the route is a lesson, not an exam
-            shipped.pop("start", None)
-            self.eval_env_kwargs = {**shipped, **given_env_kwargs}
+            exam = {name: value for name, value in shipped.items() if name not in TRAINING_ONLY}
+            self.eval_env_kwargs = {**exam, **given_env_kwargs}
         # what enjoy makes its env with
         self.args.env_kwargs = self.eval_env_kwargs or None
         return result
