@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 
 def on_route(route: np.ndarray, x: float, y: float) -> tuple[float, float]:
-    """Arc length and offset to the left of the nearest place on a polyline of points 1 m apart, which goes straight on for 3 m."""
+    """Arc length and offset to the left of the nearest place on a polyline of points 1 m apart, which goes on for 3 m."""
     ahead = np.diff(route, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     beyond = np.array([x, y]) - route[:-1]

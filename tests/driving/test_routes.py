@@ -41,7 +41,7 @@ def test_wheel_and_yaw_rate_of_the_simulated_car(simulation, side):
     vehicle = simulation.config.vehicle
     state = simulation.step(straight(side * 20.0)[None]).observation.state[0]
     steer = side * vehicle.max_steer_rate * 0.1
-    middle_speed, response = 8.0 + 0.05 * state[ACCELERATION], 0.0
+    middle_speed = 8.0 + 0.05 * state[ACCELERATION]
     response = 1.0 + (middle_speed / vehicle.characteristic_speed) ** 2
     yaw_rate = middle_speed * math.tan(steer / 2.0) / (vehicle.wheelbase * response)
     assert state[STEER] == pytest.approx(steer, rel=1e-5)
