@@ -153,7 +153,9 @@ def test_a_group_is_flat_if_its_discounted_returns_are_equal(gamma, members, fla
                 buffer.begin([i for i in ended if i + 1 < len(members)], np.zeros((len(members), 1)))
         if len(set(map(len, members))) > 1:
             break
-    assert (len(buffer.flat_groups) > 0) == flat and (len(buffer.spread_groups) > 0) != flat
+    groups = buffer.flat_groups if flat else buffer.spread_groups
+    assert groups and not (buffer.spread_groups if flat else buffer.flat_groups)
+    assert {group.n_transitions for group in groups} == {sum(map(len, members))}
 
 
 def test_members_must_begin_alike():
