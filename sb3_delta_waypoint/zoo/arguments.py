@@ -175,6 +175,9 @@ def _expected(name: str, value: Any, hints: Mapping[str, Any]) -> str:
         return "" if is_number and value >= 1 else "a number from 1"
     if name == "policy":
         return "" if isinstance(value, str | type) else "a policy's name or import path"
+    if name == "env_kwargs":
+        # rl_zoo3 takes it as it is, where it evaluates the others
+        return "" if isinstance(value, Mapping | NoneType) else "a mapping, such as {route_length: 200}; it is not evaluated"
     if name.endswith("_kwargs"):
         return "" if isinstance(value, Mapping | str | NoneType) else "keys and values"
     hint = hints.get(name, Any)

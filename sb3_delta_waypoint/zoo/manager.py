@@ -27,7 +27,6 @@ from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallb
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
-from sb3_delta_waypoint.files import short_repr
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
@@ -158,7 +157,7 @@ class WaypointExperimentManager(ExperimentManager):
         check_hyperparameters(ALGOS[self.algo], hyperparams, f"the hyperparameters of {self.algo} ({self.config}, -params)")
         with in_one_line(f"policy_kwargs ({self.config}, -params)"):
             policy_kwargs = {**_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
-        shipped = _env_kwargs(hyperparams.get("env_kwargs"), self.config)
+        shipped = dict(hyperparams.get("env_kwargs") or {})
         env_kwargs = {**shipped, **given_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
         given = {name: value for name, value in merged.items() if value}
@@ -343,13 +342,3 @@ def default_config(algo: str, env_id: str) -> str | None:
 def _policy_kwargs(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """In rl_zoo3's yaml, a mapping or Python source such as ``"dict(net_arch=[64])"``, which rl_zoo3 evaluates like this."""
     return dict(eval(value, vars(rl_zoo3.exp_manager)) if isinstance(value, str) else value or {})
-
-
-def _env_kwargs(value: Any, config: str) -> dict[str, Any]:
-    """In rl_zoo3's yaml, a mapping."""
-    if not isinstance(value, Mapping | None):
-        raise ValueError(
-            f"env_kwargs in {config} must be a mapping, such as {{route_length: 200}}, not {type(value).__name__} "
-            f"{short_repr(value)}: it is not evaluated"
-        )
-    return dict(value or {})

@@ -162,16 +162,16 @@ def test_a_stalled_server_of_somebody_else_is_cleaned_up_when_it_goes_on(make, s
 
 SERVER = """
 import os, sys, threading
+from sb3_delta_waypoint.carla_bridge.loopback import server as served
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
 from sb3_delta_waypoint.carla_bridge.loopback.run import warm_up
-from sb3_delta_waypoint.carla_bridge.loopback.server import Server
 from sb3_delta_waypoint.carla_bridge.loopback.world import World
 
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()  # leave with the parent
 warm_up()
 port = int(sys.argv[1])
-ports, listen, snapshot = iter([port, port + 1]), Server._listen, World.snapshot
-Server._listen = staticmethod(lambda host, _: listen(host, next(ports)))
+ports, door, snapshot = iter([port, port + 1]), served.Door, World.snapshot
+served.Door = lambda host, _: door(host, next(ports))
 
 
 def changed(world, dt):
@@ -181,7 +181,7 @@ def changed(world, dt):
 
 if sys.argv[2] == "unkind":
     World.snapshot = changed
-server = Server(map_readers([]), 10.0, port)
+server = served.Server(map_readers([]), 10.0, port)
 print("ready", flush=True)
 server.run()
 """

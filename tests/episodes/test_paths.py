@@ -30,3 +30,9 @@ def test_one_path_per_episode(circle):
 def test_standing_still(circle):
     points, speeds = driven_paths([circle(speed=0.0)])[0]
     assert not points.any() and not speeds.any()
+
+
+def test_the_speed_between_two_frames_is_their_mean(circle):
+    episode = circle(n_frames=3)
+    episode.state[:, 0], episode.state[:, 2], episode.t = [2.0, 4.0, 10.0], 0.0, np.array([0.0, 0.1, 0.3])
+    np.testing.assert_allclose(driven_paths([episode])[0][0], [[0.0, 0.0], [0.3, 0.0], [1.7, 0.0]], atol=1e-6)

@@ -78,9 +78,9 @@ def test_a_suite_of_ones_own(tmp_path):
         ("scenarios: {a: {route: any, episodes: 1, weather: {hail: 1}}}", "'hail' is unknown"),
         ("scenarios: {a: {route: any, episodes: 1, env: {speed: 3}}}", "scenario a: env: 'speed' is unknown; .*route_length"),
         ("scenarios: {a: {route: any, episodes: 1, env: {port: 3}}}", "'port' is unknown"),
-        ("scenarios: {a: {route: any, episodes: 1, weather: 3}}", "scenario a: weather=3, expected a name, or parameters"),
-        ("scenarios: {a: {route: any, episodes: 1, weather: {fog_density: .nan}}}", "fog_density is nan, expected a number"),
-        ("scenarios: {a: {route: any, episodes: 1, weather: {fog_density: {}}}}", "fog_density is {}, expected a number"),
+        ("scenarios: {a: {route: any, episodes: 1, weather: 3}}", "scenario a: weather=3: expected the name of a preset"),
+        ("scenarios: {a: {route: any, episodes: 1, weather: {fog_density: .nan}}}", "fog_density=nan: expected a number"),
+        ("scenarios: {a: {route: any, episodes: 1, weather: {fog_density: {}}}}", "fog_density={}: expected a number"),
         (
             "scenarios: {a: {route: any, episodes: 1000000000000}}",
             "episodes is 1000000000000, expected .* from 1 to 1,000,000",

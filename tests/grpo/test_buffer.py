@@ -123,6 +123,41 @@ def test_groups_without_spread_are_counted_and_dropped():
     assert buffer.n_held == 0 and buffer.take() is None
 
 
+@pytest.mark.parametrize(
+    ("gamma", "members", "flat"),
+    [
+        # 1 now is 2 one step later, at half the value
+        (0.5, [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]], True),
+        (1.0, [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]], False),
+        # the same sums, earlier or later
+        (0.5, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], False),
+        (1.0, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], True),
+        # of other lengths
+        (0.5, [[2.0], [0.0, 4.0], [1.0, 1.0, 2.0]], True),
+        (0.9, [[2.0], [0.0, 4.0], [1.0, 1.0, 2.0]], False),
+    ],
+)
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_group_is_flat_if_its_discounted_returns_are_equal(gamma, members, flat, rounds):
+    """``rounds``: the discount begins again with each episode."""
+    buffer = EpisodeBuffer(len(members), len(members), gamma)
+    for _ in range(rounds):
+        buffer.begin(range(len(members)), np.zeros((len(members), 1)))
+        for step in range(max(map(len, members))):
+            rewards = np.array([rewards[step] if step < len(rewards) else 9.0 for rewards in members])
+            ended = [i for i, rewards in enumerate(members) if step + 1 == len(rewards)]
+            label = th.zeros(len(members), 1)
+            buffer.add(Transitions(label, label, label[:, 0]), rewards, ended)
+            if len(set(map(len, members))) > 1:
+                # who is through plays on in the next group
+                buffer.begin([i for i in ended if i + 1 < len(members)], np.zeros((len(members), 1)))
+        if len(set(map(len, members))) > 1:
+            break
+    groups = buffer.flat_groups if flat else buffer.spread_groups
+    assert groups and not (buffer.spread_groups if flat else buffer.flat_groups)
+    assert {group.n_transitions for group in groups} == {sum(map(len, members))}
+
+
 def test_members_must_begin_alike():
     buffer = EpisodeBuffer(4, 2)
     observations = {"x": np.array([[1.0], [1.0], [2.0], [2.0]]), "y": np.zeros((4, 2))}

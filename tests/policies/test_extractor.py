@@ -1,4 +1,4 @@
-"""What the frozen planner refuses: envs that it does not fit, and observations outside their bounds."""
+"""What the heads see, and what the frozen planner refuses: envs it does not fit, observations outside their bounds."""
 
 import numpy as np
 import pytest
@@ -15,6 +15,23 @@ from tests.policies.conftest import observations
 @pytest.fixture
 def extractor(planner):
     return FrozenPlannerExtractor(observation_space(), planner, 20)
+
+
+def test_inputs_of_the_heads_are_scaled_one_by_one():
+    planner = SFTWaypointModel()
+    extractor = FrozenPlannerExtractor(observation_space(), planner, 20, ("sft_waypoints", "observation"))
+    random = np.random.default_rng(0)
+    state = th.tensor(random.uniform(size=(3, 4)), dtype=th.float32)
+    route = th.tensor(10.0 * random.normal(size=(3, 10, 2)), dtype=th.float32)
+    features = extractor({"state": state, "route": route})
+    plan = planner({"state": state, "route": route})[1].detach().flatten(1)
+    th.testing.assert_close(features[:, :40], plan)
+    inputs = features[:, 80:]
+    metres = plan[0, 0] / inputs[0, 0]
+    assert metres > 1.0
+    th.testing.assert_close(inputs[:, :40] * metres, plan)
+    th.testing.assert_close(inputs[:, 40:44] * extractor.state_scale, state)
+    th.testing.assert_close(inputs[:, 44:] * metres, route.flatten(1))
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,16 @@ def test_an_observation_that_does_not_fit(change, said):
 def test_an_impossible_architecture(kwargs):
     with pytest.raises(ValueError, match=next(iter(kwargs))):
         SFTWaypointModel(**kwargs)
+
+
+def test_each_number_is_normalised_by_its_own_statistics():
+    generator = torch.Generator().manual_seed(0)
+    planner = SFTWaypointModel()
+    scale = torch.tensor([10.0, 0.3, 0.7, 2.0])
+    state = 3.0 + scale * torch.randn(500, 4, generator=generator)
+    route = torch.arange(1.0, 11.0)[:, None] * torch.randn(500, 10, 2, generator=generator)
+    waypoints = torch.arange(1.0, 21.0)[:, None] * torch.randn(500, 20, 2, generator=generator)
+    planner.fit_normalisation(state, route, waypoints)
+    for name, values in (("state", state), ("route", route), ("waypoints", waypoints)):
+        torch.testing.assert_close(getattr(planner, f"{name}_mean"), values.mean(dim=0))
+        torch.testing.assert_close(getattr(planner, f"{name}_std"), values.std(dim=0, correction=0))

@@ -69,5 +69,5 @@ def test_env_kwargs_are_a_mapping_and_not_evaluated(env_kwargs, entry, tmp_path,
     result = call("-conf", conf(tmp_path / "mine.yml", entry), "-f", tmp_path / "logs", "-n", 17, *QUICK)
     assert result.exit_code == 1
     (error,) = result.stderr.splitlines()
-    assert error.startswith("Error: env_kwargs in ") and "mine.yml must be a mapping, such as {route_length: 200}" in error
+    assert "mine.yml, -params): env_kwargs is " in error and "expected a mapping, such as {route_length: 200}" in error
     assert not (tmp_path / "evaluated").exists() and not list(tmp_path.glob("logs/*/*"))

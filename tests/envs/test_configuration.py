@@ -1,0 +1,45 @@
+"""From the keyword arguments of ``gym.make`` to what the simulation is given."""
+
+import pytest
+
+from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.simulation import DrivingConfig, StartParameters
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+from sb3_delta_waypoint.envs.configuration import driving_config
+
+
+def test_without_arguments_everything_is_as_its_class_has_it():
+    assert driving_config() == DrivingConfig()
+
+
+def test_each_argument_goes_where_it_belongs():
+    config = driving_config(
+        route_length=70,
+        waypoint_spacing=4.0,
+        horizon_steps=15,
+        plan_dt=0.2,
+        off_route_distance=3.0,
+        reward={"goal": 5.0, "time": 0.5},
+        vehicle={"wheelbase": 3.1},
+        expert={"cruise_speed": 9.0},
+        start={"heading": 0.2},
+    )
+    assert (config.route_length, config.horizon_steps, config.plan_dt) == (70.0, 15, 0.2)
+    assert (config.rules.waypoint_spacing, config.rules.off_route_distance) == (4.0, 3.0)
+    assert config.rules.waypoint_radius == DrivingConfig().rules.waypoint_radius
+    assert config.reward == RewardWeights(goal=5.0, time=0.5)
+    assert config.vehicle == VehicleParameters(wheelbase=3.1)
+    assert config.expert == ExpertParameters(cruise_speed=9.0)
+    assert config.start == StartParameters(heading=0.2)
+    assert config.network is None and not config.recorded
+
+
+def test_parameters_may_be_given_whole():
+    assert driving_config(vehicle=VehicleParameters(max_speed=30.0)).vehicle.max_speed == 30.0
+
+
+@pytest.mark.parametrize("name", ["reward", "vehicle", "expert", "start"])
+def test_a_misspelt_parameter_is_named(name):
+    with pytest.raises(ValueError, match=f"{name}=.*'weelbase' is unknown; accepted are "):
+        driving_config(**{name: {"weelbase": 1.0}})
