@@ -3,7 +3,7 @@
 import numbers
 from typing import Any, NamedTuple, get_type_hints
 
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 
 class Bounds(NamedTuple):

@@ -13,7 +13,7 @@ from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, validate
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.simulation import DrivingConfig, StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 Parameters = TypeVar("Parameters", RewardWeights, VehicleParameters, ExpertParameters, StartParameters)
 

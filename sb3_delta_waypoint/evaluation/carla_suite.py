@@ -14,7 +14,8 @@ import numpy as np
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.envs.configuration import driving_config
-from sb3_delta_waypoint.files import naming, read_yaml, short_repr, short_text
+from sb3_delta_waypoint.files import naming, read_yaml
+from sb3_delta_waypoint.messages import short_repr, short_text
 
 SUITE = Path(__file__).with_name("carla_suite.yml")
 """The suite that ships with the package; its comments say what a suite may hold."""

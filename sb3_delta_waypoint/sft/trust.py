@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 VARIABLE = "SB3_DELTA_WAYPOINT_TRUST"
 """Environment variable with the names of trusted modules, separated by commas."""

@@ -17,7 +17,8 @@ from rl_zoo3.utils import StoreDict
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from sb3_delta_waypoint.devices import find_device
-from sb3_delta_waypoint.files import read_yaml, short_repr
+from sb3_delta_waypoint.files import read_yaml
+from sb3_delta_waypoint.messages import short_repr
 
 ZOO_KEYS = {
     *("n_timesteps", "n_envs", "policy", "policy_kwargs", "env_kwargs", "monitor_kwargs", "normalize", "frame_stack"),
