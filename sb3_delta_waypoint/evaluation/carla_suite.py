@@ -107,7 +107,7 @@ def read_suite(path: str | Path | None = None) -> list[CarlaScenario]:
     """
     path = SUITE if path is None else Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no suite {path}; leave it away for the one that ships with the package, {SUITE}")
+        raise FileNotFoundError(f"there is no suite {path}; omit it for the one that ships with the package, {SUITE}")
     content = read_yaml(path, "suite")
     if not isinstance(content, dict) or not isinstance(content.get("scenarios"), dict) or not content["scenarios"]:
         raise ValueError(f"{path} is not a suite: it must have 'scenarios' by name, as in {SUITE}")
