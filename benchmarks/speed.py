@@ -92,7 +92,7 @@ def peer(env_id: str, n: int) -> Steps:
 
 
 def drive(env: gym.Env, actions: list[np.ndarray]) -> None:
-    """Step through the actions, and begin anew where an episode ends."""
+    """Step through the actions, and begin again where an episode ends."""
     for action in actions:
         _, _, terminated, truncated, _ = env.step(action)
         if terminated or truncated:

@@ -167,7 +167,7 @@ class WaypointAgent(AutonomousAgent):
         self._localiser = Localiser(ahead_of(places[0], model.rear_axle))
 
     def _plan(self, drive: MeasuredDrive, measurement: Measurement) -> Any:
-        """Plan anew, and turn the plan into pedals and steering wheel."""
+        """Plan again, and turn the plan into pedals and steering wheel."""
         if math.isfinite(self._planned_at):
             drive.move(measurement)
             observation = drive.judge()[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from sb3_delta_waypoint.carla_bridge.events import EVENTS
 from sb3_delta_waypoint.driving.bounds import Bounds, check_number
 from sb3_delta_waypoint.driving.start import CONTROL_DT
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 FPS = Bounds(10.0, 1000.0)
 SECONDS = Bounds(0.1, 3600.0, "s")

@@ -2,26 +2,20 @@
 
 import contextlib
 import gc
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, ServerUnreachableError, ServerVersionError
 from sb3_delta_waypoint.carla_bridge.traffic_manager import TrafficManager
+from sb3_delta_waypoint.carla_bridge.watch import Watch
 from sb3_delta_waypoint.files import read_text
 
 SUPPORTED_CLIENTS = ("0.9.16",)
 """Versions of the ``carla`` module that this package was checked with."""
 LOADING = 6.0
-"""Loading a map may take so many times as long as any other call."""
-RETRY_INTERVAL = 0.2
-"""While nothing listens, another look is taken after this time [s]."""
-RECONNECT_INTERVAL, QUIET = 1.0, (0.3, 0.7)
-"""After its server has died, the client's streams try to reconnect at this interval [s]. Handles that are dropped at that very
-moment crash it now and then: they are dropped between these shares of the interval."""
+"""Loading a map may take this many times as long as any other call."""
 
 
 class Session:
@@ -53,7 +47,7 @@ class Session:
         self.map: Any = None
         """``carla.Map``: it lives without a server."""
         self.library: Any = None
-        """``carla.BlueprintLibrary``: asking for it anew is a long message."""
+        """``carla.BlueprintLibrary``: asking for it again is a long message."""
         self.actors: dict[int, Any] = {}
         """What was spawned here, by id."""
         self.lights: dict[str, Any] = {}
@@ -63,19 +57,19 @@ class Session:
         self._sensors: list[Any] = []
         self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
         self._left_behind: list[int] = []  # actors of a connection that was lost
-        self._watch: _Watch | None = None
+        self._watch: Watch | None = None
         self._lost = "not connected"
         self._frame: int | None = None  # of the last tick
         check_client_version()
         self.connect()
 
     def connect(self) -> None:
-        """Connect, after a loss anew; what a lost connection has left behind in the same server is cleaned up."""
+        """Connect, after a loss again; what a lost connection has left behind in the same server is cleaned up."""
         import carla
 
         self.drop("connecting")
         with self._calls(ServerUnreachableError):
-            watch = _Watch(self.host, self.port, self.timeout, self.drop)
+            watch = Watch(self.host, self.port, self.timeout, self.drop)
             try:
                 client = carla.Client(self.host, self.port, 1)
                 client.set_timeout(self.timeout)
@@ -293,67 +287,6 @@ class Session:
 
         if ids:
             self.client.apply_batch_sync([carla.command.DestroyActor(number) for number in ids], False)
-
-
-class _Watch(threading.Thread):
-    """
-    Notices at once when the server dies: an idle connection to it ends.
-
-    The client itself notices at its next call at the earliest. By then another server may be up at the same address.
-    """
-
-    def __init__(self, host: str, port: int, timeout: float, on_loss: Callable[[str], None]):
-        super().__init__(name=f"carla-watch-{host}:{port}", daemon=True)
-        self._socket = _connect(host, port, timeout)
-        self._on_loss = on_loss
-        self._address = f"{host}:{port}"
-        self._stopped = False
-        self._lost_at: float | None = None
-
-    def run(self) -> None:
-        with contextlib.suppress(OSError):
-            # nothing is ever sent here
-            while self._socket.recv(64):
-                pass
-        self._socket.close()
-        if not self._stopped:
-            self._lost_at = time.monotonic()
-            self.wait_for_quiet()
-            self._on_loss(f"the server at {self._address} is gone: it closed the connection")
-
-    def wait_for_quiet(self) -> None:
-        """Return at once while the server is there; else between two attempts of the client to reconnect."""
-        if self._lost_at is not None:
-            share = (time.monotonic() - self._lost_at) / RECONNECT_INTERVAL % 1.0
-            if not QUIET[0] <= share <= QUIET[1]:
-                time.sleep((QUIET[0] - share) % 1.0 * RECONNECT_INTERVAL)
-
-    def stop(self) -> None:
-        self._stopped = True
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        if not self.is_alive():
-            self._socket.close()
-
-
-def _connect(host: str, port: int, timeout: float) -> socket.socket:
-    """A plain connection; a server that is just being started is waited for."""
-    deadline = time.monotonic() + timeout
-    while True:
-        left = deadline - time.monotonic()
-        try:
-            connection = socket.create_connection((host, port), max(left, 0.1))
-        except OSError as error:
-            if left <= RETRY_INTERVAL:
-                raise ServerUnreachableError(
-                    f"there is no CARLA server at {host}:{port} ({error.strerror or error}): start one, or leave host= and "
-                    "port= away to drive on the loopback server that comes with this package"
-                ) from None
-            time.sleep(RETRY_INTERVAL)
-            continue
-        connection.settimeout(None)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return connection
 
 
 def check_client_version() -> None:

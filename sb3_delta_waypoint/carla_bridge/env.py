@@ -52,7 +52,7 @@ class CarlaWaypointEnv(DriveEnv):
     scenario ``g``. The same seed and the same plans give the same trace.
 
     If the server dies, stalls, restarts or is taken over in mid-episode, the episode ends truncated with ``info["fault"]``
-    (what happened) and without ``is_success`` and ``episode_metrics``: it does not count. The next ``reset`` connects anew,
+    (what happened) and without ``is_success`` and ``episode_metrics``: it does not count. The next ``reset`` connects again,
     with a fresh loopback server if it is the env's own, and plays the same scenario again.
 
     :param host: of a running server; None for the env's own loopback server, or ``localhost`` where a port is given

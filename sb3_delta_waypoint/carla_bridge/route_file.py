@@ -12,7 +12,8 @@ from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml
 from sb3_delta_waypoint.carla_bridge.routes import Route
 from sb3_delta_waypoint.driving.network import from_paths
-from sb3_delta_waypoint.files import naming, read_json, short_text, write_json
+from sb3_delta_waypoint.files import naming, read_json, write_json
+from sb3_delta_waypoint.messages import short_text
 
 SHAPE = '{"routes": [{"name": "…", "town": "…" or null, "points": [[x, y], …], "speeds": [m/s or null for none, …]}, …]}'
 """What a JSON file of routes holds; metres, right-handed frame (y opposite to CARLA's)."""

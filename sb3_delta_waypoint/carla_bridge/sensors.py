@@ -14,7 +14,7 @@ from sb3_delta_waypoint.carla_bridge.frames import transform_of
 from sb3_delta_waypoint.carla_bridge.traffic import traffic_spaces
 from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.envs.spaces import observation_space
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 IMAGE_TIMEOUT = 2.0
 """An image that has not come so long after its tick is missing [s]."""

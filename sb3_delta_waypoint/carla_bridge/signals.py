@@ -53,7 +53,7 @@ class Signals:
 
     def begin(self, route: np.ndarray, heights: np.ndarray) -> tuple[StopLine, ...]:
         """
-        Begin an episode; lights that run begin their cycle anew.
+        Begin an episode; lights that run begin their cycle again.
 
         :param route: records of :data:`~.car.ROUTE_POINT`
         :param heights: of these points [m]

@@ -13,7 +13,7 @@ from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.frames import Pose, to_ego
 from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 OBSERVED_AGENTS = 16
 """The nearest so many are observed."""

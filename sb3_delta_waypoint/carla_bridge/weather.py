@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sb3_delta_waypoint.driving.bounds import Bounds, check_number
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 
 def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:

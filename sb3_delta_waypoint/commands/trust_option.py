@@ -1,5 +1,6 @@
 """The option ``--trust`` of the commands that read planners and models."""
 
+import os
 from collections.abc import Callable
 
 import click
@@ -14,9 +15,13 @@ def trust_option(function: Callable[..., None]) -> Callable[..., None]:
     """
 
     def trust(ctx: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:
-        from sb3_delta_waypoint.sft.trust import trusting
+        from unittest.mock import patch
 
-        ctx.with_resource(trusting(modules))
+        from sb3_delta_waypoint.sft.trust import VARIABLE
+
+        # the environment, since threads (-optimize --n-jobs) and worker processes trust them, too
+        trusted = (os.environ.get(VARIABLE, ""), *modules)
+        ctx.with_resource(patch.dict(os.environ, {VARIABLE: ",".join(filter(None, trusted))}))
 
     return click.option(
         "--trust",

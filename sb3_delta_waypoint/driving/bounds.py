@@ -1,9 +1,10 @@
 """Which numbers a parameter accepts, and the error for one that it does not."""
 
+import math
 import numbers
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, TypeGuard, get_type_hints
 
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 
 class Bounds(NamedTuple):
@@ -17,6 +18,17 @@ class Bounds(NamedTuple):
     """Only whole numbers."""
 
 
+def is_number(value: object, whole: bool = False) -> TypeGuard[float]:
+    """
+    :param value: anything
+    :param whole: accept only whole numbers, of an integer type
+    :return: whether it is a finite real number; a truth value is none
+    """
+    kind: Any = numbers.Integral if whole else numbers.Real
+    # NaN compares false with everything, and no integer is too large to compare
+    return isinstance(value, kind) and not isinstance(value, bool) and -math.inf < value < math.inf
+
+
 def check_number(name: str, value: object, bounds: Bounds) -> None:
     """
     :param name: what the caller calls the value
@@ -24,9 +36,7 @@ def check_number(name: str, value: object, bounds: Bounds) -> None:
     :param bounds: what is accepted
     :raises ValueError: if it is no number (a truth value is none), not finite, or out of bounds
     """
-    kind: Any = numbers.Integral if bounds.whole else numbers.Real
-    # NaN compares false with everything
-    if isinstance(value, kind) and not isinstance(value, bool) and bounds.low <= value <= bounds.high:
+    if is_number(value, bounds.whole) and bounds.low <= value <= bounds.high:
         return
     expected = f"a {'whole ' * bounds.whole}number between {bounds.low:.10g} and {bounds.high:.10g} {bounds.unit}".rstrip()
     raise ValueError(f"{name}={short_repr(value)}: expected {expected}")

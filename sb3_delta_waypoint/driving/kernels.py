@@ -28,14 +28,14 @@ def inlined(function: Function) -> Function:
 
 
 def as_floats(parameters: Parameters) -> Parameters:
-    """Parameters of a kernel, all of them floats: it would be compiled anew for an int where a float was."""
+    """Parameters of a kernel, all of them floats: it would be compiled again for an int where a float was."""
     kind: Any = type(parameters)
     return kind(*(float(value) for value in parameters))
 
 
 def forget_stale_kernels(folder: Path) -> None:
     """
-    Numba compiles a kernel anew when its own file changes, not when the file of a function in it does.
+    Numba compiles a kernel again when its own file changes, not when the file of a function in it does.
 
     :param folder: of modules with kernels; they use functions of each other and of this package
     """

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.driving.car import CAR, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.episode import (
     EPISODE_METRICS,
     GOAL,
@@ -21,7 +22,6 @@ from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS, draw_network_route, finish_route, new_routes, observe, project
-from sb3_delta_waypoint.driving.simulation import DrivingConfig
 from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters, set_out
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, clip, turned_wheel

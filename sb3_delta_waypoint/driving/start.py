@@ -13,7 +13,7 @@ from sb3_delta_waypoint.driving.scenarios import uniform
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, steady_steer, steady_yaw_rate
 
 CONTROL_DT = 0.1
-"""Length of a control step [s]: a plan is tracked for this long, then made anew."""
+"""Length of a control step [s]: a plan is tracked for this long, then made again."""
 
 
 class StartParameters(NamedTuple):

@@ -7,13 +7,14 @@ from glob import glob
 from pathlib import Path
 from typing import TypeVar
 
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, validate_network
 from sb3_delta_waypoint.driving.reward import RewardWeights
-from sb3_delta_waypoint.driving.simulation import DrivingConfig, StartParameters
+from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 Parameters = TypeVar("Parameters", RewardWeights, VehicleParameters, ExpertParameters, StartParameters)
 
@@ -44,7 +45,7 @@ def driving_config(
     :param reward: weights of the reward's terms, by name, that differ from :class:`~.reward.RewardWeights`
     :param vehicle: parameters that differ from :class:`~.vehicle.VehicleParameters`
     :param expert: parameters that differ from :class:`~.expert.ExpertParameters`
-    :param start: parameters that differ from :class:`~.simulation.StartParameters`
+    :param start: parameters that differ from :class:`~.start.StartParameters`
     :return: what the simulation needs
     :raises FileNotFoundError: if there is no such map, or no episode matches
     :raises ValueError: for a map without a drivable route, an unknown parameter, or a value that is not accepted, naming it

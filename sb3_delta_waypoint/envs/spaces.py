@@ -3,9 +3,9 @@
 import numpy as np
 from gymnasium import spaces
 
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.plans import POSITION_BOUND
 from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS
-from sb3_delta_waypoint.driving.simulation import DrivingConfig
 
 STATE_BOUND = np.array([60.0, 1.5, 10.0, 30.0], np.float32)
 """Largest speed [m/s], steering angle [rad], yaw rate [rad/s] and acceleration [m/s²]; speed is never negative."""

@@ -15,7 +15,7 @@ from sb3_delta_waypoint.envs.resets import check_reset
 from sb3_delta_waypoint.envs.scenes import scene
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 
 class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):

@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sb3_delta_waypoint.driving.simulation import CONTROL_DT
+from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.episodes.reader import Episode
 from sb3_delta_waypoint.episodes.writer import write_episode
 
@@ -83,13 +83,13 @@ def record_episodes(
 def _drive(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> Episode | None:
     """One episode of the expert, None if it has not reached the goal."""
     for _ in range(FAULTS_ALLOWED):
-        episode, info = _driven(env, domain, seed, scenario, path)
+        episode, info = _drive_once(env, domain, seed, scenario, path)
         if "fault" not in info:
             return episode if info["is_success"] else None
     raise OSError(f"scenario {scenario} of seed {seed} was broken off {FAULTS_ALLOWED} times: {info['fault']}")
 
 
-def _driven(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> tuple[Episode, dict[str, Any]]:
+def _drive_once(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> tuple[Episode, dict[str, Any]]:
     """One episode of the expert, and the info at its end."""
     unwrapped: Any = env.unwrapped
     observation, info = env.reset(seed=seed, options={"scenario": scenario})

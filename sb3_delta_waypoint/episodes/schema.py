@@ -11,7 +11,7 @@ import jsonschema
 import numpy as np
 
 from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS
-from sb3_delta_waypoint.files import short_repr, short_text
+from sb3_delta_waypoint.messages import short_repr, short_text
 
 STATE_SHAPE = (4,)
 """speed [m/s], steering angle [rad], yaw rate [rad/s], longitudinal acceleration [m/s^2]"""

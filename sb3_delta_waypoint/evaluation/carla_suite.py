@@ -14,7 +14,8 @@ import numpy as np
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.envs.configuration import driving_config
-from sb3_delta_waypoint.files import naming, read_yaml, short_repr, short_text
+from sb3_delta_waypoint.files import naming, read_yaml
+from sb3_delta_waypoint.messages import short_repr, short_text
 
 SUITE = Path(__file__).with_name("carla_suite.yml")
 """The suite that ships with the package; its comments say what a suite may hold."""
@@ -106,7 +107,7 @@ def read_suite(path: str | Path | None = None) -> list[CarlaScenario]:
     """
     path = SUITE if path is None else Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no suite {path}; leave it away for the one that ships with the package, {SUITE}")
+        raise FileNotFoundError(f"there is no suite {path}; omit it for the one that ships with the package, {SUITE}")
     content = read_yaml(path, "suite")
     if not isinstance(content, dict) or not isinstance(content.get("scenarios"), dict) or not content["scenarios"]:
         raise ValueError(f"{path} is not a suite: it must have 'scenarios' by name, as in {SUITE}")

@@ -32,7 +32,7 @@ from sb3_delta_waypoint.evaluation.rollout import refuse_other_plans
 Policy = Callable[[dict[str, np.ndarray]], np.ndarray]
 """From an observation to a plan, (H, 2) metres."""
 ATTEMPTS = 3
-"""An episode that the server breaks off is driven so many times before it is given up."""
+"""An episode that the server breaks off is driven this many times before it is given up."""
 DRAWS = 1000
 """So many routes per episode are drawn in search of one of the kind that is wanted."""
 

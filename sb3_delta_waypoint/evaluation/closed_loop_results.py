@@ -17,7 +17,8 @@ from sb3_delta_waypoint.driving.metrics import as_rates
 from sb3_delta_waypoint.evaluation.carla_suite import MAX_EPISODES, CarlaScenario
 from sb3_delta_waypoint.evaluation.compare import compare
 from sb3_delta_waypoint.evaluation.statistics import summarise_all
-from sb3_delta_waypoint.files import naming, read_json, short_text, write_json
+from sb3_delta_waypoint.files import naming, read_json, write_json
+from sb3_delta_waypoint.messages import short_text
 
 Episode = dict[str, Any]
 """One driven episode: ``policy``, ``episode``, ``metrics`` and what else :func:`~.closed_loop.drive_episode` tells."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import displacement
 from sb3_delta_waypoint.evaluation.open_loop import open_loop_metrics
-from sb3_delta_waypoint.files import naming, read_json, short_repr
+from sb3_delta_waypoint.files import naming, read_json
+from sb3_delta_waypoint.messages import short_repr
 
 MAX_COORDINATE = 1e9
 """No plan leads further away [m]; errors of larger numbers would overflow."""

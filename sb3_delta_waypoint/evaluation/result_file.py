@@ -21,7 +21,8 @@ from sb3_delta_waypoint.evaluation.driving_score import (
     driving_score,
     is_success,
 )
-from sb3_delta_waypoint.files import naming, read_json, short_repr, short_text
+from sb3_delta_waypoint.files import naming, read_json
+from sb3_delta_waypoint.messages import short_repr, short_text
 
 SCORE_ROUNDING = 0.5e-6
 """Scores are recorded with six decimals."""

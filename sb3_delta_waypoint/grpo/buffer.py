@@ -95,7 +95,7 @@ class EpisodeBuffer:
         self.clear_statistics()
 
     def clear_statistics(self) -> None:
-        """Begin to count anew."""
+        """Begin to count again."""
         self.flat_groups: list[Group] = []
         """Groups that were complete, but without spread."""
         self.spread_groups: list[Group] = []

@@ -156,9 +156,7 @@ class GRPO(GroupRolloutAlgorithm):
             supported_action_spaces=(spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary),
         )
         if use_sde:
-            raise ValueError(
-                "use_sde=True: gSDE draws its noise anew with each rollout, but GRPO's episodes go on across rollouts"
-            )
+            raise ValueError("use_sde=True: gSDE draws its noise once per rollout, but GRPO's episodes go on across rollouts")
         self.batch_size = batch_size
         self.n_epochs = n_epochs
         self.clip_range = clip_range

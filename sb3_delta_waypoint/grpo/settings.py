@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from sb3_delta_waypoint.driving.bounds import is_number
+
 CHOICES: dict[str, tuple[str, ...]] = {
     "advantage": ("outcome", "process"),
     "advantage_scale": ("group", "batch"),
@@ -27,9 +29,13 @@ def check_settings(settings: dict[str, Any]) -> None:
         if not fits(settings[name]):
             raise ValueError(f"{name}={settings[name]!r}: {wanted}")
 
-    check("group_size", lambda size: size >= 2, "an episode is judged by the others of its group: 2 at least")
+    check(
+        "group_size",
+        lambda size: is_number(size, whole=True) and size >= 2,
+        "an episode is judged by the others of its group: 2 at least",
+    )
     for name in AT_LEAST_ONE:
-        check(name, lambda value: value >= 1, "1 at least")
+        check(name, lambda value: is_number(value, whole=True) and value >= 1, "a whole number, 1 at least")
     for name, words in CHOICES.items():
         number = name in POSITIVE
         kinds = f"one of {', '.join(map(repr, words))}" + (", or a positive number" if number else "")
@@ -37,8 +43,8 @@ def check_settings(settings: dict[str, Any]) -> None:
     for name in POSITIVE:
         check(name, lambda value: not isinstance(value, int | float) or value > 0, "it must be positive")
     check("loss_average", lambda value: value is not None, "one of 'episode', 'step', or a constant length")
-    check("gamma", lambda value: 0 < value <= 1, "above 0, and 1 at most")
-    check("dual_clip", lambda value: value is None or value > 1, "above 1, or None for no bound")
-    check("kl_coef", lambda value: value >= 0, "it must not be negative")
+    check("gamma", lambda value: is_number(value) and 0 < value <= 1, "above 0, and 1 at most")
+    check("dual_clip", lambda value: value is None or (is_number(value) and value > 1), "above 1, or None for no bound")
+    check("kl_coef", lambda value: is_number(value) and value >= 0, "a number, 0 at least")
     if settings["kl_target"] is not None:
         check("kl_coef", lambda value: value > 0, "kl_target adapts it from a positive value on")

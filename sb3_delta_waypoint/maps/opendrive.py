@@ -21,8 +21,9 @@ from sb3_delta_waypoint.driving.network import (
     polyline_length,
     resample,
 )
-from sb3_delta_waypoint.files import naming, read_xml, short_repr, short_text
+from sb3_delta_waypoint.files import naming, read_xml
 from sb3_delta_waypoint.maps import carla_lanes
+from sb3_delta_waypoint.messages import short_repr, short_text
 
 MAX_JOINT_ANGLE = math.radians(60.0)
 """Lanes that meet at a sharper angle than this are not connected: no car can follow."""

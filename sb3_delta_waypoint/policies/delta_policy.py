@@ -19,7 +19,7 @@ from sb3_delta_waypoint.policies.options import OF_THE_STATE, check_state_fits, 
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
 
 OWN_ERRORS = 4.0
-"""The residual scale at the last waypoint is so many times the planner's own error there."""
+"""The residual scale at the last waypoint is this many times the planner's own error there."""
 NEAR_SHARE = 0.1
 """The residual scale at the first waypoint, as a share of that at the last."""
 MIN_RESIDUAL_SCALE = 0.1

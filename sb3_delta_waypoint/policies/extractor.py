@@ -8,12 +8,11 @@ from typing import Any, TypeGuard
 import numpy as np
 import torch as th
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import get_flattened_obs_dim
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim, preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
 
-from sb3_delta_waypoint.policies.preprocessing import preprocess
 from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
 
 HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
@@ -203,4 +202,4 @@ def _is_measured(space: spaces.Space) -> TypeGuard[spaces.Box]:
 
 def _zeros(observation_space: spaces.Dict) -> dict[str, th.Tensor]:
     zeros = {key: th.zeros((1, *space.shape)) for key, space in observation_space.spaces.items() if space.shape is not None}
-    return preprocess(zeros, observation_space)
+    return preprocess_obs(zeros, observation_space)  # type: ignore[return-value]

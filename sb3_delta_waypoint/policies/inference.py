@@ -11,7 +11,8 @@ from stable_baselines3.common.utils import get_device
 from torch import nn
 
 from sb3_delta_waypoint.driving.plans import POSITION_BOUND
-from sb3_delta_waypoint.files import refuse_compressed, short_repr
+from sb3_delta_waypoint.files import refuse_compressed
+from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.preprocessing import preprocess
 from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, refuse_views, torch_reason

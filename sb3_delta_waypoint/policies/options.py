@@ -1,6 +1,5 @@
 """Which options of the policy make sense."""
 
-import math
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from sb3_delta_waypoint.driving.bounds import is_number
 from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS
 
 OF_THE_STATE = (
@@ -40,8 +40,8 @@ def checked_options(options: dict[str, Any]) -> dict[str, Any]:
     check("residual_scale", _is_residual_scale, "accepted are 'planner' and two positive sizes in metres")
     check("log_std_init", _is_log_std, f"a number between {-LARGEST_LOG_STD:g} and {LARGEST_LOG_STD:g}")
     check("state_dependent_std", lambda answer: isinstance(answer, bool), "True or False")
-    check("delta_lr_scale", lambda scale: _is_number(scale) and scale >= 0.0, "a number, 0 at least")
-    check("value_lr_scale", lambda scale: _is_number(scale) and scale >= 0.0, "a number, 0 at least")
+    check("delta_lr_scale", lambda scale: is_number(scale) and scale >= 0.0, "a number, 0 at least")
+    check("value_lr_scale", lambda scale: is_number(scale) and scale >= 0.0, "a number, 0 at least")
     return {name: _plain(value) for name, value in options.items()}
 
 
@@ -67,20 +67,16 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, Integral) else float(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _is_positive(value: Any) -> bool:
-    return _is_number(value) and value > 0.0
+    return is_number(value) and value > 0.0
 
 
 def _is_width(value: Any) -> bool:
-    return _is_positive(value) and isinstance(value, Integral)
+    return is_number(value, whole=True) and value >= 1
 
 
 def _is_log_std(value: Any) -> bool:
-    return _is_number(value) and abs(value) <= LARGEST_LOG_STD
+    return is_number(value) and abs(value) <= LARGEST_LOG_STD
 
 
 def _are_head_inputs(names: Any) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from sb3_delta_waypoint.files import refuse_compressed, refuse_expansion, short_repr, short_text, write_atomically
+from sb3_delta_waypoint.files import refuse_compressed, refuse_expansion, write_atomically
+from sb3_delta_waypoint.messages import short_repr, short_text
 from sb3_delta_waypoint.sft.trust import IMPORT_PATH, check_trusted, trust_typed, trusting
 
 FORMAT = "sb3_delta_waypoint.planner/1"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 VARIABLE = "SB3_DELTA_WAYPOINT_TRUST"
 """Environment variable with the names of trusted modules, separated by commas."""
@@ -26,7 +26,7 @@ class UntrustedError(PermissionError):
 @contextmanager
 def trusting(trust: str | Sequence[str]) -> Iterator[None]:
     """
-    Trust modules within a context, on top of those that are trusted already.
+    Trust modules within a context, on top of those that are trusted already. Threads that it starts do not trust them.
 
     :param trust: names of modules or packages, such as ``("my_planners",)``; files may name classes of these and of what is
         inside them
@@ -61,7 +61,7 @@ def check_trusted(import_path: object, file: str | Path) -> str:
         raise ValueError(f"{short_repr(import_path)} is not an import path, package.module:class")
     module = _module(import_path)
     from_environment = (name.strip() for name in os.environ.get(VARIABLE, "").split(","))
-    trusted = {_OWN, *_typed, *map(_module, _trusted.get()), *from_environment} - {""}
+    trusted = {_OWN, *_typed, *map(_module, (*_trusted.get(), *from_environment))} - {""}
     if not any(module == name or module.startswith(f"{name}.") for name in trusted):
         shown = short_repr(module)[1:-1]
         raise UntrustedError(

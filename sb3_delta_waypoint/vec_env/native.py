@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices,
 
 from sb3_delta_waypoint.driving.bounds import check_number
 from sb3_delta_waypoint.driving.simulation import N_CARS
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 
 class NativeVecEnv(VecEnv):

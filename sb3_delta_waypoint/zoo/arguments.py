@@ -17,7 +17,9 @@ from rl_zoo3.utils import StoreDict
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from sb3_delta_waypoint.devices import find_device
-from sb3_delta_waypoint.files import read_yaml, short_repr
+from sb3_delta_waypoint.driving.bounds import is_number
+from sb3_delta_waypoint.files import read_yaml
+from sb3_delta_waypoint.messages import short_repr, short_text
 
 ZOO_KEYS = {
     *("n_timesteps", "n_envs", "policy", "policy_kwargs", "env_kwargs", "monitor_kwargs", "normalize", "frame_stack"),
@@ -75,7 +77,7 @@ def in_one_line(what: str, *more: type[Exception]) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, ValueError | OSError | ImportError | GymnasiumError) and not isinstance(error, more):
             raise
-        reason = " ".join(str(error).split())[:300]
+        reason = short_text(error, 300)
         raise ValueError(f"{what}: {type(error).__name__}: {reason} (--debug shows where)") from error
 
 
@@ -163,16 +165,15 @@ def check_hyperparameters(algorithm: type[BaseAlgorithm], hyperparams: Mapping[s
 
 def _expected(name: str, value: Any, hints: Mapping[str, Any]) -> str:
     """What a hyperparameter should be; empty if it is."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if name in SCHEDULES:
-        fits = is_number and (value >= 0 or name != "learning_rate")
+        fits = is_number(value) and (value >= 0 or name != "learning_rate")
         return "" if fits or _is_schedule(value) else "a number, or one that falls linearly to zero, such as 'lin_1e-3'"
     if name in COUNTS:
-        return "" if type(value) is int and value >= 1 else "a whole number from 1"
+        return "" if is_number(value, whole=True) and value >= 1 else "a whole number from 1"
     if name in SHARES:
-        return "" if is_number and 0 <= value <= 1 else "a number from 0 to 1"
+        return "" if is_number(value) and 0 <= value <= 1 else "a number from 0 to 1"
     if name == "n_timesteps":
-        return "" if is_number and value >= 1 else "a number from 1"
+        return "" if is_number(value) and value >= 1 else "a number from 1"
     if name == "policy":
         return "" if isinstance(value, str | type) else "a policy's name or import path"
     if name == "env_kwargs":
@@ -201,7 +202,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return is_number(value, whole=True)
     if hint in (bool, str, NoneType):
         return isinstance(value, hint)
     if origin is type or origin is Callable or hint is Callable:

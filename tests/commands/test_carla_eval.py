@@ -271,7 +271,7 @@ def free_port():
             "there is no scenario 'straight_snow'; the suite has straight_clear, straight_cloudy",
         ),
         (["--checkpoint", "none.zip"], "there is no model none.zip"),
-        (["--suite", "none.yml"], "there is no suite none.yml; leave it away for the one that ships"),
+        (["--suite", "none.yml"], "there is no suite none.yml; omit it for the one that ships"),
         (["--routes", "none.xml"], "there is no route file none.xml"),
         (["--town", "none.xodr"], "--town: there is no OpenDRIVE file none.xodr"),
         (["--town", "Town01"], "Town01: there is no such map file; scenario straight_clear: --town takes an OpenDRIVE"),

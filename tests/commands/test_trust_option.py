@@ -1,14 +1,18 @@
 """--trust, and what the help says about files that run code."""
 
 import sys
+import threading
 
+import click
 import pytest
 import torch
 from click.testing import CliRunner
 
 from sb3_delta_waypoint.cli import main
+from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.sft.checkpoint import save_planner
 from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.trust import VARIABLE, UntrustedError, check_trusted
 
 READERS = ("train", "enjoy", "evaluate", "compare", "select", "carla-eval", "record-video")
 
@@ -42,3 +46,21 @@ def test_a_module_is_trusted_while_the_command_runs(tmp_path, monkeypatch):
 def test_the_help_says_what_runs_code(name):
     text = " ".join(call(name, "--help").output.split())
     assert "--trust MODULE" in text and "Models (.zip), args.yml and hyperparameter yaml run code when they are read" in text
+
+
+def test_threads_trust_too_and_nobody_after_the_command(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "theirs")
+    found = []
+
+    @click.command()
+    @trust_option
+    def command():
+        # the trials of -optimize --n-jobs 2 run in threads
+        thread = threading.Thread(target=lambda: found.extend(check_trusted(f"{name}:A", "a") for name in ("mine", "theirs")))
+        thread.start()
+        thread.join()
+
+    command.main(["--trust", "mine"], standalone_mode=False)
+    assert found == ["mine:A", "theirs:A"]
+    with pytest.raises(UntrustedError):
+        check_trusted("mine:A", "a")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.bounds import Bounds, check_number
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.reward import RewardWeights
-from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation
+from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 

@@ -5,9 +5,10 @@ import os
 import numpy as np
 import pytest
 
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import BLOCK
 from sb3_delta_waypoint.driving.kernels import forget_stale_kernels
-from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation
+from sb3_delta_waypoint.driving.simulation import Simulation
 
 
 def test_kernels_older_than_any_source_are_compiled_anew(tmp_path):

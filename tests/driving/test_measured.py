@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.episode import COLLISION, GOAL, RUNNING
 from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation
+from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.yielding import AGENT, HAZARD, find_hazards
 
 

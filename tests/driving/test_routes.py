@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
-from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation, StartParameters
+from sb3_delta_waypoint.driving.simulation import Simulation
+from sb3_delta_waypoint.driving.start import StartParameters
 
 SPEED, STEER, YAW_RATE, ACCELERATION = range(4)
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.reward import RewardWeights
-from sb3_delta_waypoint.driving.simulation import DrivingConfig, StartParameters
+from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 from sb3_delta_waypoint.envs.configuration import driving_config
 

@@ -37,7 +37,7 @@ def test_a_planner_alone_and_inside_a_policy_sees_images_from_0_to_1():
     np.testing.assert_array_equal(policy.predict(observation, deterministic=True)[0], alone)
 
 
-def test_without_a_space_uint8_pictures_are_images_and_all_else_is_in_physical_units():
+def test_uint8_pictures_are_images_and_all_else_is_in_physical_units():
     observation = {
         "front": th.full((2, 3, 4, 4), 255, dtype=th.uint8),
         "counts": th.full((2, 5), 7, dtype=th.uint8),

@@ -216,7 +216,7 @@ class Calls:
         body = self._body(actor_id)
         body["physics"] = enabled
         if not enabled:
-            # CARLA makes the vehicle's physics anew when it is switched on again
+            # CARLA makes new physics for the vehicle when it is switched on again
             for field in ("speed", "yaw_rate", "acceleration", "steer", "throttle", "brake"):
                 body[field] = 0.0
             body["direction"] = 1.0

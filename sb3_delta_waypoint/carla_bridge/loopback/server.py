@@ -17,7 +17,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import Sensor
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Streams
 from sb3_delta_waypoint.carla_bridge.loopback.world import World
-from sb3_delta_waypoint.files import short_repr
+from sb3_delta_waypoint.messages import short_repr
 
 logger = logging.getLogger(__name__)
 

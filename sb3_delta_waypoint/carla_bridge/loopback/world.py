@@ -74,7 +74,7 @@ class World:
         self.begin_episode(road_map)
 
     def begin_episode(self, road_map: RoadMap) -> None:
-        """Destroy everything and begin anew, frames and ids counting on."""
+        """Destroy everything and begin again, frames and ids counting on."""
         self.road_map = road_map
         self.episode += 1
         self.state = wire.MAP_CHANGED

@@ -1,0 +1,61 @@
+"""What the cars drive on, what they can do, and how they are judged."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters
+from sb3_delta_waypoint.driving.episode import EpisodeRules
+from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.plans import POSITION_BOUND
+from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.start import StartParameters
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+
+
+@dataclass(frozen=True)
+class DrivingConfig:
+    """
+    What the cars drive on and how they are judged.
+
+    :param network: where routes are drawn from; None for routes of random curvature
+    :param recorded: whether the network's segments are recorded drives, each driven from its start to its end
+    :param route_length: length of the routes, in whole metres; recorded drives keep their own
+    :param horizon_steps: rows ``H`` of a plan
+    :param plan_dt: seconds between the rows
+    :param reward: weights of the reward's terms
+    :param rules: when an episode ends
+    :param vehicle: what the car can do
+    :param expert: how the expert drives
+    :param start: how far from the route an episode begins
+    :raises ValueError: naming the number that is out of its bounds
+    """
+
+    network: RoadNetwork | None = None
+    recorded: bool = False
+    route_length: Annotated[float, Bounds(10.0, 10_000.0, "m")] = 100.0
+    horizon_steps: Annotated[int, Bounds(2, 1000, whole=True)] = 20
+    # the tracker steers and accelerates for places within the next second
+    plan_dt: Annotated[float, Bounds(0.01, 1.0, "s")] = 0.1
+    reward: RewardWeights = field(default_factory=RewardWeights)
+    rules: EpisodeRules = EpisodeRules()
+    vehicle: VehicleParameters = VehicleParameters()
+    expert: ExpertParameters = ExpertParameters()
+    start: StartParameters = StartParameters()
+
+    def __post_init__(self) -> None:
+        check_parameters("", self)
+        check_parameters("", self.rules)
+        for name in ("reward", "vehicle", "expert", "start"):
+            check_parameters(name, getattr(self, name))
+        if self.rules.waypoint_spacing > self.route_length:
+            raise ValueError(
+                f"waypoint_spacing={self.rules.waypoint_spacing} m must be at most route_length={self.route_length} m"
+            )
+        farthest = self.expert.cruise_speed * self.horizon_steps * self.plan_dt
+        if farthest > POSITION_BOUND + 1e-6:
+            raise ValueError(
+                f"horizon_steps={self.horizon_steps}, plan_dt={self.plan_dt} s and the expert's cruise_speed="
+                f"{self.expert.cruise_speed} m/s: a plan would reach {farthest:g} m, and the action space ends at "
+                f"{POSITION_BOUND:g} m; lower one of them"
+            )
