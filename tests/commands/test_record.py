@@ -1,55 +1,77 @@
-"""``sb3-delta-waypoint record --env CarlaWaypoint-v0``, on the loopback server."""
+"""``record``: what a user types and sees, in the toy world and, on the loopback server, in CARLA's."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-pytest.importorskip("carla")
-
-# ruff: noqa: E402 (the imports below need it)
-from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.episodes.reader import read_episodes
+from tests.command_line import call, failed
 
-RECORD = [
-    "record",
-    "--env",
-    "CarlaWaypoint-v0",
-    "--route-length",
-    "15",
-    "--env-kwargs",
-    "traffic:{'vehicles': 1, 'pedestrians': 0}",
-]
+needs_carla = pytest.mark.skipif(not find_spec("carla"), reason="needs carla")
+IN_CARLA = ["record", "--env", "CarlaWaypoint-v0", "--route-length", 15]
+IN_CARLA += ["--env-kwargs", "traffic:{'vehicles': 1, 'pedestrians': 0}"]
 
 
+def test_record_writes_the_episodes(recorded):
+    assert sorted(path.name for path in recorded.iterdir()) == [f"toy-4-{scenario}.json" for scenario in range(5)]
+
+
+def test_record_does_not_mix(recorded):
+    before = {path: path.read_bytes() for path in recorded.iterdir()}
+    failed(call("record", "--episodes", 1, "--out", recorded, "--seed", 5), "already", "--overwrite")
+    assert {path: path.read_bytes() for path in recorded.iterdir()} == before
+
+
+def test_record_on_recorded_paths(recorded, tmp_path):
+    result = call("record", "--episodes", 2, "--out", tmp_path / "again", "--routes", f"{recorded}/**/*.json")
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "again").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--routes", "none.xodr"), "none.xodr"),
+        (("--routes", "none/*.json"), "none/*.json"),
+        (("--route-length", 1), "route_length"),
+    ],
+)
+def test_record_user_errors(tmp_path, args, said):
+    failed(call("record", "--out", tmp_path / "out", *args), said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_carla
 def test_what_the_expert_drives_in_carla_trains_a_planner(tmp_path):
     out = tmp_path / "episodes"
-    result = CliRunner().invoke(main, [*RECORD, "--episodes", "2", "--seed", "3", "--out", str(out)])
+    result = call(*IN_CARLA, "--episodes", 2, "--seed", 3, "--out", out)
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in out.iterdir()) == ["loopback-3-0.json", "loopback-3-1.json"]
     episodes, _ = read_episodes(f"{out}/*.json")
     assert {episode.domain for episode in episodes} == {"loopback"} and min(map(len, episodes)) > 10
     assert episodes[0].source["dataset"] == "CarlaWaypoint-v0"
-    sft = ["sft", "--episodes-glob", f"{out}/*.json", "--num-steps", "5", "--batch-size", "8", "--out", str(tmp_path / "run")]
-    result = CliRunner().invoke(main, sft)
+    result = call("sft", "--episodes-glob", f"{out}/*.json", "--num-steps", 5, "--batch-size", 8, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "run" / "model.pt").exists()
 
 
+@needs_carla
 def test_an_absent_server_is_one_line(tmp_path):
-    arguments = [*RECORD, "--env-kwargs", "port:1", "--env-kwargs", "timeout:0.2", "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 1 and "no CARLA server at localhost:1" in result.stderr
+    result = call(*IN_CARLA, "--env-kwargs", "port:1", "--env-kwargs", "timeout:0.2", "--out", tmp_path / "out")
+    failed(result, "no CARLA server at localhost:1")
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_carla
 def test_ctrl_c_keeps_what_is_complete_and_ends_the_server(tmp_path):
-    command = [sys.executable, "-m", "sb3_delta_waypoint.cli", *RECORD, "--episodes", "10000", "--out", str(tmp_path)]
+    arguments = map(str, [*IN_CARLA, "--episodes", 10_000, "--out", tmp_path])
+    command = [sys.executable, "-m", "sb3_delta_waypoint.cli", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60.0
         while not list(tmp_path.glob("*.json")):

@@ -1,4 +1,4 @@
-"""Small envs that honour ``reset(seed=...)``."""
+"""Small envs that honour ``reset(seed=...)``, and models on them."""
 
 import gymnasium as gym
 import numpy as np
@@ -79,3 +79,13 @@ def make_model():
         return GRPO(policy, venv, **{"seed": 0, **QUICK, **kwargs})
 
     return make
+
+
+def state(model):
+    """A copy of the policy's parameters and buffers."""
+    return {name: value.clone() for name, value in model.policy.state_dict().items()}
+
+
+def equal(one, other):
+    """Whether two such copies agree, bit for bit."""
+    return all((one[name] == other[name]).all() for name in one)
