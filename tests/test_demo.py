@@ -23,6 +23,7 @@ def run(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.filterwarnings("ignore:rich is experimental")
 def test_demo_writes_everything_that_it_promises(tmp_path: Path) -> None:
     output = run("--out", str(tmp_path), "--demonstrations", "2", *SHORT)
     comparison = json.loads((tmp_path / "comparison.json").read_text())
@@ -45,6 +46,7 @@ def test_demo_writes_everything_that_it_promises(tmp_path: Path) -> None:
     assert (GRPO.load(run_folder / "best_model").predict(observation, deterministic=True)[0] == plan).all()
 
 
+@pytest.mark.filterwarnings("ignore:rich is experimental")
 def test_demo_on_real_roads(tmp_path: Path, shared_data) -> None:
     pytest.importorskip("carla")
     towns = [str(shared_data(name)) for name in ("Town01.xodr", "Town02.xodr")]

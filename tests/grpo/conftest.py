@@ -9,6 +9,10 @@ from stable_baselines3.common.env_util import make_vec_env
 from sb3_delta_waypoint.grpo import GRPO
 
 QUICK = {"n_steps": 16, "batch_size": 16, "n_epochs": 2, "group_size": 4, "n_groups": 2}
+short_budget = pytest.mark.filterwarnings("ignore:total_timesteps=.* is over before the first update")
+"""Of tests that train for less than an update takes."""
+equal_returns = pytest.mark.filterwarnings("ignore:within each of the last .* all returns were equal")
+"""Of tests on tasks that are soon mastered."""
 
 
 class Identity(gym.Env):

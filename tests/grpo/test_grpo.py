@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 import sb3_delta_waypoint
 from sb3_delta_waypoint.grpo import GRPO
-from tests.grpo.conftest import Identity, equal, state, varied
+from tests.grpo.conftest import Identity, equal, equal_returns, short_budget, state, varied
 
 SPACES = [
     spaces.Discrete(3),
@@ -58,6 +58,7 @@ VARIANTS = {
 }
 
 
+@equal_returns
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variants_learn(make_model, variant):
     model = make_model(
@@ -74,6 +75,7 @@ def test_variants_learn(make_model, variant):
     assert reward > 6.0, "a third of 8 by chance"
 
 
+@equal_returns
 @pytest.mark.parametrize("space", SPACES[:4], ids=str)
 def test_identity_is_learnt(make_model, space):
     model = make_model(
@@ -145,6 +147,7 @@ def test_what_is_carried_over_keeps_its_log_probs(make_model):
     assert set(th.cat(carried).tolist()) <= set(th.cat(acted).tolist())
 
 
+@short_budget
 def test_latest_policy_as_proximal(make_model):
     """Ratios start at one for every transition; what has become less likely since it was acted counts for less."""
     acting = make_model(n_envs=5)
@@ -198,6 +201,7 @@ def test_save_and_load(make_model, kl_coef, tmp_path):
     assert loaded.num_timesteps > model.num_timesteps
 
 
+@short_budget
 def test_a_reference_can_be_added_and_left_out_later(make_model, tmp_path):
     model = make_model().learn(100)
     model.save(tmp_path / "without")
@@ -209,6 +213,7 @@ def test_a_reference_can_be_added_and_left_out_later(make_model, tmp_path):
     assert equal(state(model), other.reference_policy.state_dict())
 
 
+@short_budget
 @pytest.mark.parametrize("kl_coef", [0.0, 0.1])
 def test_parameters(make_model, kl_coef, tmp_path):
     model, other = make_model(kl_coef=kl_coef).learn(100), make_model(kl_coef=kl_coef, seed=7)
@@ -251,6 +256,7 @@ def test_logs(make_model, tmp_path):
     }
 
 
+@short_budget
 def test_logged_rewards(make_model):
     model = make_model(env=Identity, env_kwargs={"length": 4}, n_envs=4)
     model.learn(16, log_interval=1000)
@@ -261,6 +267,7 @@ def test_logged_rewards(make_model):
     assert logged["grpo/reward_std_within"] == pytest.approx(returns.std(axis=1).mean())
 
 
+@pytest.mark.filterwarnings("ignore:rich is experimental")
 def test_callbacks(make_model, tmp_path):
     seen = []
 

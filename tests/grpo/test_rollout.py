@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, make_waypoint_vec_env
 from sb3_delta_waypoint.grpo import GRPO, rollout
-from tests.grpo.conftest import QUICK, Identity, Varied, equal, state
+from tests.grpo.conftest import QUICK, Identity, Varied, equal, equal_returns, state
 
 
 class Endless(gym.Env):
@@ -166,6 +166,7 @@ class Pays(Endless):
     ends = True
 
 
+@equal_returns
 @pytest.mark.parametrize("zero_std", ["skip", "resample"])
 def test_nothing_to_learn_ends_all_the_same(make_model, zero_std):
     model = make_model(env=Pays, zero_std=zero_std, ent_coef=0.1)
@@ -220,7 +221,7 @@ class Broken(Varied):
         broken = self.n > 60
         if self.where == "reward":
             return observation, np.nan if broken else reward, *rest
-        return observation * (np.inf if broken else 1.0), reward, *rest
+        return np.full_like(observation, np.inf) if broken else observation, reward, *rest
 
 
 @pytest.mark.parametrize("where", ["reward", "observation"])

@@ -126,6 +126,7 @@ def test_grpo_in_processes(planner, tmp_path):
     assert model_of(tmp_path).n_trained_transitions > 0
 
 
+@pytest.mark.filterwarnings("ignore:total_timesteps=.* is over before the first update")
 @pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
 def test_grpo_on_other_envs(env, tmp_path):
     few = ["-params", "n_steps:64", "batch_size:64", "n_groups:1", "n_envs:2"]

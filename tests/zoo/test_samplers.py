@@ -11,6 +11,7 @@ from sb3_delta_waypoint import zoo
 from tests.command_line import FEW_GROUPS, GROUPS, SHORT, TINY, succeeded
 
 
+@pytest.mark.filterwarnings("ignore:total_timesteps=.* is over before the first update")
 def test_grpo_optimize(planner, tmp_path):
     optimize = ["-optimize", "--n-trials", 1, "--n-evaluations", 1, "--no-optim-plots"]
     output = succeeded("train", *GROUPS, "--sft", planner, "-f", tmp_path, "-n", 256, *optimize, *SHORT, *FEW_GROUPS)
