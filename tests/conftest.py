@@ -29,3 +29,10 @@ def shared_data():
 def planner(tmp_path_factory):
     """A file with the planner that the package brings along."""
     return save_planner(load_planner(None), tmp_path_factory.mktemp("planner") / "model.pt")
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pictures are written, but stay blank: in small commands, drawing them takes longer than all else."""
+    figure = pytest.importorskip("matplotlib.figure")
+    monkeypatch.setattr(figure.Figure, "draw", lambda self, renderer: None)

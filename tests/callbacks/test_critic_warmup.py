@@ -27,7 +27,7 @@ def heads(model):
 def test_the_actor_stands_still_while_the_critic_learns(algorithm):
     model = make(algorithm, **({"ent_coef": 0.01} if algorithm is not TRPO else {}))
     actor, critic = heads(model)
-    model.learn(1024, callback=CriticWarmupCallback(warmup_steps=10_000))
+    model.learn(512, callback=CriticWarmupCallback(warmup_steps=10_000))
     new_actor, new_critic = heads(model)
     assert all((actor[name] == new_actor[name]).all() for name in actor)
     assert any((critic[name] != new_critic[name]).any() for name in critic)
@@ -38,7 +38,7 @@ def test_the_actor_stands_still_while_the_critic_learns(algorithm):
 def test_the_actor_learns_afterwards(algorithm):
     model = make(algorithm)
     actor, _ = heads(model)
-    model.learn(1024, callback=CriticWarmupCallback(warmup_steps=512))
+    model.learn(768, callback=CriticWarmupCallback(warmup_steps=256))
     assert any((actor[name] != value).any() for name, value in heads(model)[0].items())
 
 

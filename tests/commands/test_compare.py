@@ -10,6 +10,7 @@ from tests.command_line import call
 from tests.commands.conftest import ON_SHORT_ROUTES, H, write_predictions
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_compare_models(models, tmp_path):
     rl, out = models / "rl_model_20000_steps.zip", tmp_path / "comparison"
     result = call("compare", "--sft", models / "model.pt", "--rl", rl, "--episodes", 24, "--out", out, *ON_SHORT_ROUTES)
@@ -27,6 +28,7 @@ def test_compare_models(models, tmp_path):
     assert json.loads((inside / "comparison.json").read_text()) == comparison
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_compare_says_when_it_cannot_tell(models, tmp_path):
     rl = models / "rl_model_900_steps.zip"  # its residual is zero
     result = call("compare", "--rl", rl, "--episodes", 20, "--out", tmp_path, *ON_SHORT_ROUTES)
@@ -34,6 +36,7 @@ def test_compare_says_when_it_cannot_tell(models, tmp_path):
     assert "cannot tell the two apart" in " ".join(result.output.split())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_compare_predictions(models, tmp_path):
     sft, rl = (write_predictions(tmp_path / f"{name}.json", error) for name, error in (("sft", 1.0), ("rl", 0.5)))
     result = call("compare", "--sft", sft, "--rl", rl, "--out", tmp_path / "out")

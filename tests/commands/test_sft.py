@@ -67,6 +67,7 @@ def test_sft_names_what_is_broken_and_writes_nothing(copies, tmp_path, spoil, sa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("spoil", "said"), BROKEN)
 def test_sft_skips_what_is_broken_and_lists_it(copies, tmp_path, spoil, said):
     spoil(copies / "toy-4-2.json")
@@ -106,6 +107,7 @@ def test_sft_refuses_impossible_options(recorded, tmp_path, args, said):
     assert result.exit_code == 2 and said in result.stderr
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_sigterm_ends_sft_as_ctrl_c_does(recorded, tmp_path, monkeypatch):
     """The weights so far are kept, a line says where, and the exit code says what it was."""
     fit = training._fit

@@ -153,22 +153,40 @@ def test_help_shows_all_options():
     assert "--load-best" in succeeded("enjoy", "--help")
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupt(sent, code, planner, tmp_path):
-    """Ctrl-C or SIGTERM in the middle of training: its exit code, a model that loads, JSON that parses."""
-    command = [
-        *(sys.executable, "-m", "sb3_delta_waypoint.cli", "train", "--sft", planner, "-f", tmp_path, "-n", "1000000", *TINY),
-        *("--eval-freq", "-1"),
-    ]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
-        for line in process.stdout:
-            if "clip_fraction" in line:
-                process.send_signal(sent)
-                break
-        output = process.stdout.read()
-    assert process.returncode == code, output
+def check_interrupted(output, tmp_path):
+    """A model that loads, JSON that parses, and no traceback."""
     run = tmp_path / "ppo" / "ToyWaypoint-v0_1"
     assert f"Interrupted; the model so far is {run}/ToyWaypoint-v0.zip" in output and "Traceback" not in output
     assert PPO.load(run / "ToyWaypoint-v0.zip").num_timesteps == load(run / "train_metrics.json")["total_timesteps"]
     load(run / "metrics.json")
+
+
+ENDLESS = ["train", "-n", 1_000_000, *TINY, "--eval-freq", -1]
+
+
+def test_sigterm(planner, tmp_path):
+    """As Slurm and Docker send it to the process, in the middle of training."""
+    command = [sys.executable, "-m", "sb3_delta_waypoint.cli", *map(str, ENDLESS), "--sft", planner, "-f", tmp_path]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
+        for line in process.stdout:
+            if "clip_fraction" in line:
+                process.send_signal(signal.SIGTERM)
+                break
+        output = process.stdout.read()
+    assert process.returncode == 143, output
+    check_interrupted(output, tmp_path)
+
+
+def test_ctrl_c(planner, tmp_path, monkeypatch):
+    update = PPO.train
+
+    def interrupted(model):
+        update(model)
+        if model._n_updates >= 4:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(PPO, "train", interrupted)
+    result = call(*ENDLESS, "--sft", planner, "-f", tmp_path)
+    assert result.exit_code == 130, result.output
+    check_interrupted(result.output, tmp_path)

@@ -11,6 +11,7 @@ import yaml
 pytest.importorskip("rl_zoo3")
 
 import rl_zoo3.utils
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from sb3_delta_waypoint import GRPO, zoo
 from sb3_delta_waypoint.callbacks import BoundedSchedulesCallback
@@ -118,8 +119,9 @@ def test_grpo(planner, tmp_path):
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG") and "ToyWaypoint-v0" in output
 
 
-def test_grpo_in_processes(planner, tmp_path):
+def test_grpo_in_processes(planner, tmp_path, monkeypatch):
     """Single envs that reset in their workers play groups all the same."""
+    monkeypatch.setattr(SubprocVecEnv.__init__, "__defaults__", ("fork",))  # a server of forks imports everything again
     few = [*FEW_GROUPS, "n_envs:2", "env_wrapper:'gymnasium.wrappers.NormalizeReward'"]
     command = ["--sft", planner, "-f", tmp_path, "-n", 128, "--eval-freq", -1, "--vec-env", "subproc", *SHORT]
     succeeded("train", *GROUPS, *command, *few)
