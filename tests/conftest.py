@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
+
 torch.set_num_threads(1)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -21,3 +23,16 @@ def shared_data():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def planner(tmp_path_factory):
+    """A file with the planner that the package brings along."""
+    return save_planner(load_planner(None), tmp_path_factory.mktemp("planner") / "model.pt")
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pictures are written, but stay blank: in small commands, drawing them takes longer than all else."""
+    figure = pytest.importorskip("matplotlib.figure")
+    monkeypatch.setattr(figure.Figure, "draw", lambda self, renderer: None)

@@ -4,17 +4,24 @@ import importlib
 import json
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sb3_delta_waypoint import GRPO, WaypointPolicy
+from sb3_delta_waypoint import GRPO, WaypointPolicy, demo
 from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.demo import _places
 
 SHORT = ["--timesteps", "16384", "--episodes", "40"]
+
+
+@pytest.fixture
+def short_sft(monkeypatch) -> None:
+    """The planner is trained for a tenth of its steps."""
+    monkeypatch.setattr(demo, "train_sft", partial(demo.train_sft, num_steps=200))
 
 
 def run(*arguments: str) -> str:
@@ -23,6 +30,8 @@ def run(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.usefixtures("short_sft")
+@pytest.mark.filterwarnings("ignore:rich is experimental")
 def test_demo_writes_everything_that_it_promises(tmp_path: Path) -> None:
     output = run("--out", str(tmp_path), "--demonstrations", "2", *SHORT)
     comparison = json.loads((tmp_path / "comparison.json").read_text())
@@ -45,6 +54,8 @@ def test_demo_writes_everything_that_it_promises(tmp_path: Path) -> None:
     assert (GRPO.load(run_folder / "best_model").predict(observation, deterministic=True)[0] == plan).all()
 
 
+@pytest.mark.usefixtures("short_sft", "undrawn")
+@pytest.mark.filterwarnings("ignore:rich is experimental")
 def test_demo_on_real_roads(tmp_path: Path, shared_data) -> None:
     pytest.importorskip("carla")
     towns = [str(shared_data(name)) for name in ("Town01.xodr", "Town02.xodr")]
@@ -74,6 +85,7 @@ def test_maps_of_one_name_have_a_folder_each() -> None:
     ]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("when", "said"), [("sft.training._fit", "sft/model.pt"), ("episodes.recorder._drive", "nothing was")]
 )

@@ -12,7 +12,11 @@ carla = pytest.importorskip("carla")
 # ruff: noqa: E402 (the imports below need it)
 from sb3_delta_waypoint.carla_bridge.ego import on_road
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
+from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.frames import pose_of
+from sb3_delta_waypoint.carla_bridge.route_file import write_routes
+from sb3_delta_waypoint.carla_bridge.routes import Route
+from tests.carla_bridge.conftest import drive, look_around
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +59,31 @@ def test_a_vehicle_is_put_on_its_own_road_in_the_hills(shared_data, hilly):
     ]
     assert np.mean(np.array(tilts) < 3.0) > 0.95, "the others are where roads join"
     assert any(on_road(road_map, pose_of(lane), 0.0).location.distance(lane.location) > 1.0 for lane in lanes), "too low"
+
+
+def straight(tmp_path, env: CarlaWaypointEnv) -> str:
+    """A file with one route, along the first drawn one."""
+    route = env._source.route(0, 0)
+    return str(write_routes(tmp_path / "routes.json", [Route("the one", None, route.points[:60], route.speeds[:60])]))
+
+
+def test_an_occupied_start_is_named_and_a_drawn_one_is_drawn_anew(make, server, tmp_path):
+    drawing = make(port=server.port)
+    first, _ = drawing.reset(seed=0, options={"scenario": 0})
+    path = straight(tmp_path, drawing)
+    car = drawing.drive.cars[0]
+    x, y = float(car["x"]), float(car["y"])
+    drawing.close()
+    _, world = look_around(server)
+    container = world.get_blueprint_library().find("static.prop.container")
+    obstacle = world.try_spawn_actor(container, carla.Transform(carla.Location(x, -y, 0.0)))
+    assert obstacle is not None
+    fixed = make(port=server.port, routes=path)
+    with pytest.raises(SpawnPointOccupiedError, match=r"'the one' .* static.prop.container"):
+        fixed.reset(seed=0)
+    fixed.close()
+    with make(port=server.port) as env:
+        other, _ = env.reset(seed=0, options={"scenario": 0})
+        assert (other["route"] != first["route"]).any()
+        drive(env, 5)
+    obstacle.destroy()

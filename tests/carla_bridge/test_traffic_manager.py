@@ -79,6 +79,7 @@ def test_many_resets(env):
     assert len(managers(env.session.port)) == 1
 
 
+@pytest.mark.filterwarnings("ignore:.*an episode was broken off")
 def test_it_is_replaced_when_it_dies(env):
     env.reset(seed=1)
     rewards = drive(env, 5)

@@ -6,19 +6,14 @@ import threading
 import click
 import pytest
 import torch
-from click.testing import CliRunner
 
-from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.sft.checkpoint import save_planner
 from sb3_delta_waypoint.sft.planner import SFTWaypointModel
 from sb3_delta_waypoint.sft.trust import VARIABLE, UntrustedError, check_trusted
+from tests.command_line import call
 
 READERS = ("train", "enjoy", "evaluate", "compare", "select", "carla-eval", "record-video")
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_a_module_is_trusted_while_the_command_runs(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Small envs that honour ``reset(seed=...)``."""
+"""Small envs that honour ``reset(seed=...)``, and models on them."""
 
 import gymnasium as gym
 import numpy as np
@@ -9,6 +9,10 @@ from stable_baselines3.common.env_util import make_vec_env
 from sb3_delta_waypoint.grpo import GRPO
 
 QUICK = {"n_steps": 16, "batch_size": 16, "n_epochs": 2, "group_size": 4, "n_groups": 2}
+short_budget = pytest.mark.filterwarnings("ignore:total_timesteps=.* is over before the first update")
+"""Of tests that train for less than an update takes."""
+equal_returns = pytest.mark.filterwarnings("ignore:within each of the last .* all returns were equal")
+"""Of tests on tasks that are soon mastered."""
 
 
 class Identity(gym.Env):
@@ -79,3 +83,13 @@ def make_model():
         return GRPO(policy, venv, **{"seed": 0, **QUICK, **kwargs})
 
     return make
+
+
+def state(model):
+    """A copy of the policy's parameters and buffers."""
+    return {name: value.clone() for name, value in model.policy.state_dict().items()}
+
+
+def equal(one, other):
+    """Whether two such copies agree, bit for bit."""
+    return all((one[name] == other[name]).all() for name in one)

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 from sb3_delta_waypoint import DeltaWaypointPolicy, make_waypoint_vec_env
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.grpo.groups import scenario_seed
-from tests.grpo.conftest import QUICK
+from tests.grpo.conftest import QUICK, short_budget
 
 
 class Recorder(BaseCallback):
@@ -77,6 +77,7 @@ def test_native_vec_env(n_envs):
     np.testing.assert_array_equal(found[0], Recorder._observation(alone, 0))
 
 
+@short_budget
 def test_vec_env_wrappers_are_looked_through():
     venv = VecFrameStack(VecMonitor(DummyVecEnv([lambda: gym.make("CartPole-v1")] * 3)), 2)
     model = GRPO("MlpPolicy", VecNormalize(venv), seed=0, **QUICK)
@@ -84,6 +85,7 @@ def test_vec_env_wrappers_are_looked_through():
     assert all(isinstance(env, ScenarioGroups) for env in venv.unwrapped.envs)
 
 
+@short_budget
 def test_wrapped_once_only():
     venv = make_vec_env("CartPole-v1", 2, wrapper_class=ScenarioGroups)
     inner = [env.env for env in venv.envs]
@@ -92,6 +94,7 @@ def test_wrapped_once_only():
     assert [env.env for env in venv.envs] == inner
 
 
+@short_budget
 @pytest.mark.parametrize("start_method", ["fork"])
 def test_processes(start_method):
     kwargs = {"vec_env_cls": SubprocVecEnv, "vec_env_kwargs": {"start_method": start_method}}
@@ -258,6 +261,7 @@ def test_an_env_that_takes_no_options():
     ScenarioGroups(Monitor(Plain())).reset(seed=3)
 
 
+@short_budget
 def test_training_goes_on_with_new_scenarios():
     model = GRPO("MlpPolicy", make_vec_env("CartPole-v1", 4), seed=3, **QUICK)
     recorder = Recorder()
@@ -271,6 +275,7 @@ def test_training_goes_on_with_new_scenarios():
     assert len({observation.tobytes() for observation in seen}) == 3
 
 
+@short_budget
 def test_a_reset_from_outside_is_noticed():
     model = GRPO("MlpPolicy", make_vec_env("CartPole-v1", 4), seed=3, **QUICK)
     model.learn(100)

@@ -106,9 +106,9 @@ def own_planners(tmp_path, monkeypatch):
 
 
 def test_a_model_may_name_only_planners_that_are_trusted(make_model, own_planners, tmp_path, monkeypatch):
-    make_model(sft="named_planners:make", n_envs=1).save(tmp_path / "named.zip")
+    make_model(sft="named_planners:make", n_envs=1, batch_size=32).save(tmp_path / "named.zip")
     save_planner(load_planner("saved_planners:make"), tmp_path / "own.pt")
-    make_model(sft=str(tmp_path / "own.pt"), n_envs=1).save(tmp_path / "saved.zip")
+    make_model(sft=str(tmp_path / "own.pt"), n_envs=1, batch_size=32).save(tmp_path / "saved.zip")
     (tmp_path / "own.pt").unlink()  # its class is in the state, too
     for path in (tmp_path / "named.zip", tmp_path / "saved.zip"):
         assert WaypointPolicy(path).horizon_steps == 20, "typed in this process"
@@ -129,7 +129,7 @@ def test_a_model_may_name_only_planners_that_are_trusted(make_model, own_planner
 
 def test_damaged_and_compressed_models_are_named(make_model, tmp_path):
     path = tmp_path / "model.zip"
-    make_model(n_envs=1).save(path)
+    make_model(n_envs=1, batch_size=32).save(path)
     whole = path.read_bytes()
     for content in (whole[:100], whole[: len(whole) // 2], whole[:-30], whole[:5000] + b"x" + whole[5001:]):
         path.write_bytes(content)
@@ -145,7 +145,7 @@ def test_damaged_and_compressed_models_are_named(make_model, tmp_path):
 
 def test_a_model_whose_parts_do_not_fit_is_named(make_model, tmp_path):
     path = tmp_path / "model.zip"
-    model = make_model(n_envs=1)
+    model = make_model(n_envs=1, batch_size=32)
     model.policy_kwargs["delta_hidden_dim"] = 3
     model.save(path)
     with pytest.raises(ValueError, match=r"model\.zip does not fit this version of the policy: delta_hidden_dim is 3, but"):
@@ -155,7 +155,7 @@ def test_a_model_whose_parts_do_not_fit_is_named(make_model, tmp_path):
 @pytest.mark.parametrize("attack", ["planner", "view"])
 def test_a_model_that_asks_for_terabytes_is_refused(make_model, planner, tmp_path, monkeypatch, attack):
     path, sft = tmp_path / "model.zip", save_planner(planner, tmp_path / "own.pt")
-    model = make_model(n_envs=1, sft=str(sft))
+    model = make_model(n_envs=1, batch_size=32, sft=str(sft))
     sft.unlink()  # so that the planner is built from the state
     state = model.policy.state_dict()
     if attack == "planner":

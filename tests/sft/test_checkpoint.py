@@ -197,6 +197,7 @@ def test_files_that_do_not_fit_this_version(tmp_path, planner, change, said):
         load_planner(path)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated")
 def test_what_is_handed_over_in_another_way_is_told_so(tmp_path, planner):
     torch.save(planner, tmp_path / "whole.pt")
     with pytest.raises(ValueError, match="whole.pt .* holds a pickled .*SFTWaypointModel, .*save_planner.*import path"):

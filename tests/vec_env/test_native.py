@@ -73,6 +73,7 @@ def test_observations_and_rewards_are_fresh_arrays():
     assert (before["state"] == kept).all() and rewards is not later
 
 
+@pytest.mark.filterwarnings("ignore:The environment is already wrapped")
 def test_sb3_wrappers_work(tmp_path):
     venv = VecNormalize(VecMonitor(make_waypoint_vec_env(n_envs=4, seed=1, route_length=20), str(tmp_path)), norm_obs=False)
     venv.reset()

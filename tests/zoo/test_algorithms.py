@@ -1,28 +1,26 @@
 """The algorithms that refine planners, each with its yaml and its sampler; all others are refused."""
 
 import inspect
+import json
 
+import gymnasium as gym
 import optuna
 import pytest
 import yaml
-from click.testing import CliRunner
 
 pytest.importorskip("rl_zoo3")
 
 import rl_zoo3.utils
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from sb3_delta_waypoint import zoo
+from sb3_delta_waypoint import GRPO, zoo
 from sb3_delta_waypoint.callbacks import BoundedSchedulesCallback
-from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.commands.zoo_command import ALGORITHMS
 from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from tests.command_line import FEW_GROUPS, GROUPS, SHORT, call, failed, succeeded
 
 YAML = {algo: yaml.safe_load((HYPERPARAMS / f"{algo}.yml").read_text()) for algo in zoo.ALGORITHMS}
 OTHERS = sorted(set(rl_zoo3.utils.ALGOS) - set(zoo.ALGORITHMS))
-
-
-def call(*args):
-    return CliRunner().invoke(main, [str(arg) for arg in args])
 
 
 def test_the_command_line_names_them_all():
@@ -97,3 +95,63 @@ def test_other_envs_take_any_algorithm(tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert (tmp_path / "dqn" / "CartPole-v1_1" / "CartPole-v1.zip").exists()
+
+
+def model_of(logs, env="ToyWaypoint-v0"):
+    return GRPO.load(logs / "grpo" / f"{env}_1" / f"{env}.zip")
+
+
+def test_grpo(planner, tmp_path):
+    command = ["--sft", planner, "-f", tmp_path, "-n", 500, "--eval-freq", 400, *SHORT, *FEW_GROUPS]
+    output = succeeded("train", *GROUPS, *command)
+    assert str(HYPERPARAMS / "grpo.yml") in output
+    run = tmp_path / "grpo" / "ToyWaypoint-v0_1"
+    assert json.loads((run / "config.json").read_text())["run_id"].startswith("grpo-delta-")
+    training = json.loads((run / "train_metrics.json").read_text())
+    assert training["iterations"][0]["kl_to_sft"] is not None and training["total_timesteps"] >= 500
+    model = model_of(tmp_path)
+    assert model.group_size == 4 and model.advantage == "process" and model.n_trained_transitions > 0
+    output = succeeded("enjoy", *GROUPS[:2], "-f", tmp_path, "--load-best", "--no-render", "-n", 150)
+    assert "Success rate" in output
+    # beside PPO
+    succeeded("train", *command[:-1])
+    output = succeeded("all-plots", "-f", tmp_path, "-k", "successes", "--picture", tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG") and "ToyWaypoint-v0" in output
+
+
+def test_grpo_in_processes(planner, tmp_path, monkeypatch):
+    """Single envs that reset in their workers play groups all the same."""
+    monkeypatch.setattr(SubprocVecEnv.__init__, "__defaults__", ("fork",))  # a server of forks imports everything again
+    few = [*FEW_GROUPS, "n_envs:2", "env_wrapper:'gymnasium.wrappers.NormalizeReward'"]
+    command = ["--sft", planner, "-f", tmp_path, "-n", 128, "--eval-freq", -1, "--vec-env", "subproc", *SHORT]
+    succeeded("train", *GROUPS, *command, *few)
+    assert model_of(tmp_path).n_trained_transitions > 0
+
+
+@pytest.mark.filterwarnings("ignore:total_timesteps=.* is over before the first update")
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
+def test_grpo_on_other_envs(env, tmp_path):
+    few = ["-params", "n_steps:64", "batch_size:64", "n_groups:1", "n_envs:2"]
+    succeeded("train", *GROUPS, "--env", env, "-f", tmp_path, "-n", 300, "--eval-freq", 200, "--eval-episodes", 2, *few)
+    assert model_of(tmp_path, env).group_size == 4
+
+
+class Breaks(gym.Wrapper):
+    """Gives a reward that is not finite some time."""
+
+    steps = 0
+
+    def step(self, action):
+        self.steps += 1
+        observation, reward, *rest = self.env.step(action)
+        return observation, float("nan") if self.steps == 300 else reward, *rest
+
+
+def test_what_is_not_finite_ends_training_with_the_model_saved(tmp_path):
+    few = ["-params", "n_steps:32", "batch_size:32", "n_groups:1", "n_envs:2", f"env_wrapper:'{__name__}.Breaks'"]
+    result = call("train", *GROUPS, "--env", "CartPole-v1", "-f", tmp_path, "-n", 2000, "--eval-freq", -1, *few)
+    path = tmp_path / "grpo" / "CartPole-v1_1" / "CartPole-v1.zip"
+    failed(result, "env 0 gave a reward that is not finite at step", f"the model so far is {path}")
+    model = GRPO.load(path)
+    assert model.n_trained_transitions > 0
+    assert all(parameter.isfinite().all() for parameter in model.policy.parameters())

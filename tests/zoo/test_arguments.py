@@ -84,6 +84,7 @@ def test_params(setting, said, tmp_path):
     assert all(words in error for words in said), error
 
 
+@pytest.mark.filterwarnings("ignore:You passed a remote storage")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

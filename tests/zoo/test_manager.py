@@ -2,20 +2,16 @@
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 pytest.importorskip("rl_zoo3")
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from tests.command_line import TINY, call, failed, succeeded
 
 QUICK = ["--eval-freq", "-1", "--num-threads", "1"]
-
-
-def call(*args):
-    return CliRunner().invoke(main, ["train", *map(str, args)])
+FEW = ["-params", "n_envs:2", "n_steps:8", "batch_size:16"]
 
 
 @pytest.fixture
@@ -46,11 +42,9 @@ def test_no_schedule_goes_below_zero(entry, rates, tmp_path):
     """Neither in a yaml of the user's that names no callback, nor in rl_zoo3's own."""
     del entry["callback"]
     entry.update(n_envs=2, n_steps=8, batch_size=16)
-    result = call("-conf", conf(tmp_path / "mine.yml", entry), "-f", tmp_path, "-n", 17, *QUICK)
+    result = call("train", "-conf", conf(tmp_path / "mine.yml", entry), "-f", tmp_path, "-n", 17, *QUICK)
     assert result.exit_code == 0 and len(rates) == 2 and rates[-1] == 0.0, result.output
-    result = call(
-        "--env", "CartPole-v1", "-f", tmp_path, "-n", 17, *QUICK, "-params", "n_envs:2", "n_steps:8", "batch_size:16"
-    )
+    result = call("train", "--env", "CartPole-v1", "-f", tmp_path, "-n", 17, *QUICK, *FEW)
     assert result.exit_code == 0 and len(rates) == 4 and rates[-1] == 0.0, result.output
 
 
@@ -58,7 +52,7 @@ def test_a_budget_that_the_warm_up_eats(tmp_path):
     with pytest.warns(
         UserWarning, match=r"none of their updates .* warm-up \(warmup_steps=20000\).* train for \d+ steps"
     ) as said:
-        assert call("-f", tmp_path, "-n", 20, *QUICK, "-params", "n_envs:2", "n_steps:8", "batch_size:16").exit_code == 0
+        assert call("train", "-f", tmp_path, "-n", 20, *QUICK, *FEW).exit_code == 0
     assert sum("can move the policy" in str(warning.message) for warning in said) == 1
 
 
@@ -66,8 +60,16 @@ def test_a_budget_that_the_warm_up_eats(tmp_path):
 def test_env_kwargs_are_a_mapping_and_not_evaluated(env_kwargs, entry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     entry["env_kwargs"] = env_kwargs
-    result = call("-conf", conf(tmp_path / "mine.yml", entry), "-f", tmp_path / "logs", "-n", 17, *QUICK)
+    result = call("train", "-conf", conf(tmp_path / "mine.yml", entry), "-f", tmp_path / "logs", "-n", 17, *QUICK)
     assert result.exit_code == 1
     (error,) = result.stderr.splitlines()
     assert "mine.yml, -params): env_kwargs is " in error and "expected a mapping, such as {route_length: 200}" in error
     assert not (tmp_path / "evaluated").exists() and not list(tmp_path.glob("logs/*/*"))
+
+
+def test_normalised_observations_are_refused(planner, tmp_path):
+    command = ["train", "--sft", planner, "-f", tmp_path, "-n", 128, *TINY]
+    failed(call(*command, "normalize:True"), "norm_obs=False", "In the yaml")
+    assert not (tmp_path / "ppo").exists()
+    succeeded(*command, "normalize:dict(norm_obs=False)")
+    assert (tmp_path / "ppo" / "ToyWaypoint-v0_1" / "ToyWaypoint-v0" / "vecnormalize.pkl").exists()

@@ -33,6 +33,7 @@ def world(client: Any) -> Iterator[Any]:
     settings = world.get_settings()
     settings.synchronous_mode, settings.fixed_delta_seconds = True, DT
     world.apply_settings(settings)
+    gc.freeze()  # what is there already need not be looked through afterwards
     yield world
     # only what is in a snapshot is listed
     client.get_world().tick()
@@ -40,6 +41,7 @@ def world(client: Any) -> Iterator[Any]:
         if actor.type_id != "spectator":
             actor.destroy()
     gc.collect()
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -21,24 +21,15 @@ carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import (
-    NoRoutesError,
     ServerUnreachableError,
     ServerVersionError,
-    SpawnPointOccupiedError,
 )
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
-from sb3_delta_waypoint.carla_bridge.route_file import write_routes
-from sb3_delta_waypoint.carla_bridge.routes import Route
+from tests.carla_bridge.conftest import drive, look_around
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*an episode was broken off")
 TIMEOUT = 1.0
 """Of the env [s]; every fault is over within a few times as long."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LoopbackServer]:
-    """A server of somebody else; no test kills it."""
-    with LoopbackServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -52,22 +43,6 @@ def make() -> Iterator[Callable[..., CarlaWaypointEnv]]:
     yield make_env
     for env in made:
         env.close()
-
-
-def look_around(server: LoopbackServer):
-    """A second client's view of a server's world."""
-    client = carla.Client(server.host, server.port, 1)
-    client.set_timeout(5.0)
-    return client, client.get_world()
-
-
-def drive(env: CarlaWaypointEnv, steps: int) -> list[float]:
-    rewards = []
-    for _ in range(steps):
-        _, reward, terminated, truncated, _ = env.step(env.expert_plan())
-        assert not terminated and not truncated
-        rewards.append(reward)
-    return rewards
 
 
 def assert_broken_off(result: tuple) -> str:
@@ -285,40 +260,6 @@ def test_a_server_that_somebody_lets_run_by_itself_breaks_the_episode_off(make, 
     world.apply_settings(settings)
     time.sleep(0.3)
     assert "another client" in assert_broken_off(env.step(env.expert_plan()))
-
-
-def straight(tmp_path, env: CarlaWaypointEnv) -> str:
-    """A file with one route, along the first drawn one."""
-    route = env._source.route(0, 0)
-    return str(write_routes(tmp_path / "routes.json", [Route("the one", None, route.points[:60], route.speeds[:60])]))
-
-
-def test_an_occupied_start_is_named_and_a_drawn_one_is_drawn_anew(make, server, tmp_path):
-    drawing = make(port=server.port)
-    first, _ = drawing.reset(seed=0, options={"scenario": 0})
-    path = straight(tmp_path, drawing)
-    car = drawing.drive.cars[0]
-    x, y = float(car["x"]), float(car["y"])
-    drawing.close()
-    _, world = look_around(server)
-    container = world.get_blueprint_library().find("static.prop.container")
-    obstacle = world.try_spawn_actor(container, carla.Transform(carla.Location(x, -y, 0.0)))
-    assert obstacle is not None
-    fixed = make(port=server.port, routes=path)
-    with pytest.raises(SpawnPointOccupiedError, match=r"'the one' .* static.prop.container"):
-        fixed.reset(seed=0)
-    fixed.close()
-    with make(port=server.port) as env:
-        other, _ = env.reset(seed=0, options={"scenario": 0})
-        assert (other["route"] != first["route"]).any()
-        drive(env, 5)
-    obstacle.destroy()
-
-
-def test_a_map_without_room_for_routes_is_refused(make, server):
-    with pytest.raises(NoRoutesError, match="route_length=9000") as caught:
-        make(port=server.port, route_length=9000)
-    assert isinstance(caught.value, ValueError)
 
 
 def test_monitor_lives_with_a_fault_and_counts_no_success(make):

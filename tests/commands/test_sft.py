@@ -1,36 +1,13 @@
-"""``sb3-delta-waypoint record`` and ``sft``: what a user types and sees."""
+"""``sft``: what a user types and sees."""
 
 import json
 import signal
 
 import pytest
-from click.testing import CliRunner
 
-from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.sft import training
 from sb3_delta_waypoint.sft.checkpoint import load_planner
-
-
-def call(*args):
-    return CliRunner().invoke(main, [str(arg) for arg in args])
-
-
-def failed(result, *said):
-    """One message, exit code 1."""
-    assert result.exit_code == 1, result.output
-    error = result.stderr.strip().splitlines()[-1]
-    assert error.startswith("Error: ") and "Traceback" not in result.output
-    for words in said:
-        assert words in error, error
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
-    out = tmp_path_factory.mktemp("recorded") / "episodes"
-    result = call("record", "--episodes", 5, "--out", out, "--seed", 4, "--route-length", 25)
-    assert result.exit_code == 0, result.output
-    assert f"5 episodes in {out}" in result.output
-    return out
+from tests.command_line import call, failed
 
 
 @pytest.fixture
@@ -45,35 +22,6 @@ def copies(recorded, tmp_path):
 
 def sft(glob, out, *more):
     return call("sft", "--episodes-glob", glob, "--num-steps", 60, "--batch-size", 32, "--out", out, *more)
-
-
-def test_record_writes_the_episodes(recorded):
-    assert sorted(path.name for path in recorded.iterdir()) == [f"toy-4-{scenario}.json" for scenario in range(5)]
-
-
-def test_record_does_not_mix(recorded):
-    before = {path: path.read_bytes() for path in recorded.iterdir()}
-    failed(call("record", "--episodes", 1, "--out", recorded, "--seed", 5), "already", "--overwrite")
-    assert {path: path.read_bytes() for path in recorded.iterdir()} == before
-
-
-def test_record_on_recorded_paths(recorded, tmp_path):
-    result = call("record", "--episodes", 2, "--out", tmp_path / "again", "--routes", f"{recorded}/**/*.json")
-    assert result.exit_code == 0, result.output
-    assert len(list((tmp_path / "again").iterdir())) == 2
-
-
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [
-        (("--routes", "none.xodr"), "none.xodr"),
-        (("--routes", "none/*.json"), "none/*.json"),
-        (("--route-length", 1), "route_length"),
-    ],
-)
-def test_record_user_errors(tmp_path, args, said):
-    failed(call("record", "--out", tmp_path / "out", *args), said)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_sft_trains_a_planner(recorded, tmp_path):
@@ -119,6 +67,7 @@ def test_sft_names_what_is_broken_and_writes_nothing(copies, tmp_path, spoil, sa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("spoil", "said"), BROKEN)
 def test_sft_skips_what_is_broken_and_lists_it(copies, tmp_path, spoil, said):
     spoil(copies / "toy-4-2.json")
@@ -158,6 +107,7 @@ def test_sft_refuses_impossible_options(recorded, tmp_path, args, said):
     assert result.exit_code == 2 and said in result.stderr
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_sigterm_ends_sft_as_ctrl_c_does(recorded, tmp_path, monkeypatch):
     """The weights so far are kept, a line says where, and the exit code says what it was."""
     fit = training._fit

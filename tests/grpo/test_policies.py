@@ -11,7 +11,7 @@ from torch import nn
 from sb3_delta_waypoint import DeltaWaypointPolicy, SFTWaypointModel, WaypointPolicy, make_waypoint_vec_env
 from sb3_delta_waypoint.grpo import GRPO
 from sb3_delta_waypoint.sft.checkpoint import save_planner
-from tests.grpo.conftest import QUICK
+from tests.grpo.conftest import QUICK, equal, short_budget, state
 
 FROZEN = "features_extractor.planner."
 
@@ -45,6 +45,7 @@ def make():
     return make
 
 
+@short_budget
 def test_the_planner_is_as_it_was_and_the_critic_too(make):
     planner = Bumpy()
     model = make(planner)
@@ -66,6 +67,7 @@ def test_each_step_is_encoded_once(make):
     assert model._n_updates >= 14 and planner.n_calls == model.num_timesteps // 4
 
 
+@short_budget
 def test_saved_models_live_without_the_planner_file(make, tmp_path):
     th.manual_seed(0)
     path = save_planner(SFTWaypointModel(hidden_dims=(16,)), tmp_path / "sft.pt")
@@ -91,6 +93,7 @@ def test_distance_to_the_planner(make):
     assert held.logger.name_to_value["train/kl"] < 0.6 * logged["train/kl"]
 
 
+@short_budget
 def test_single_envs(make):
     """The scalar env in a DummyVecEnv is seeded by the wrapper."""
     venv = make_vec_env("ToyWaypoint-v0", 2, env_kwargs={"route_length": 20})
@@ -116,3 +119,41 @@ def test_learns_to_drive():
     model.learn(60_000)
     assert np.mean(rewards[-5:]) > np.mean(rewards[:5]) + 0.3
     print(rewards[:5], rewards[-5:])
+
+
+@short_budget
+@pytest.mark.parametrize(("policy", "kind"), [("CnnPolicy", "image"), ("MultiInputPolicy", "dict")])
+def test_images_and_dicts(make_model, policy, kind, tmp_path):
+    model = make_model(policy, env_kwargs={"kind": kind}, policy_kwargs={"net_arch": [16]})
+    before = state(model)
+    model.learn(150)
+    assert not equal(before, state(model))
+    observation = model.env.reset()
+    expected = model.predict(observation, deterministic=True)[0]
+    model.save(tmp_path / "model")
+    loaded = GRPO.load(tmp_path / "model", env=model.env)
+    assert (loaded.predict(observation, deterministic=True)[0] == expected).all()
+    loaded.learn(50)
+
+
+@short_budget
+def test_images_wait_as_bytes(make_model):
+    model = make_model("CnnPolicy", env_kwargs={"kind": "image"}, policy_kwargs={"net_arch": [16]})
+    model.learn(60)
+    assert model.rollout_buffer._store.seen.dtype == th.uint8
+
+
+def test_value_parameters_are_left_alone(make_model):
+    model = make_model()
+    before = state(model)
+    model.learn(300)
+    for name, value in model.policy.named_parameters():
+        assert (value == before[name]).all() == ("value" in name), name
+        assert "value" not in name or value.grad is None
+
+
+def test_a_policy_without_a_value_network(make_model):
+    model = make_model()
+    del model.policy.value_net, model.policy.mlp_extractor.value_net
+    model.learn(100)
+    model.predict(np.zeros((1, 3), np.float32))

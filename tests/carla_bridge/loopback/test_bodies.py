@@ -1,10 +1,10 @@
-"""How vehicles move, and that their physics control tells the truth about it. The world without sockets."""
+"""How vehicles move, that their physics control tells the truth about it, and what driving into things does."""
 
 import math
 
 import pytest
 
-pytest.importorskip("carla")
+carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback.blueprints import VEHICLES  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap  # noqa: E402
@@ -169,3 +169,62 @@ def test_controls_that_are_no_numbers_do_no_harm():
     car.drive(0.5, throttle=math.nan, steer=math.nan, brake=math.nan)
     car.drive(2.0, throttle=0.5)
     assert math.isfinite(car.row["x"]) and car.speed > 1.0
+
+
+@pytest.fixture
+def crash(world, spawn, at):
+    """A function that drives a car straight on with what is given 12 m ahead: the car, what it hit, and its collisions."""
+
+    def crash(obstacle: str, right: float = 0.0, steps: int = 60):
+        place = world.get_map().get_spawn_points()[0]
+        car = spawn("vehicle.tesla.model3", place)
+        other = spawn(obstacle, at(place, 12.0, right))
+        sensor = spawn("sensor.other.collision", attach_to=car)
+        events: list = []
+        sensor.listen(events.append)
+        for _ in range(steps):
+            car.apply_control(carla.VehicleControl(throttle=0.7))
+            world.tick()
+        return car, other, events
+
+    return crash
+
+
+@pytest.mark.parametrize("obstacle", ["vehicle.nissan.micra", "walker.pedestrian.0001", "static.prop.streetbarrier"])
+def test_a_car_stops_at_what_it_hits_and_says_what(world, crash, obstacle):
+    car, other, events = crash(obstacle)
+    assert events[0].actor.id == car.id and events[0].other_actor.id == other.id
+    assert events[0].other_actor.type_id == obstacle
+    # pushed back: it was heading the way of its spawn point
+    assert events[0].normal_impulse.dot(car.get_transform().get_forward_vector()) < -1000.0
+    gap = car.get_location().distance(other.get_location()) - car.bounding_box.extent.x - other.bounding_box.extent.x
+    assert -0.01 < gap < 1.2
+    assert car.get_velocity().length() < 0.5
+
+
+def test_what_is_beside_the_way_is_passed(crash):
+    car, other, events = crash("vehicle.nissan.micra", right=2.2)
+    assert not events and car.get_velocity().length() > 5.0
+
+
+def test_a_car_can_reverse_out_of_what_it_hit(world, crash):
+    car, other, events = crash("static.prop.container")
+    n_events, gap = len(events), car.get_location().distance(other.get_location())
+    for _ in range(20):
+        car.apply_control(carla.VehicleControl(throttle=0.5, reverse=True))
+        world.tick()
+    assert car.get_location().distance(other.get_location()) > gap + 1.0
+    assert len(events) == n_events
+
+
+def test_who_is_hit_is_told_too(world, spawn, at):
+    place = world.get_map().get_spawn_points()[0]
+    driver, victim = spawn("vehicle.tesla.model3", place), spawn("vehicle.audi.tt", at(place, 10.0))
+    events: list = []
+    sensor = spawn("sensor.other.collision", attach_to=victim)
+    sensor.listen(events.append)
+    driver.apply_control(carla.VehicleControl(throttle=0.7))
+    for _ in range(40):
+        world.tick()
+    assert events[0].actor.id == victim.id and events[0].other_actor.id == driver.id
+    assert events[0].normal_impulse.dot(place.get_forward_vector()) > 1000.0

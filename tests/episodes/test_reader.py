@@ -1,4 +1,4 @@
-"""Writing and reading episode files, and what is said of broken ones."""
+"""Reading episode files, and what is said of broken ones."""
 
 import json
 
@@ -30,11 +30,6 @@ def test_what_is_written_is_read_back(written, circle):
         values, expected = getattr(episode, name), getattr(original, name)
         assert values.dtype == dtype and values.shape == expected.shape
         np.testing.assert_allclose(values, expected, atol=5.1e-6)
-
-
-def test_files_are_compact(written):
-    # 12 frames of 33 numbers
-    assert written.stat().st_size < 12 * (33 * 9 + 100)
 
 
 @pytest.mark.parametrize(
@@ -119,22 +114,6 @@ def test_cameras_are_checked_by_structure_and_not_opened(written):
     change(written, lambda data: data["frames"][2]["observations"].update(cameras={"front": {**camera, "intrinsics": [1]}}))
     with pytest.raises(EpisodeError, match="frame 2, observations.cameras.front.intrinsics"):
         read_episode(written)
-
-
-def test_the_writer_refuses_what_the_reader_would(tmp_path, circle):
-    episode = circle()
-    episode.waypoints[3, 1, 0] = np.nan
-    with pytest.raises(EpisodeError, match="bad.json: frame 3, expert.waypoints: holds nan"):
-        write_episode(tmp_path / "bad.json", episode)
-    episode = circle()
-    episode.t[5] = episode.t[4]
-    with pytest.raises(EpisodeError, match="bad.json: frame 5, t: is 0.4 after 0.4"):
-        write_episode(tmp_path / "bad.json", episode)
-    episode = circle()
-    episode.state = episode.state[:-1]
-    with pytest.raises(ValueError, match="observations.state has 11 frames, t has 12"):
-        write_episode(tmp_path / "bad.json", episode)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_glob_goes_through_folders_in_order(tmp_path, circle):

@@ -1,0 +1,63 @@
+"""``evaluate`` as a user calls it."""
+
+import json
+
+import pytest
+
+from sb3_delta_waypoint.evaluation.rollout import Scenarios
+from sb3_delta_waypoint.policies.inference import WaypointPolicy
+from sb3_delta_waypoint.sft.checkpoint import save_planner
+from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from tests.command_line import call
+from tests.commands.conftest import ON_SHORT_ROUTES, H, write_episode, write_predictions
+
+
+def test_evaluate_a_model_on_scenarios(models, tmp_path):
+    out = tmp_path / "metrics.json"
+    result = call("evaluate", "--model", models / "model.pt", "--episodes", 10, "--seed", 3, "--out", out, *ON_SHORT_ROUTES)
+    assert result.exit_code == 0, result.output
+    written = json.loads(out.read_text())
+    assert written["n_scenarios"] == 10 and written["seed"] == 3
+    assert written["env_kwargs"] == {"horizon_steps": H, "plan_dt": 0.1, "route_length": 12}
+    kwargs = {"route_length": 12, "horizon_steps": H}
+    expected = Scenarios(10, 3, 8, env_kwargs=kwargs).evaluate(WaypointPolicy(models / "model.pt"))
+    for name, values in expected.items():
+        assert written["metrics"][name]["mean"] == pytest.approx(values.mean())
+    assert "success rate" in result.output and "10 scenarios" in result.output
+
+
+def test_evaluate_takes_the_plan_step_from_the_planner(tmp_path):
+    save_planner(SFTWaypointModel(horizon_steps=3, plan_dt=0.5, hidden_dims=(8,)), tmp_path / "slow.pt")
+    result = call("evaluate", "--model", tmp_path / "slow.pt", "--episodes", 2, "--out", tmp_path / "m.json", *ON_SHORT_ROUTES)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "m.json").read_text())["env_kwargs"]["plan_dt"] == 0.5
+
+
+def test_evaluate_open_loop(models, tmp_path):
+    for name in ("a", "b"):
+        write_episode(tmp_path / f"{name}.json")
+    out = tmp_path / "out" / "metrics.json"
+    result = call("evaluate", "--model", models / "model.pt", "--episodes-glob", tmp_path / "*.json", "--out", out)
+    assert result.exit_code == 0, result.output
+    written = json.loads(out.read_text())
+    assert written["n_scenarios"] == 2 and "open_loop_ade" in written["metrics"] and "ade" not in written["metrics"]
+
+
+def test_evaluate_predictions(tmp_path):
+    path = write_predictions(tmp_path / "predictions.json", 1.0, episodes=3)
+    result = call("evaluate", "--predictions", path, "--out", tmp_path / "metrics.json")
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    assert metrics["open_loop_ade"]["mean"] == pytest.approx(1.01)
+
+
+def test_evaluate_wants_one_subject(models, tmp_path):
+    assert "either --model or --predictions" in call("evaluate").output
+    result = call("evaluate", "--model", models / "model.pt", "--predictions", tmp_path / "p.json")
+    assert result.exit_code == 2 and "either --model or --predictions" in result.output
+    result = call("evaluate", "--model", tmp_path / "nowhere.pt")
+    assert result.exit_code == 1 and "nowhere.pt" in result.output
+    result = call("evaluate", "--model", models / "model.pt", "--env-kwargs", "route_length")
+    assert result.exit_code == 2 and "KEY:VALUE" in result.output
+    result = call("evaluate", "--model", models / "model.pt", "--env-kwargs", "colour:red")
+    assert result.exit_code == 1 and "'colour'" in result.output
