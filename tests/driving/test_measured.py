@@ -1,9 +1,11 @@
 """A measured car is judged, observed and shown the way as a simulated one."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.episode import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT
+from sb3_delta_waypoint.driving.episode import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT, EpisodeRules
 from sb3_delta_waypoint.driving.measured import MAX_ACCELERATION, MAX_YAW_RATE, MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation
@@ -21,8 +23,8 @@ def route_of(simulation: Simulation) -> np.ndarray:
     return np.vstack([points, 2 * points[-1] - points[-2]])
 
 
-def straight_drive(speed: float = 8.0, length: float = 100.0) -> MeasuredDrive:
-    drive = MeasuredDrive(DrivingConfig())
+def straight_drive(speed: float = 8.0, length: float = 100.0, **config: Any) -> MeasuredDrive:
+    drive = MeasuredDrive(DrivingConfig(**config))
     points = np.stack([np.arange(length + 2), np.zeros(int(length) + 2)], axis=1)
     drive.begin(points, np.full(len(points), np.inf), seed=1, scenario=0, longest=length)
     drive.settle(Measurement(0.0, 0.0, 0.0, speed, 0.0))
@@ -205,3 +207,11 @@ def test_the_expert_yields_to_whichever_hazard_is_nearest():
         drive.settle(Measurement(0.0, 0.0, 0.0, 8.0, 0.0), np.array([(distance, 0.0) for distance in distances], HAZARD))
         plans.append(drive.expert_plan())
     assert (plans[0] == plans[1]).all() and (plans[0] == plans[2]).all()
+
+
+@pytest.mark.parametrize("spacing", [0.3, 1.2, 7.0])
+def test_waypoints_may_be_closer_than_a_step_and_none_lies_beyond_the_goal(spacing):
+    drive = straight_drive(length=20.0, rules=EpisodeRules(waypoint_spacing=spacing))
+    for x in (4.0, 8.0, 12.0, 16.0, 20.0 + spacing):
+        _, outcome = judged(drive, x)
+    assert outcome == GOAL and drive.metrics(outcome)["waypoint_hit_rate"] == 1.0
