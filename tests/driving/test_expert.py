@@ -32,7 +32,8 @@ def test_it_brakes_and_accelerates_at_its_own_rates():
 def test_it_is_back_on_the_route_within_its_time_or_its_distance(speed, within, side):
     """At ``part`` of the way the offset is that of the cubic from 1 m to none, level at both ends."""
     part = np.minimum(speed * SECONDS / within, 1.0)
-    np.testing.assert_allclose(plan(speed, speed, side)[:, 1], side * ((1.0 - part) ** 2 * (1.0 + 2.0 * part) - 1.0), atol=1e-5)
+    offset = (1.0 - part) ** 2 * (1.0 + 2.0 * part)
+    np.testing.assert_allclose(plan(speed, speed, side)[:, 1], side * (offset - 1.0), atol=1e-5)
 
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
