@@ -165,3 +165,13 @@ def test_archives_that_are_larger_than_they_seem(tmp_path):
         archive.write(tmp_path / "inner.zip", "policy.pth")
     with pytest.raises(ValueError, match=r"outer\.zip: policy\.pth: zeros is compressed"):
         files.refuse_compressed(tmp_path / "outer.zip")
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_files_may_be_read_by_whom_the_user_lets_read_files(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "a.txt", "text")
+    finally:
+        assert os.umask(before) == umask
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == mode

@@ -131,7 +131,8 @@ def score_step(
     totals.lateral_acceleration_max = max(totals.lateral_acceleration_max, abs(car.speed * car.yaw_rate))
     totals.speed_sum += car.speed
     totals.furthest = max(totals.furthest, car.progress)
-    if (totals.waypoints_passed + 1) * rules.waypoint_spacing <= totals.furthest:
+    # several in one step, where they are close; none beyond the goal, which the last step overshoots
+    while (totals.waypoints_passed + 1) * rules.waypoint_spacing <= min(totals.furthest, car.route_length):
         totals.waypoints_passed += 1
         totals.waypoints_hit += deviation <= rules.waypoint_radius
     return reward, outcome

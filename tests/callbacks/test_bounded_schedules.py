@@ -12,6 +12,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from sb3_delta_waypoint import GRPO
 from sb3_delta_waypoint.callbacks import BoundedSchedulesCallback, CriticWarmupCallback
 from sb3_delta_waypoint.callbacks.run_artifacts import describe_model
+from sb3_delta_waypoint.callbacks.short_budget import short_budget
 
 FALLING = LinearSchedule(1e-2, 0.0, 1.0)
 SETTINGS = {
@@ -149,3 +150,10 @@ def test_training_that_goes_on_needs_one_update():
     falling = make(PPO)
     falling.learn(80)
     assert len(said(falling, 16, BoundedSchedulesCallback(), reset_num_timesteps=False)) == 1
+
+
+def test_training_that_goes_on_has_had_its_warm_up():
+    model = make(PPO, learning_rate=1e-3)
+    model.num_timesteps, model._total_timesteps = 48, 64
+    assert short_budget(model, warmup_steps=48) is None
+    assert "1 belong to the critic's warm-up" in short_budget(model, warmup_steps=64)

@@ -70,3 +70,11 @@ def test_train_max_episodes(steps, tmp_path):
     assert result.exit_code == 0, result.output
     training = json.loads((tmp_path / "ppo" / "ToyWaypoint-v0_1" / "train_metrics.json").read_text())
     assert training["total_episodes"] in (5, 6) and training["total_timesteps"] < 2000
+
+
+def test_training_that_goes_on_counts_from_zero():
+    callback = StopAfterEpisodes(2)
+    callback.model = Episodes()
+    for _ in range(2):
+        callback.on_training_start({"infos": [{}], "dones": [True]}, {})
+        assert callback._on_step() and not callback._on_step()

@@ -36,7 +36,7 @@ def test_signs_and_units():
     transform = transform_of((1.0, 2.0, math.radians(30.0)), z=3.0, pitch=math.radians(10.0))
     assert (transform.location.x, transform.location.y, transform.location.z) == (1.0, -2.0, 3.0)
     assert (transform.rotation.yaw, transform.rotation.pitch) == (pytest.approx(-30.0), pytest.approx(10.0))
-    assert (vector_of(1.0, 2.0, 3.0).y, vector_of(1.0, 2.0, 3.0).z, location_of(1.0, 2.0).y) == (-2.0, 3.0, -2.0)
+    assert (vector_of(1.0, 2.0, 3.0).y, vector_of(1.0, 2.0, 3.0).z, location_of(1.0, 2.0, 3.0).y) == (-2.0, 3.0, -2.0)
     assert pose_of(carla.Transform(carla.Location(1.0, 2.0, 0.0), carla.Rotation(yaw=350.0)))[2] == pytest.approx(
         math.radians(10.0)
     )

@@ -1,11 +1,13 @@
 """A measured car is judged, observed and shown the way as a simulated one."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import COLLISION, GOAL, RUNNING
-from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.episode import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT, EpisodeRules
+from sb3_delta_waypoint.driving.measured import MAX_ACCELERATION, MAX_YAW_RATE, MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.yielding import AGENT, HAZARD, find_hazards
@@ -22,8 +24,8 @@ def route_of(simulation: Simulation) -> np.ndarray:
     return np.vstack([points, 2 * points[-1] - points[-2]])
 
 
-def straight_drive(speed: float = 8.0, length: float = 100.0) -> MeasuredDrive:
-    drive = MeasuredDrive(DrivingConfig())
+def straight_drive(speed: float = 8.0, length: float = 100.0, **config: Any) -> MeasuredDrive:
+    drive = MeasuredDrive(DrivingConfig(**config))
     points = np.stack([np.arange(length + 2), np.zeros(int(length) + 2)], axis=1)
     drive.begin(points, np.full(len(points), np.inf), seed=1, scenario=0, longest=length)
     drive.settle(Measurement(0.0, 0.0, 0.0, speed, 0.0))
@@ -136,3 +138,81 @@ def test_agents_in_the_way_are_hazards_and_others_are_not():
 def test_bad_plans_are_refused(plan, named):
     with pytest.raises(ValueError, match=named):
         straight_drive().command(plan)
+
+
+def judged(drive: MeasuredDrive, x: float, y: float = 0.0, speed: float = 8.0, event: int = RUNNING) -> tuple[float, int]:
+    """Reward and outcome of a step in which the expert's plan was driven and the car then was there."""
+    drive.command(drive.expert_plan())
+    drive.move(Measurement(x, y, 0.0, speed, 0.0))
+    return drive.judge(event)[1:]
+
+
+def test_what_has_been_reached_counts_and_not_where_the_car_is_at_last():
+    drive = straight_drive()
+    for x in (4.0, 8.0, 3.0):
+        judged(drive, x)
+    metrics = drive.metrics(TIMEOUT)
+    assert metrics["route_completion"] == pytest.approx(0.08)
+    assert metrics["waypoint_hit_rate"] == pytest.approx(1 / 20)
+    assert metrics["reward_progress"] == pytest.approx(drive.config.reward.progress * 3.0), "progress is given back"
+
+
+def test_behind_the_start_is_off_the_route():
+    drive = straight_drive()
+    assert judged(drive, -1.9)[1] == RUNNING
+    assert judged(drive, -2.1)[1] == OFF_ROUTE
+
+
+def test_past_the_goal_but_beside_the_route_is_no_success():
+    drive = straight_drive(length=20.0)
+    _, outcome = judged(drive, 20.5, 2.1)
+    metrics = drive.metrics(outcome)
+    assert outcome == OFF_ROUTE and metrics["success"] == metrics["reward_goal"] == 0.0
+
+
+def test_a_collision_off_the_route_costs_once():
+    rewards = []
+    for event in (RUNNING, COLLISION):
+        drive = straight_drive()
+        reward, outcome = judged(drive, 0.8, 2.1, event=event)
+        assert outcome == OFF_ROUTE and drive.metrics(outcome)["reward_off_route"] == -drive.config.reward.off_route
+        rewards.append(reward)
+    assert rewards[0] == rewards[1]
+
+
+def test_jerk_is_the_change_from_one_step_to_the_next():
+    drive = straight_drive()
+    for x, speed in ((0.8, 8.1), (1.6, 8.2), (2.4, 8.4)):
+        judged(drive, x, speed=speed)
+    # accelerations 1, 1 and 2 m/s² after none
+    assert drive.metrics(TIMEOUT)["jerk_mean"] == pytest.approx((10.0 + 0.0 + 10.0) / 3)
+
+
+def test_what_sensors_show_in_a_crash_stays_within_the_observation():
+    drive = straight_drive()
+    drive.command(drive.expert_plan())
+    drive.move(Measurement(0.5, 0.0, 0.0, 0.0, -50.0))
+    state = drive.judge()[0]["state"]
+    assert (state[2], state[3]) == (-MAX_YAW_RATE, -MAX_ACCELERATION)
+
+
+def test_the_command_brakes_as_hard_as_the_car_can():
+    drive = straight_drive()
+    assert drive.command(np.zeros((20, 2), np.float32))[1] == -drive.config.vehicle.max_braking
+
+
+def test_the_expert_yields_to_whichever_hazard_is_nearest():
+    plans = []
+    for distances in ((15.0,), (15.0, 60.0), (60.0, 15.0)):
+        drive = straight_drive()
+        drive.settle(Measurement(0.0, 0.0, 0.0, 8.0, 0.0), np.array([(distance, 0.0) for distance in distances], HAZARD))
+        plans.append(drive.expert_plan())
+    assert (plans[0] == plans[1]).all() and (plans[0] == plans[2]).all()
+
+
+@pytest.mark.parametrize("spacing", [0.3, 1.2, 7.0])
+def test_waypoints_may_be_closer_than_a_step_and_none_lies_beyond_the_goal(spacing):
+    drive = straight_drive(length=20.0, rules=EpisodeRules(waypoint_spacing=spacing))
+    for x in (4.0, 8.0, 12.0, 16.0, 20.0 + spacing):
+        _, outcome = judged(drive, x)
+    assert outcome == GOAL and drive.metrics(outcome)["waypoint_hit_rate"] == 1.0

@@ -1,9 +1,13 @@
 """From the keyword arguments of ``gym.make`` to what the simulation is given."""
 
+import os
+
+import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.network import from_paths
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
@@ -44,3 +48,19 @@ def test_parameters_may_be_given_whole():
 def test_a_misspelt_parameter_is_named(name):
     with pytest.raises(ValueError, match=f"{name}=.*'weelbase' is unknown; accepted are "):
         driving_config(**{name: {"weelbase": 1.0}})
+
+
+def test_a_map_that_has_changed_is_read_again(tmp_path, monkeypatch):
+    read = []
+
+    def load(path):
+        read.append(path)
+        return from_paths([(np.stack([np.arange(200.0), np.zeros(200)], axis=1), np.full(200, np.inf))])
+
+    monkeypatch.setattr("sb3_delta_waypoint.maps.opendrive.load_opendrive", load)
+    path = tmp_path / "road.xodr"
+    path.touch()
+    first = driving_config(routes=path)
+    assert driving_config(routes=str(path)).network is first.network and read == [str(path)]
+    os.utime(path, (1.0, 1.0))
+    assert driving_config(routes=path).network is not first.network and len(read) == 2

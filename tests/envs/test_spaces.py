@@ -10,7 +10,7 @@ from gymnasium import spaces
 from stable_baselines3 import PPO
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, make_waypoint_vec_env
-from sb3_delta_waypoint.envs.spaces import PlanSpace
+from sb3_delta_waypoint.envs.spaces import PlanSpace, observation_space
 
 PLAIN = spaces.Box(-100.0, 100.0, (20, 2), np.float32)
 
@@ -45,3 +45,11 @@ def test_a_saved_model_refuses_an_env_with_other_plans(tmp_path):
     with pytest.raises(ValueError, match=r"plan_dt=0\.1 s\) != .*plan_dt=0\.2 s"):
         model.set_env(other)
     assert PPO.load(tmp_path / "model.zip", env=venv).action_space.plan_dt == 0.1
+
+
+def test_the_bounds_of_what_is_observed():
+    space = observation_space()
+    state = np.array([60.0, 1.5, 10.0, 30.0], np.float32)
+    assert (space["state"].high == state).all() and (space["route"].high == 100.0).all()
+    assert (space["state"].low == [0.0, -1.5, -10.0, -30.0]).all(), "no car is slower than at rest"
+    assert (space["route"].low == -100.0).all() and space["route"].shape == (10, 2)

@@ -283,3 +283,20 @@ def test_a_reset_from_outside_is_noticed():
     with pytest.raises(ValueError, match="scenario .* was its turn.*Evaluate on other envs"):
         model.learn(500, reset_num_timesteps=False)
     model.learn(100)
+
+
+class Twins(gym.Env):
+    """Draws from two spaces that are alike, and from its own generator."""
+
+    def __init__(self):
+        self.action_space, self.observation_space = (gym.spaces.Box(0.0, 1.0, (3,), np.float64) for _ in range(2))
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        draws = self.action_space.sample(), self.observation_space.sample(), self.np_random.uniform(size=3)
+        return np.stack(draws), {}
+
+
+def test_spaces_and_env_draw_numbers_of_their_own():
+    (actions, observations, own), _ = ScenarioGroups(Twins()).reset(seed=7)
+    assert len({*actions, *observations, *own}) == 9

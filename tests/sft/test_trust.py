@@ -8,7 +8,7 @@ import torch
 from sb3_delta_waypoint.sft import trust
 from sb3_delta_waypoint.sft.checkpoint import build_planner, load_planner, save_planner
 from sb3_delta_waypoint.sft.planner import SFTWaypointModel
-from sb3_delta_waypoint.sft.trust import UntrustedError, trusting
+from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
 MODULE = """
 from pathlib import Path
@@ -80,3 +80,9 @@ def test_what_this_package_imports_is_not_its_own():
         build_planner(description)
     with trusting("torch.nn"):
         assert build_planner(description).in_features == 1
+
+
+@pytest.mark.parametrize("named", ["os:system(1)", "os.system", "os:", ":system", "os:path:join", "os: system", "", None])
+def test_what_is_no_import_path_is_refused_whatever_is_trusted(named):
+    with trusting("os"), pytest.raises(ValueError, match="is not an import path, package.module:class"):
+        check_trusted(named, "planner.pt")

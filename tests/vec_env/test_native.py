@@ -127,3 +127,16 @@ def test_numbers_of_envs_that_cannot_be_are_refused(n_envs):
         make_waypoint_vec_env(n_envs=n_envs)
     with pytest.raises(ValueError, match="num_envs="):
         gym.make_vec("ToyWaypoint-v0", num_envs=n_envs)
+
+
+def test_episodes_carry_their_steps_and_the_seconds_since_the_envs_were_made(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("sb3_delta_waypoint.vec_env.native.time.time", lambda: now[0])
+    venv = make_waypoint_vec_env(n_envs=1, seed=1, route_length=10)
+    for seconds in (2.5, 7.25):
+        venv.reset()
+        now[0], dones, rewards = 100.0 + seconds, [False], []
+        while not dones[0]:
+            _, reward, dones, infos = venv.step(np.stack(venv.env_method("expert_plan")))
+            rewards += reward.tolist()
+        assert infos[0]["episode"] == {"r": pytest.approx(sum(rewards)), "l": len(rewards), "t": seconds}
