@@ -57,7 +57,7 @@ def hilly() -> Callable[[str], str]:
     return hilly
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[LoopbackServer]:
     """A server of somebody else; no test kills it."""
     with LoopbackServer() as server:
