@@ -57,7 +57,7 @@ def hilly() -> Callable[[str], str]:
     return hilly
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[LoopbackServer]:
     """A server of somebody else; no test kills it."""
     with LoopbackServer() as server:
@@ -66,7 +66,7 @@ def server() -> Iterator[LoopbackServer]:
 
 @pytest.fixture
 def make(server) -> Iterator[Callable[..., CarlaWaypointEnv]]:
-    """Envs on the server of the module, one after another."""
+    """A function that makes envs on that server, one after another."""
     made: list[CarlaWaypointEnv] = []
 
     def make_env(**kwargs) -> CarlaWaypointEnv:

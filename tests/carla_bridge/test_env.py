@@ -323,7 +323,7 @@ def test_the_expert_waits_at_red_lights(shared_data):
     env = CarlaWaypointEnv(town=shared_data("Town01.xodr"), traffic={"vehicles": 0, "pedestrians": 0})
     waited, crossed = 0, 0
     observation, _ = env.reset(seed=1)
-    for _ in range(4):
+    for _ in range(8):
         done = False
         while not done:
             observation, _, terminated, truncated, info = env.step(env.expert_plan())
