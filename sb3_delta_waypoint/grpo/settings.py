@@ -1,6 +1,7 @@
 """Which settings of GRPO make sense."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -14,6 +15,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 """The words that some settings can be."""
 
 AT_LEAST_ONE = ("n_steps", "batch_size", "n_epochs", "n_groups")
+SCHEDULES = ("learning_rate", "clip_range", "clip_range_high")
 POSITIVE = ("clip_range", "clip_range_high", "target_kl", "kl_target", "advantage_scale", "loss_average", "max_grad_norm")
 
 
@@ -27,9 +29,16 @@ def check_settings(settings: dict[str, Any]) -> None:
         if not fits(settings[name]):
             raise ValueError(f"{name}={settings[name]!r}: {wanted}")
 
-    check("group_size", lambda size: size >= 2, "an episode is judged by the others of its group: 2 at least")
+    check(
+        "group_size",
+        lambda size: isinstance(size, Integral) and size >= 2,
+        "an episode is judged by the others of its group: a whole number, 2 at least",
+    )
     for name in AT_LEAST_ONE:
-        check(name, lambda value: value >= 1, "1 at least")
+        check(name, lambda value: isinstance(value, Integral) and value >= 1, "a whole number, 1 at least")
+    for name in SCHEDULES:
+        # bounded below by zero, a negative number would train nothing without a word
+        check(name, lambda value: not isinstance(value, int | float) or value >= 0, "it must not be negative")
     for name, words in CHOICES.items():
         number = name in POSITIVE
         kinds = f"one of {', '.join(map(repr, words))}" + (", or a positive number" if number else "")
