@@ -31,11 +31,11 @@ def check_settings(settings: dict[str, Any]) -> None:
 
     check(
         "group_size",
-        lambda size: isinstance(size, Integral) and size >= 2,
+        lambda size: size >= 2 and isinstance(size, Integral),
         "an episode is judged by the others of its group: a whole number, 2 at least",
     )
     for name in AT_LEAST_ONE:
-        check(name, lambda value: isinstance(value, Integral) and value >= 1, "a whole number, 1 at least")
+        check(name, lambda value: value >= 1 and isinstance(value, Integral), "a whole number, 1 at least")
     for name in SCHEDULES:
         # bounded below by zero, a negative number would train nothing without a word
         check(name, lambda value: not isinstance(value, int | float) or value >= 0, "it must not be negative")
