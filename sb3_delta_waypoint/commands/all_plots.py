@@ -34,6 +34,7 @@ def all_plots(picture: Path | None, arguments: tuple[str, ...]) -> None:
 
     pictures_to(picture)
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-k", "--key", default="results")
     parser.add_argument("-o", "--output")
     parser.add_argument("-median", "--median", action="store_true")
     parser.add_argument("--no-display", action="store_true")
@@ -45,7 +46,13 @@ def all_plots(picture: Path | None, arguments: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as printed:
         output = options.output or f"{folder}/results"
         with patch.object(pytablewriter.MarkdownTableWriter, "write_table", lambda table: tables.append(table)):
-            zoo.run_script("all_plots", [*defaults, *arguments, "-o", output, "--no-display"])
+            try:
+                zoo.run_script("all_plots", [*defaults, *arguments, "-o", output, "--no-display"])
+            except KeyError as error:
+                if options.key not in str(error):
+                    raise
+                message = f"-k {options.key}: evaluations.npz holds no such values; common are results, ep_lengths, successes"
+                raise click.ClickException(message) from error
         results = pickle.loads(Path(f"{output}.pkl").read_bytes())
     for line in printed.getvalue().splitlines():
         if folder not in line:

@@ -54,15 +54,15 @@ class Widths(click.ParamType):
     "--out",
     default="out/sft",
     show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
     help="Folder for model.pt, config.json, metrics.json and loss.png.",
 )
 def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settings: Any) -> None:
     """
     Train a planner on demonstrations by behaviour cloning.
 
-    Keeps the weights with the lowest displacement error (ADE) on held-out data. Ctrl-C ends the training early and keeps the
-    best so far.
+    Keeps the weights with the lowest displacement error (ADE) on held-out data. Ctrl-C and SIGTERM end the training early and
+    keep the best so far.
     """
     import torch
 
@@ -79,6 +79,8 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
         click.echo(f"skipped: {problem}", err=True)
     if not episodes:
         raise click.ClickException(f"none of the {len(skipped)} files that match '{episodes_glob}' is a valid episode")
+    # what cannot be written to is found out before the training, not after it
+    out.mkdir(parents=True, exist_ok=True)
     # a network this small gains nothing from a second thread
     torch.set_num_threads(1)
     result = train_sft(episodes, device=torch_device, progress=True, **settings)

@@ -32,10 +32,12 @@ def check_settings(settings: dict[str, Any]) -> None:
     check(
         "group_size",
         lambda size: is_number(size, whole=True) and size >= 2,
-        "an episode is judged by the others of its group: 2 at least",
+        "an episode is judged by the others of its group: a whole number, 2 at least",
     )
     for name in AT_LEAST_ONE:
         check(name, lambda value: is_number(value, whole=True) and value >= 1, "a whole number, 1 at least")
+    # bounded below by zero, a negative rate would train nothing without a word
+    check("learning_rate", lambda value: not isinstance(value, int | float) or value >= 0, "it must not be negative")
     for name, words in CHOICES.items():
         number = name in POSITIVE
         kinds = f"one of {', '.join(map(repr, words))}" + (", or a positive number" if number else "")

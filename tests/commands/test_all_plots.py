@@ -42,3 +42,10 @@ def test_rewards_median_and_the_file_that_was_asked_for(logs, tmp_path):
     cells, output = table(logs, "--median", "-o", str(tmp_path / "mine"))
     assert cells == ["6.250", "2.500"]
     assert (tmp_path / "mine.pkl").exists() and f"Saving to {tmp_path}/mine.pkl" in output
+
+
+def test_a_key_that_no_evaluation_has_is_one_line(logs):
+    result = CliRunner().invoke(main, ["all-plots", "-f", str(logs), "-a", "ppo", "-k", "bogus", "--no-display"])
+    assert result.exit_code == 1, result.exception
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert "-k bogus" in line and "successes" in line

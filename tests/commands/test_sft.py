@@ -124,3 +124,11 @@ def test_sigterm_ends_sft_as_ctrl_c_does(recorded, tmp_path, monkeypatch):
     assert str(tmp_path / "run" / "model.pt") in result.output
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["interrupted"]
     load_planner(tmp_path / "run" / "model.pt")
+
+
+def test_a_folder_that_cannot_be_made_is_found_out_before_the_training(recorded, monkeypatch):
+    def trained(*args, **kwargs):
+        raise AssertionError("trained for nothing")
+
+    monkeypatch.setattr(training, "train_sft", trained)
+    failed(sft(f"{recorded}/*.json", "/dev/null"), "/dev/null")
