@@ -112,7 +112,7 @@ def test_a_stalled_server_breaks_the_episode_off_in_bounded_time(make):
     os.kill(env.server.pid, signal.SIGSTOP)
     begin = time.monotonic()
     fault = assert_broken_off(env.step(env.expert_plan()))
-    assert "time-out" in fault and time.monotonic() - begin < 3 * TIMEOUT
+    assert "time-out" in fault and time.monotonic() - begin < 10 * TIMEOUT
     assert_goes_on(env, 0, rewards)
 
 
