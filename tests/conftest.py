@@ -1,5 +1,6 @@
 """Fixtures shared by the whole suite."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import torch
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
 
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell's background job, whose child processes would not hear of Ctrl-C either
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
