@@ -1,5 +1,6 @@
 """What the commands that pass their arguments on to rl_zoo3 share."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,11 @@ def zoo_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         click.echo(ctx.get_help())
         from sb3_delta_waypoint import zoo
 
-        click.echo(f"\nOptions of rl_zoo3 {name}, which can all be given:\n{zoo.script_options(name)}")
+        own = {option for parameter in ctx.command.params for option in parameter.opts}
+        others = [
+            block for block in re.split(r"^(?=  -)", zoo.script_options(name), flags=re.M) if not own & {*block.split()[:1]}
+        ]
+        click.echo(f"\nOptions of rl_zoo3 {name}, which can all be given:\n{''.join(others)}")
         ctx.exit()
 
     def decorate(function: Callable[..., None]) -> click.Command:

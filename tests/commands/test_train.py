@@ -150,6 +150,7 @@ def test_help_shows_all_options():
     output = succeeded("train", "--help")
     for option in ("--sft", "--eval-after-training", "--tensorboard-log", "--optimize-hyperparameters", "--progress"):
         assert option in output
+    assert output.count("\n  --algo ") == 1, "our own option stands for that of rl_zoo3"
     assert "--load-best" in succeeded("enjoy", "--help")
 
 
