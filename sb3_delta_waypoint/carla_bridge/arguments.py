@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.carla_bridge.events import EVENTS
-from sb3_delta_waypoint.driving.bounds import Bounds, check_number
 from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.messages import short_repr
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from gymnasium import spaces
 
+from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.frames import pose_of, transform_of, vector_of
-from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.frames import Pose, to_ego
 from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE

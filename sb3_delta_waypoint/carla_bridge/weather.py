@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sb3_delta_waypoint.driving.bounds import Bounds, check_number
+from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.messages import short_repr
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from sb3_delta_waypoint.driving.bounds import Bounds, check_parameters
+from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.network import RoadNetwork

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.bounds import Bounds
+from sb3_delta_waypoint.bounds import Bounds
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
 

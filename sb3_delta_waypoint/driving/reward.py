@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from sb3_delta_waypoint.driving.bounds import Bounds
+from sb3_delta_waypoint.bounds import Bounds
 
 Weight = Annotated[float, Bounds(0.0, 1e6)]
 

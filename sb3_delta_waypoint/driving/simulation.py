@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.bounds import Bounds, check_number
+from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.episode import (

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, NamedTuple
 
-from sb3_delta_waypoint.driving.bounds import Bounds
+from sb3_delta_waypoint.bounds import Bounds
 from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from gymnasium.error import ResetNeeded
 
-from sb3_delta_waypoint.driving.bounds import Bounds, check_number
+from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.messages import short_repr
 
 SCENARIOS = Bounds(0, 2**63 - 1, whole=True)

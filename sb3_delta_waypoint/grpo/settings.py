@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sb3_delta_waypoint.driving.bounds import is_number
+from sb3_delta_waypoint.bounds import is_number
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "advantage": ("outcome", "process"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from sb3_delta_waypoint.driving.bounds import is_number
+from sb3_delta_waypoint.bounds import is_number
 from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS
 
 OF_THE_STATE = (

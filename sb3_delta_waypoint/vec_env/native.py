@@ -12,7 +12,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
-from sb3_delta_waypoint.driving.bounds import check_number
+from sb3_delta_waypoint.bounds import check_number
 from sb3_delta_waypoint.driving.simulation import N_CARS
 from sb3_delta_waypoint.messages import short_repr
 

@@ -16,8 +16,8 @@ from gymnasium.error import Error as GymnasiumError
 from rl_zoo3.utils import StoreDict
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from sb3_delta_waypoint.bounds import is_number
 from sb3_delta_waypoint.devices import find_device
-from sb3_delta_waypoint.driving.bounds import is_number
 from sb3_delta_waypoint.files import read_yaml
 from sb3_delta_waypoint.messages import short_repr, short_text
 

@@ -30,7 +30,7 @@ def test_a_file_of_version_0_1_drives_as_it_did(name):
 
 def test_a_model_of_version_0_1_trains_on():
     venv = make_waypoint_vec_env("ToyWaypoint-v0", 8, seed=1, group_size=4)
-    model = GRPO.load(FILES / "refined.zip", env=venv, device="cpu", n_steps=16)
+    model = GRPO.load(FILES / "refined.zip", env=venv, device="cpu")
     before = model.num_timesteps
     model.learn(64, reset_num_timesteps=False)
     assert model.num_timesteps > before

@@ -5,7 +5,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.bounds import Bounds, check_number
+from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
