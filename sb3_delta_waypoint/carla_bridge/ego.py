@@ -9,7 +9,7 @@ from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, SpawnPointOc
 from sb3_delta_waypoint.carla_bridge.frames import ahead_of, pose_of, transform_of, vector_of
 from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, VehicleModel, model_of
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured import Measurement
+from sb3_delta_waypoint.driving.measured_drive import Measurement
 
 DROP = 0.1
 """A vehicle is put down from this height above the road [m]."""

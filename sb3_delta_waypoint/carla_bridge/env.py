@@ -25,11 +25,11 @@ from sb3_delta_waypoint.carla_bridge.signals import Signals
 from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options, traffic_spaces
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
-from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured import NO_HAZARDS, MeasuredDrive
+from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of

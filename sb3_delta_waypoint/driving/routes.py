@@ -1,23 +1,20 @@
 """Routes: drawn by seed from random curvature or from a road network, and where a car is on its route.
 
-A route in memory is an array of :data:`~.car.ROUTE_POINT` records exactly 1 m of arc length apart, so that the whole part of
-an arc length is the index of the point behind it.
+A route in memory is an array of :data:`~.records.ROUTE_POINT` records exactly 1 m of arc length apart, so that the whole
+part of an arc length is the index of the point behind it.
 """
 
 import math
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.car import ROUTE_POINT, Record
+from sb3_delta_waypoint.contract import ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.records import ROUTE_POINT, Record
 from sb3_delta_waypoint.driving.scenarios import hash64, uniform
 
-OBSERVED_POINTS = 10
-"""Route points in an observation."""
-OBSERVED_SPACING = 3
-"""Arc length between them, in whole metres."""
 KNOT_SPACING = 12.5
 """A random route's curvature runs smoothly from one random value to the next over this arc length [m]."""
 MAX_CURVATURE = 0.16
@@ -39,7 +36,7 @@ def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None
     A route of smooth random curvature from the origin along x: knots of uniform curvature, blended by smoothstep.
 
     :param seed: the scenario's seed
-    :param route: records of :data:`~.car.ROUTE_POINT`; positions and speeds (no limit) are written
+    :param route: records of :data:`~.records.ROUTE_POINT`; positions and speeds (no limit) are written
     :param n_points: how many points to write
     """
     x, y, heading = 0.0, 0.0, 0.0
@@ -70,7 +67,7 @@ def draw_network_route(
     :param starts: int64 ``(K, 2)``: segment and point from which a route may start
     :param reach: float64 ``(S,)``: driving length available from the start of each segment [m]
     :param whole: drive to the end of the segment that the route starts in (recorded paths) and no further
-    :param route: records of :data:`~.car.ROUTE_POINT`; positions and speed limits are written
+    :param route: records of :data:`~.records.ROUTE_POINT`; positions and speed limits are written
     :param n_points: how many points to write at most
     :return: how many points were written
     """
@@ -123,7 +120,7 @@ def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: Exper
     The profile is the lowest of cruise speed, speed limit and ``sqrt(a_lat / |curvature|)``, then run backwards so that the
     braking limit suffices everywhere. Recorded speeds are taken as they are.
 
-    :param route: records of :data:`~.car.ROUTE_POINT`, completed in place
+    :param route: records of :data:`~.records.ROUTE_POINT`, completed in place
     :param n_points: points in use
     :param recorded: whether the speeds are recorded ones
     :param expert: how the expert drives
@@ -157,8 +154,8 @@ def project(car: Record, route: np.ndarray) -> None:
     """
     Find where the car is on its route, starting from where it was: writes ``index``, ``progress`` and ``lateral``.
 
-    :param car: record of :data:`~.car.CAR`
-    :param route: records of :data:`~.car.ROUTE_POINT`
+    :param car: record of :data:`~.records.CAR`
+    :param route: records of :data:`~.records.ROUTE_POINT`
     """
     j = car.index
     while j < car.n_points - 1:
@@ -187,8 +184,8 @@ def observe(car: Record, route: np.ndarray, state: np.ndarray, points: np.ndarra
     """
     Write the observation of one car.
 
-    :param car: record of :data:`~.car.CAR`, projected on its route
-    :param route: records of :data:`~.car.ROUTE_POINT`
+    :param car: record of :data:`~.records.CAR`, projected on its route
+    :param route: records of :data:`~.records.ROUTE_POINT`
     :param state: float32 ``(4,)``: speed [m/s], steering angle [rad], yaw rate [rad/s], acceleration [m/s²]
     :param points: float32 ``(10, 2)``: the next route points, 3 m apart, metres, ego frame
     """
@@ -198,8 +195,8 @@ def observe(car: Record, route: np.ndarray, state: np.ndarray, points: np.ndarra
     s = max(car.progress, 0.0)
     j = int(s)
     part = s - j  # the same for every point, since they are whole metres apart
-    for k in range(OBSERVED_POINTS):
-        j += OBSERVED_SPACING
+    for k in range(ROUTE_POINTS):
+        j += ROUTE_SPACING
         here, after = route[min(j, last)], route[min(j + 1, last)]
         x = here.x + part * (after.x - here.x) - car.x
         y = here.y + part * (after.y - here.y) - car.y
@@ -211,6 +208,6 @@ def new_routes(n_cars: int, max_points: int) -> np.ndarray:
     """
     Memory for the routes of some cars.
 
-    :return: records of :data:`~.car.ROUTE_POINT`, ``(n_cars, max_points)``
+    :return: records of :data:`~.records.ROUTE_POINT`, ``(n_cars, max_points)``
     """
     return np.zeros((n_cars, max_points), ROUTE_POINT)

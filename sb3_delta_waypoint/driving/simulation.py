@@ -6,9 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.bounds import Bounds, check_number
-from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.contract import CONTROL_DT, ROUTE_POINTS
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import (
+from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
+from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
+from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
+from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
+from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.driving.routes import draw_network_route, draw_random_route, finish_route, new_routes, observe, project
+from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.score import (
     EPISODE_METRICS,
     GOAL,
     RUNNING,
@@ -18,21 +25,7 @@ from sb3_delta_waypoint.driving.episode import (
     score_step,
     write_metrics,
 )
-from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
-from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
-from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
-from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
-from sb3_delta_waypoint.driving.routes import (
-    OBSERVED_POINTS,
-    draw_network_route,
-    draw_random_route,
-    finish_route,
-    new_routes,
-    observe,
-    project,
-)
-from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters, set_out
+from sb3_delta_waypoint.driving.start import StartParameters, set_out
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance
 
@@ -70,7 +63,7 @@ class Observation(NamedTuple):
     @classmethod
     def empty(cls, n_cars: int) -> "Observation":
         """Memory for the observations of some cars."""
-        return cls(np.empty((n_cars, 4), np.float32), np.empty((n_cars, OBSERVED_POINTS, 2), np.float32))
+        return cls(np.empty((n_cars, 4), np.float32), np.empty((n_cars, ROUTE_POINTS, 2), np.float32))
 
 
 class StepResult(NamedTuple):
@@ -78,7 +71,7 @@ class StepResult(NamedTuple):
     What a step gives, for each of ``n`` cars. A finished car has begun its next episode already.
 
     ``observation``: after the step (of the new episode where one began); ``reward`` float64 ``(n,)``; ``outcome`` int8
-    ``(n,)``, one of the constants of :mod:`~.episode`.
+    ``(n,)``, one of the constants of :mod:`~.score`.
     """
 
     observation: Observation

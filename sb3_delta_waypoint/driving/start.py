@@ -6,14 +6,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.bounds import Bounds
-from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.routes import project
 from sb3_delta_waypoint.driving.scenarios import uniform
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, steady_steer, steady_yaw_rate
-
-CONTROL_DT = 0.1
-"""Length of a control step [s]: a plan is tracked for this long, then made again."""
 
 
 class StartParameters(NamedTuple):
@@ -35,9 +33,9 @@ def set_out(
     """
     Put a car at the start of its route.
 
-    :param car: record of :data:`~.car.CAR`, written
-    :param route: records of :data:`~.car.ROUTE_POINT`, finished
-    :param totals: record of :data:`~.car.TOTALS`, cleared
+    :param car: record of :data:`~.records.CAR`, written
+    :param route: records of :data:`~.records.ROUTE_POINT`, finished
+    :param totals: record of :data:`~.records.TOTALS`, cleared
     :param displacements: float64 ``(H,)``, cleared
     :param seed: uint64, the scenario's seed
     :param start: how far from the route

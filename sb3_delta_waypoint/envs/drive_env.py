@@ -3,11 +3,11 @@
 import gymnasium as gym
 import numpy as np
 
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.frames import to_ego, to_world
-from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
 from sb3_delta_waypoint.driving.plans import checked_plans
 from sb3_delta_waypoint.driving.simulation import Simulation
-from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.envs.rendering import Renderer, Scene
 from sb3_delta_waypoint.envs.resets import check_reset
 from sb3_delta_waypoint.envs.scenes import pose, scene

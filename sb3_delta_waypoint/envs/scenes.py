@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, OFF_ROUTE, TIMEOUT
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
+from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, OFF_ROUTE, TIMEOUT
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.rendering import Scene
 

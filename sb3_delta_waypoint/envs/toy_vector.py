@@ -7,7 +7,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from sb3_delta_waypoint.bounds import check_number
-from sb3_delta_waypoint.driving.episode import RUNNING
+from sb3_delta_waypoint.driving.score import RUNNING
 from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation, succeeded, terminated, truncated
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.rendering import Renderer

@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.episodes.reader import Episode
 from sb3_delta_waypoint.episodes.writer import write_episode
 

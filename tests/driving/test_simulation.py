@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import GOAL, OFF_ROUTE, RUNNING, TIMEOUT
 from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, from_segments
+from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.scenarios import scenario_seed, uniform
+from sb3_delta_waypoint.driving.score import GOAL, OFF_ROUTE, RUNNING, TIMEOUT
 from sb3_delta_waypoint.driving.simulation import Simulation
-from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters
+from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance
 

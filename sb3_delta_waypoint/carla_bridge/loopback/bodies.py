@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.loopback.boxes import boxes_overlap
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import forget_stale_kernels, kernel
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import advance, clip
 
 FIXED, VEHICLE, WALKER = 0, 1, 2

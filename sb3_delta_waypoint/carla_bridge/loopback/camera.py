@@ -6,8 +6,8 @@ import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.loopback.bodies import rows_pose
 from sb3_delta_waypoint.carla_bridge.loopback.ground import Ground
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import kernel
+from sb3_delta_waypoint.driving.records import Record
 
 PALETTE = np.array([(72, 98, 58), (78, 78, 82), (140, 136, 130), (225, 225, 220), (205, 165, 60)], np.float64)
 """Colours of the ground by day, red, green, blue."""

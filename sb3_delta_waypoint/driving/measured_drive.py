@@ -5,9 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.car import CAR, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.contract import CONTROL_DT, ROUTE_POINTS
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import (
+from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
+from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
+from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths
+from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
+from sb3_delta_waypoint.driving.records import CAR, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.driving.routes import draw_network_route, finish_route, new_routes, observe, project
+from sb3_delta_waypoint.driving.score import (
     EPISODE_METRICS,
     GOAL,
     OFF_ROUTE,
@@ -17,12 +23,7 @@ from sb3_delta_waypoint.driving.episode import (
     score_step,
     write_metrics,
 )
-from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
-from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
-from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths
-from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
-from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS, draw_network_route, finish_route, new_routes, observe, project
-from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters, set_out
+from sb3_delta_waypoint.driving.start import StartParameters, set_out
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, clip, turned_wheel
 from sb3_delta_waypoint.driving.yielding import HAZARD, slow_for
@@ -182,7 +183,7 @@ class MeasuredDrive:
 
     @property
     def route(self) -> np.ndarray:
-        """The route's records of :data:`~.car.ROUTE_POINT`, 1 m apart."""
+        """The route's records of :data:`~.records.ROUTE_POINT`, 1 m apart."""
         return self.routes[0, : self.cars[0]["n_points"]]
 
     def begin(self, points: np.ndarray, speeds: np.ndarray, seed: int, scenario: int, longest: float = np.inf) -> None:
@@ -221,7 +222,7 @@ class MeasuredDrive:
         :return: the observation, ``state`` float32 ``(4,)`` and ``route`` float32 ``(10, 2)``
         """
         self._check_begun()
-        state, points = np.empty(4, np.float32), np.empty((OBSERVED_POINTS, 2), np.float32)
+        state, points = np.empty(4, np.float32), np.empty((ROUTE_POINTS, 2), np.float32)
         _first_look(
             self.cars, self.routes, self._yielding, hazards, self._judge, self._leads, measurement,
             self._expert.view(WAYPOINT)[..., 0], state, points,
@@ -260,10 +261,10 @@ class MeasuredDrive:
         :param event: an outcome that comes from outside, such as a collision; it ends the episode and costs what leaving the
             route costs
         :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
-        :return: the observation, the reward, and one of the outcomes of :mod:`~.episode`
+        :return: the observation, the reward, and one of the outcomes of :mod:`~.score`
         """
         self._check_begun()
-        state, points = np.empty(4, np.float32), np.empty((OBSERVED_POINTS, 2), np.float32)
+        state, points = np.empty(4, np.float32), np.empty((ROUTE_POINTS, 2), np.float32)
         reward, outcome = _judge_step(
             self.cars, self.routes, self.totals, self._yielding, hazards, self._judge, self._leads, self._before,
             self._command[2], event, self._expert.view(WAYPOINT)[..., 0], state, points,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT, EpisodeRules
-from sb3_delta_waypoint.driving.measured import MAX_ACCELERATION, MAX_YAW_RATE, MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.measured_drive import MAX_ACCELERATION, MAX_YAW_RATE, MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.score import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT, EpisodeRules
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.yielding import AGENT, HAZARD, find_hazards
 

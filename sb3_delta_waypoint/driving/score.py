@@ -6,8 +6,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.bounds import Bounds
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
 
 RUNNING, GOAL, OFF_ROUTE, TIMEOUT, COLLISION, BLOCKED = 0, 1, 2, 3, 4, 5
 """How a step leaves the episode; the simulation knows the first four."""
@@ -54,9 +54,9 @@ def score_plan(totals: Record, plan: np.ndarray, expert: np.ndarray, displacemen
     """
     Add the displacement between a plan and the expert's plan from the same state to the totals.
 
-    :param totals: record of :data:`~.car.TOTALS`
+    :param totals: record of :data:`~.records.TOTALS`
     :param plan: float32 ``(H, 2)``, metres
-    :param expert: records of :data:`~.car.WAYPOINT` ``(H,)``, metres
+    :param expert: records of :data:`~.records.WAYPOINT` ``(H,)``, metres
     :param displacements: float64 ``(H,)``, running sums by horizon step
     :return: average displacement of this plan [m]
     """
@@ -85,8 +85,8 @@ def score_step(
     """
     Reward of the step that has just brought the car here, and whether the episode goes on.
 
-    :param car: record of :data:`~.car.CAR`, moved and projected on its route
-    :param totals: record of :data:`~.car.TOTALS`
+    :param car: record of :data:`~.records.CAR`, moved and projected on its route
+    :param totals: record of :data:`~.records.TOTALS`
     :param before: progress [m] and acceleration [m/s²] before the step
     :param ade: average displacement of the plan that was driven [m]
     :param weights: of :class:`~.reward.RewardWeights`, in its order
@@ -145,8 +145,8 @@ def write_metrics(
     """
     The metrics of a finished episode.
 
-    :param car: record of :data:`~.car.CAR`
-    :param totals: record of :data:`~.car.TOTALS`
+    :param car: record of :data:`~.records.CAR`
+    :param totals: record of :data:`~.records.TOTALS`
     :param displacements: float64 ``(H,)``, sums by horizon step
     :param outcome: how the episode ended
     :param spacing: arc length between the route's waypoints [m]

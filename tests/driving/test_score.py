@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.episode import EPISODE_METRICS, EpisodeRules
-from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.score import EPISODE_METRICS, EpisodeRules
 from sb3_delta_waypoint.envs import ToyWaypointEnv
 
 WEIGHTS = RewardWeights(0.3, 7.0, 0.02, 0.11, 0.13, 0.017, 3.0)
