@@ -330,16 +330,6 @@ class CarlaWaypointEnv(DriveEnv):
         gym.logger.warn(f"an episode was broken off: {fault}")
         return dict(self._observation), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
 
-    def expert_plan(self) -> np.ndarray:
-        """
-        What the expert would plan from here.
-
-        :return: float32 ``(H, 2)``, metres, ego frame, within the action space
-        :raises ResetNeeded: before the first :meth:`reset`, and after :meth:`close`
-        """
-        check_reset(self._begun)
-        return self.drive.expert_plan()
-
     @property
     def height(self) -> float:
         """Of the car, as last measured [m]."""

@@ -1,35 +1,36 @@
 """One car that is measured, not simulated: judged, observed and shown the way by the functions that the simulation uses."""
 
-from dataclasses import astuple
 from typing import NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.contract import CONTROL_DT, ROUTE_POINTS
+from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, ExpertParameters, expert_plans
-from sb3_delta_waypoint.driving.kernels import as_floats, inlined, kernel
-from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths
+from sb3_delta_waypoint.driving.drive import Drive
+from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, expert_plans
+from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.network import from_paths
+from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
-from sb3_delta_waypoint.driving.records import CAR, TOTALS, WAYPOINT, Record
-from sb3_delta_waypoint.driving.routes import draw_network_route, finish_route, new_routes, observe, project
+from sb3_delta_waypoint.driving.records import EPISODE, WAYPOINT, Record
+from sb3_delta_waypoint.driving.routes import RouteSource, project
 from sb3_delta_waypoint.driving.score import (
-    EPISODE_METRICS,
-    GOAL,
     OFF_ROUTE,
     RUNNING,
-    EpisodeRules,
+    Before,
+    metric_rows,
+    score_event,
     score_plan,
     score_step,
-    write_metrics,
+    write_episode,
 )
-from sb3_delta_waypoint.driving.start import StartParameters, set_out
 from sb3_delta_waypoint.driving.tracker import track
-from sb3_delta_waypoint.driving.vehicle import VehicleParameters, clip, turned_wheel
+from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
+from sb3_delta_waypoint.driving.world import Parameters, World, begin
 from sb3_delta_waypoint.driving.yielding import HAZARD, slow_for
 
-MAX_ACCELERATION, MAX_YAW_RATE = 30.0, 10.0
-"""Sensors show no more, even in a crash [m/s²], [rad/s]: the bounds of the observation."""
+_, _, MAX_YAW_RATE, MAX_ACCELERATION = (column.high for column in GROUPS["state"].columns)
+"""Sensors show no more, even in a crash [rad/s], [m/s²]: the bounds of the observation."""
 
 
 class Measurement(NamedTuple):
@@ -47,54 +48,40 @@ class Measurement(NamedTuple):
     """[rad/s]"""
 
 
-class _Judge(NamedTuple):
-    """What the kernels need and no step changes."""
+class Sight(NamedTuple):
+    """What is seen from where the car is: the observation, what the expert yields to, and what it plans."""
 
-    plan_dt: float
-    vehicle: VehicleParameters
-    expert: ExpertParameters
-    rules: EpisodeRules
-    weights: tuple[float, ...]
-
-
-@kernel
-def _set_out(
-    cars: np.ndarray, routes: np.ndarray, totals: np.ndarray, displacements: np.ndarray, judge: _Judge,
-    start: StartParameters, network: RoadNetwork, seed: np.uint64, scenario: int, max_points: int,
-) -> None:  # fmt: skip
-    one, everything = np.zeros((1, 2), np.int64), np.full(1, np.inf)
-    n_points = draw_network_route(seed, network, one, everything, True, routes[0], max_points)
-    seconds = finish_route(routes[0], n_points, False, judge.expert)
-    set_out(
-        cars[0], routes[0], totals[0], displacements, seed, start, judge.vehicle, n_points, seconds, scenario
-    )  # fmt: skip
+    observation: Observation
+    hazards: np.ndarray
+    """Records of :data:`~.yielding.HAZARD`."""
+    slowed: np.ndarray
+    """The route with the speeds at which the expert yields, ``(1, P)``."""
+    leads: np.ndarray
+    expert: np.ndarray
+    """Records of :data:`~.records.WAYPOINT` ``(1, H)``."""
 
 
 @kernel
-def _command(
-    cars: np.ndarray, totals: np.ndarray, displacements: np.ndarray, judge: _Judge, plan: np.ndarray, expert: np.ndarray
-) -> tuple[float, float, float]:
-    ade = score_plan(totals[0], plan, expert[0], displacements)
-    steer, acceleration = track(cars[0], plan, judge.plan_dt, judge.vehicle)
-    steer = turned_wheel(judge.vehicle, cars[0].steer, steer, CONTROL_DT)
-    return steer, clip(acceleration, -judge.vehicle.max_braking, judge.vehicle.max_acceleration), ade
+def _command(world: World, parameters: Parameters, plan: np.ndarray, expert: np.ndarray) -> tuple[float, float, float]:
+    car, vehicle = world.cars[0], parameters.vehicle
+    ade = score_plan(world.totals[0], plan, expert[0], world.displacements[0])
+    steer, acceleration = track(car, plan, parameters.plan_dt, vehicle)
+    steer = turned_wheel(vehicle, car.steer, steer, CONTROL_DT)
+    return steer, clip(acceleration, -vehicle.max_braking, vehicle.max_acceleration), ade
 
 
 @inlined
-def _look(
-    cars: np.ndarray, routes: np.ndarray, yielding: np.ndarray, hazards: np.ndarray, judge: _Judge, leads: np.ndarray,
-    expert: np.ndarray, state: np.ndarray, points: np.ndarray,
-) -> None:  # fmt: skip
+def _look(world: World, parameters: Parameters, sight: Sight) -> None:
     """Observe, and ask the expert."""
-    car = cars[0]
-    observe(car, routes[0], state, points)
+    observe(world, 0, sight.observation)
+    car, hazards, slowed = world.cars[0], sight.hazards, sight.slowed
     if hazards.shape[0] == 0:
-        expert_plans(cars, routes, judge.expert, judge.plan_dt, leads, expert)
+        expert_plans(world.cars, world.routes, parameters.expert, parameters.plan_dt, sight.leads, sight.expert)
     else:
-        yielding[0, : car.n_points] = routes[0, : car.n_points]
+        slowed[0, : car.n_points] = world.routes[0, : car.n_points]
         for k in range(hazards.shape[0]):
-            slow_for(hazards[k], yielding[0], car.index, car.n_points, judge.expert.braking)
-        expert_plans(cars, yielding, judge.expert, judge.plan_dt, leads, expert)
+            slow_for(hazards[k], slowed[0], car.index, car.n_points, parameters.expert.braking)
+        expert_plans(world.cars, slowed, parameters.expert, parameters.plan_dt, sight.leads, sight.expert)
 
 
 @inlined
@@ -106,54 +93,39 @@ def _place(car: Record, measurement: Measurement, route: np.ndarray, steer: floa
 
 
 @kernel
-def _first_look(
-    cars: np.ndarray, routes: np.ndarray, yielding: np.ndarray, hazards: np.ndarray, judge: _Judge, leads: np.ndarray,
-    measurement: Measurement, expert: np.ndarray, state: np.ndarray, points: np.ndarray,
-) -> None:  # fmt: skip
-    _place(cars[0], measurement, routes[0], cars[0].steer)
-    _look(cars, routes, yielding, hazards, judge, leads, expert, state, points)
+def _first_look(world: World, parameters: Parameters, measurement: Measurement, sight: Sight) -> None:
+    _place(world.cars[0], measurement, world.routes[0], world.cars[0].steer)
+    _look(world, parameters, sight)
 
 
 @kernel
-def _move(cars: np.ndarray, routes: np.ndarray, measurement: Measurement, steer: float) -> None:
-    car = cars[0]
+def _move(world: World, measurement: Measurement, steer: float) -> None:
+    car = world.cars[0]
     car.acceleration = clip((measurement.speed - car.speed) / CONTROL_DT, -MAX_ACCELERATION, MAX_ACCELERATION)
-    _place(car, measurement, routes[0], steer)
+    _place(car, measurement, world.routes[0], steer)
 
 
 @kernel
-def _judge_step(
-    cars: np.ndarray, routes: np.ndarray, totals: np.ndarray, yielding: np.ndarray, hazards: np.ndarray, judge: _Judge,
-    leads: np.ndarray, before: tuple[float, float], ade: float, event: int, expert: np.ndarray, state: np.ndarray,
-    points: np.ndarray,
-) -> tuple[float, int]:  # fmt: skip
-    reward, outcome = score_step(cars[0], totals[0], before, ade, judge.weights, judge.rules, CONTROL_DT)
+def _judge(world: World, parameters: Parameters, before: Before, event: int, sight: Sight) -> tuple[float, int]:
+    totals, weights = world.totals[0], parameters.weights
+    reward, outcome = score_step(world.cars[0], totals, before, weights, parameters.rules, CONTROL_DT)
     if event != RUNNING and outcome != OFF_ROUTE:
-        _, goal, _, _, _, _, off_route = judge.weights
-        if outcome == GOAL:
-            totals[0].goal -= goal
-            totals[0].reward -= goal
-            reward -= goal
-        totals[0].off_route -= off_route
-        totals[0].reward -= off_route
-        reward -= off_route
+        reward = score_event(totals, reward, outcome, weights)
         outcome = event
-    _look(cars, routes, yielding, hazards, judge, leads, expert, state, points)
+    _look(world, parameters, sight)
     return reward, outcome
 
 
 @kernel
-def _write_metrics(
-    cars: np.ndarray, totals: np.ndarray, displacements: np.ndarray, outcome: int, spacing: float, row: np.ndarray
-) -> None:
-    write_metrics(cars[0], totals[0], displacements, outcome, spacing, row)
+def _write_episode(world: World, parameters: Parameters, outcome: int, episode: np.ndarray) -> None:
+    write_episode(world.cars[0], world.totals[0], outcome, parameters.rules, episode[0])
 
 
 NO_HAZARDS = np.zeros(0, HAZARD)
 """Nothing to yield to."""
 
 
-class MeasuredDrive:
+class MeasuredDrive(Drive):
     """
     An episode of one car whose motion comes from elsewhere.
 
@@ -164,22 +136,13 @@ class MeasuredDrive:
     """
 
     def __init__(self, config: DrivingConfig):
-        self.config = config
-        vehicle, expert = as_floats(config.vehicle), as_floats(config.expert)
-        weights = tuple(float(weight) for weight in astuple(config.reward))
-        self._judge = _Judge(float(config.plan_dt), vehicle, expert, as_floats(config.rules), weights)
-        self._start = as_floats(config.start)
-        self.cars = np.zeros(1, CAR)
-        self.routes = new_routes(1, 2)
-        self.totals = np.zeros(1, TOTALS)
-        self.metric_names = EPISODE_METRICS + tuple(f"displacement_{h + 1}" for h in range(config.horizon_steps))
-        self._yielding = new_routes(1, 2)
-        self._displacements = np.zeros(config.horizon_steps)
-        self._expert = np.zeros((1, config.horizon_steps, 2), np.float32)
-        self._leads = np.zeros((BLOCK, config.horizon_steps + 1), LEAD)
+        super().__init__(config, 1, 2)
+        horizon = config.horizon_steps
+        self._expert = np.zeros((1, horizon, 2), np.float32)
+        self._leads = np.zeros((BLOCK, horizon + 1), LEAD)
+        self._slowed = np.zeros_like(self.routes)
         self._command = (0.0, 0.0, 0.0)
-        self._before = (0.0, 0.0)
-        self._begun = False
+        self._before = Before(0.0, 0.0, 0.0)
 
     @property
     def route(self) -> np.ndarray:
@@ -201,17 +164,12 @@ class MeasuredDrive:
         # neighbouring points are at most 1 m apart
         max_points = int(min(longest, len(network.points))) + 1
         if self.routes.shape[1] < max_points:
-            self.routes, self._yielding = new_routes(1, max_points), new_routes(1, max_points)
-        _set_out(
-            self.cars, self.routes, self.totals, self._displacements, self._judge, self._start, network, np.uint64(seed),
-            scenario, max_points,
-        )  # fmt: skip
+            self.world = World.empty(1, max_points, self.config.horizon_steps)
+            self._slowed = np.zeros_like(self.routes)
+        nowhere, everything = np.zeros((1, 2), np.int64), np.full(1, np.inf)
+        source = RouteSource(True, True, False, max_points, network, nowhere, everything)
+        begin(self.world, 0, source, self.parameters, np.uint64(seed), scenario)
         self._begun = True
-
-    def _check_begun(self) -> None:
-        # a car without a route would send the kernels out of its memory
-        if not self._begun:
-            raise RuntimeError("the car has no route yet: call begin() first")
 
     def settle(self, measurement: Measurement, hazards: np.ndarray = NO_HAZARDS) -> dict[str, np.ndarray]:
         """
@@ -222,12 +180,9 @@ class MeasuredDrive:
         :return: the observation, ``state`` float32 ``(4,)`` and ``route`` float32 ``(10, 2)``
         """
         self._check_begun()
-        state, points = np.empty(4, np.float32), np.empty((ROUTE_POINTS, 2), np.float32)
-        _first_look(
-            self.cars, self.routes, self._yielding, hazards, self._judge, self._leads, measurement,
-            self._expert.view(WAYPOINT)[..., 0], state, points,
-        )  # fmt: skip
-        return {"state": state, "route": points}
+        sight = self._sight(hazards)
+        _first_look(self.world, self.parameters, measurement, sight)
+        return _first(sight.observation)
 
     def command(self, plan: np.ndarray) -> tuple[float, float]:
         """
@@ -238,9 +193,8 @@ class MeasuredDrive:
         :raises ValueError: as :func:`~.plans.checked_plans` does
         """
         plan = checked_plans(plan, self.config.horizon_steps, 2)
-        self._command = _command(
-            self.cars, self.totals, self._displacements, self._judge, plan, self._expert.view(WAYPOINT)[..., 0]
-        )
+        expert = self._expert.view(WAYPOINT)[..., 0]
+        self._command = _command(self.world, self.parameters, plan, expert)
         return self._command[:2]
 
     def move(self, measurement: Measurement) -> None:
@@ -251,8 +205,8 @@ class MeasuredDrive:
         """
         self._check_begun()
         car = self.cars[0]
-        self._before = float(car["progress"]), float(car["acceleration"])
-        _move(self.cars, self.routes, measurement, self._command[0])
+        self._before = Before(float(car["progress"]), float(car["acceleration"]), self._command[2])
+        _move(self.world, measurement, self._command[0])
 
     def judge(self, event: int = RUNNING, hazards: np.ndarray = NO_HAZARDS) -> tuple[dict[str, np.ndarray], float, int]:
         """
@@ -264,20 +218,19 @@ class MeasuredDrive:
         :return: the observation, the reward, and one of the outcomes of :mod:`~.score`
         """
         self._check_begun()
-        state, points = np.empty(4, np.float32), np.empty((ROUTE_POINTS, 2), np.float32)
-        reward, outcome = _judge_step(
-            self.cars, self.routes, self.totals, self._yielding, hazards, self._judge, self._leads, self._before,
-            self._command[2], event, self._expert.view(WAYPOINT)[..., 0], state, points,
-        )  # fmt: skip
-        return {"state": state, "route": points}, reward, outcome
+        sight = self._sight(hazards)
+        reward, outcome = _judge(self.world, self.parameters, self._before, event, sight)
+        return _first(sight.observation), reward, outcome
 
-    def expert_plan(self) -> np.ndarray:
+    def expert_plans(self) -> np.ndarray:
         """
         What the expert would plan from here.
 
-        :return: float32 ``(H, 2)``, metres, ego frame
+        :return: float32 ``(1, H, 2)``, metres, ego frame
+        :raises RuntimeError: before the first :meth:`begin`
         """
-        return within_bound(self._expert[0].copy())
+        self._check_begun()
+        return within_bound(self._expert.copy())
 
     def metrics(self, outcome: int) -> dict[str, float]:
         """
@@ -286,6 +239,14 @@ class MeasuredDrive:
         :param outcome: how it ended
         :return: the values under their names
         """
-        row = np.empty(len(self.metric_names))
-        _write_metrics(self.cars, self.totals, self._displacements, outcome, self._judge.rules.waypoint_spacing, row)
+        episode = np.zeros(1, EPISODE)
+        _write_episode(self.world, self.parameters, outcome, episode)
+        row = metric_rows(episode, self.world.displacements)[0]
         return dict(zip(self.metric_names, row.tolist(), strict=True))
+
+    def _sight(self, hazards: np.ndarray) -> Sight:
+        return Sight(Observation.empty(1), hazards, self._slowed, self._leads, self._expert.view(WAYPOINT)[..., 0])
+
+
+def _first(observation: Observation) -> dict[str, np.ndarray]:
+    return {name: values[0] for name, values in observation._asdict().items()}

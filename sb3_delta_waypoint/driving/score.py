@@ -4,38 +4,15 @@ import math
 from typing import Annotated, NamedTuple
 
 import numpy as np
+from numba import literal_unroll
 
 from sb3_delta_waypoint.bounds import Bounds
-from sb3_delta_waypoint.driving.kernels import inlined
-from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.records import EPISODE, Record
+from sb3_delta_waypoint.driving.reward import REWARD_TERMS, RewardWeights
 
 RUNNING, GOAL, OFF_ROUTE, TIMEOUT, COLLISION, BLOCKED = 0, 1, 2, 3, 4, 5
 """How a step leaves the episode; the simulation knows the first four."""
-
-EPISODE_METRICS = (
-    "success",
-    "route_completion",
-    "waypoint_hit_rate",
-    "ade",
-    "fde",
-    "lateral_deviation_mean",
-    "lateral_deviation_max",
-    "jerk_mean",
-    "lateral_acceleration_max",
-    "speed_mean",
-    "off_route",
-    "timeout",
-    "episode_length",
-    "episode_reward",
-    "reward_progress",
-    "reward_goal",
-    "reward_time",
-    "reward_lateral_deviation",
-    "reward_imitation",
-    "reward_comfort",
-    "reward_off_route",
-)
-"""Names of the metrics of an episode in the order of :func:`write_metrics`; ``displacement_1 … displacement_H`` follow."""
 
 
 class EpisodeRules(NamedTuple):
@@ -47,6 +24,17 @@ class EpisodeRules(NamedTuple):
     """Arc length between the waypoints of the route that ``waypoint_hit_rate`` counts."""
     waypoint_radius: Annotated[float, Bounds(0.01, 50.0, "m")] = 1.0
     """A waypoint is hit by passing it no farther away than this."""
+
+
+class Before(NamedTuple):
+    """What a step is compared with: the car before it, and the plan that it drove."""
+
+    progress: float
+    """[m]"""
+    acceleration: float
+    """[m/s²]"""
+    ade: float
+    """Average displacement of the plan from the expert's plan [m]."""
 
 
 @inlined
@@ -67,36 +55,47 @@ def score_plan(totals: Record, plan: np.ndarray, expert: np.ndarray, displacemen
         displacement = math.sqrt(dx * dx + dy * dy)
         displacements[h] += displacement
         total += displacement
-    totals.ade += total / horizon
-    totals.fde += displacement
+    totals.ade_sum += total / horizon
+    totals.fde_sum += displacement
     return total / horizon
+
+
+# numba unrolls only in functions of their own
+@kernel
+def _pay(totals: Record, terms: RewardWeights) -> float:
+    """Add what each term of the reward gives in a step to the totals; the sum of them."""
+    reward, k = 0.0, 0
+    for name in literal_unroll(REWARD_TERMS):
+        totals[name] += terms[k]
+        reward += terms[k]
+        k += 1  # noqa: SIM113 (numba unrolls no enumerate)
+    totals.reward += reward
+    return reward
+
+
+@kernel
+def _write_terms(totals: Record, episode: Record) -> None:
+    for name in literal_unroll(REWARD_TERMS):
+        episode[name] = totals[name]
 
 
 @inlined
 def score_step(
-    car: Record,
-    totals: Record,
-    before: tuple[float, float],
-    ade: float,
-    weights: tuple[float, ...],
-    rules: EpisodeRules,
-    dt: float,
+    car: Record, totals: Record, before: Before, weights: RewardWeights, rules: EpisodeRules, dt: float
 ) -> tuple[float, int]:
     """
     Reward of the step that has just brought the car here, and whether the episode goes on.
 
     :param car: record of :data:`~.records.CAR`, moved and projected on its route
     :param totals: record of :data:`~.records.TOTALS`
-    :param before: progress [m] and acceleration [m/s²] before the step
-    :param ade: average displacement of the plan that was driven [m]
-    :param weights: of :class:`~.reward.RewardWeights`, in its order
+    :param before: the car before the step, and its plan
+    :param weights: of the reward's terms
     :param rules: when the episode ends
     :param dt: length of the step [s]
     :return: the reward and one of ``RUNNING``, ``GOAL``, ``OFF_ROUTE``, ``TIMEOUT``
     """
-    w_progress, w_goal, w_time, w_lateral, w_imitation, w_comfort, w_off_route = weights
     deviation = abs(car.lateral)
-    jerk = abs(car.acceleration - before[1]) / dt
+    jerk = abs(car.acceleration - before.acceleration) / dt
     totals.steps += 1
 
     outcome = RUNNING
@@ -108,23 +107,16 @@ def score_step(
     elif totals.steps >= car.max_steps:
         outcome = TIMEOUT
 
-    progress = w_progress * (car.progress - before[0])
-    goal = w_goal if outcome == GOAL else 0.0
-    time = -w_time
-    lateral = -w_lateral * deviation
-    imitation = -w_imitation * ade
-    comfort = -w_comfort * jerk
-    off_route = -w_off_route if outcome == OFF_ROUTE else 0.0
-    reward = progress + goal + time + lateral + imitation + comfort + off_route
-
-    totals.progress += progress
-    totals.goal += goal
-    totals.time += time
-    totals.lateral_deviation += lateral
-    totals.imitation += imitation
-    totals.comfort += comfort
-    totals.off_route += off_route
-    totals.reward += reward
+    terms = RewardWeights(
+        progress=weights.progress * (car.progress - before.progress),
+        goal=weights.goal if outcome == GOAL else 0.0,
+        time=-weights.time,
+        lateral_deviation=-weights.lateral_deviation * deviation,
+        imitation=-weights.imitation * before.ade,
+        comfort=-weights.comfort * jerk,
+        off_route=-weights.off_route if outcome == OFF_ROUTE else 0.0,
+    )
+    reward = _pay(totals, terms)
     totals.lateral_sum += deviation
     totals.lateral_max = max(totals.lateral_max, deviation)
     totals.jerk_sum += jerk
@@ -139,40 +131,83 @@ def score_step(
 
 
 @inlined
-def write_metrics(
-    car: Record, totals: Record, displacements: np.ndarray, outcome: int, spacing: float, row: np.ndarray
-) -> None:
+def score_event(totals: Record, reward: float, outcome: int, weights: RewardWeights) -> float:
+    """
+    What an event from outside, such as a collision, costs in the step that it ends: as much as leaving the route, and the
+    goal is not reached.
+
+    :param totals: record of :data:`~.records.TOTALS`, of the scored step
+    :param reward: of that step
+    :param outcome: how the step had left the episode
+    :param weights: of the reward's terms
+    :return: the reward with the event
+    """
+    if outcome == GOAL:
+        totals.reward_goal -= weights.goal
+        totals.reward -= weights.goal
+        reward -= weights.goal
+    totals.reward_off_route -= weights.off_route
+    totals.reward -= weights.off_route
+    return reward - weights.off_route
+
+
+@inlined
+def write_episode(car: Record, totals: Record, outcome: int, rules: EpisodeRules, episode: Record) -> None:
     """
     The metrics of a finished episode.
 
     :param car: record of :data:`~.records.CAR`
     :param totals: record of :data:`~.records.TOTALS`
-    :param displacements: float64 ``(H,)``, sums by horizon step
     :param outcome: how the episode ended
-    :param spacing: arc length between the route's waypoints [m]
-    :param row: float64 ``(len(EPISODE_METRICS) + H,)``, written
+    :param rules: when it ends, and what counts as reached
+    :param episode: record of :data:`~.records.EPISODE`, written
     """
     steps = totals.steps
-    row[0] = outcome == GOAL
-    row[1] = 1.0 if outcome == GOAL else min(max(totals.furthest / car.route_length, 0.0), 1.0)
-    row[2] = totals.waypoints_hit / max(math.floor(car.route_length / spacing), 1.0)
-    row[3] = totals.ade / steps
-    row[4] = totals.fde / steps
-    row[5] = totals.lateral_sum / steps
-    row[6] = totals.lateral_max
-    row[7] = totals.jerk_sum / steps
-    row[8] = totals.lateral_acceleration_max
-    row[9] = totals.speed_sum / steps
-    row[10] = outcome == OFF_ROUTE
-    row[11] = outcome == TIMEOUT
-    row[12] = steps
-    row[13] = totals.reward
-    row[14] = totals.progress
-    row[15] = totals.goal
-    row[16] = totals.time
-    row[17] = totals.lateral_deviation
-    row[18] = totals.imitation
-    row[19] = totals.comfort
-    row[20] = totals.off_route
-    for h in range(displacements.shape[0]):
-        row[len(EPISODE_METRICS) + h] = displacements[h] / steps
+    episode.success = outcome == GOAL
+    episode.route_completion = 1.0 if outcome == GOAL else min(max(totals.furthest / car.route_length, 0.0), 1.0)
+    episode.waypoint_hit_rate = totals.waypoints_hit / max(math.floor(car.route_length / rules.waypoint_spacing), 1.0)
+    episode.ade = totals.ade_sum / steps
+    episode.fde = totals.fde_sum / steps
+    episode.lateral_deviation_mean = totals.lateral_sum / steps
+    episode.lateral_deviation_max = totals.lateral_max
+    episode.jerk_mean = totals.jerk_sum / steps
+    episode.lateral_acceleration_max = totals.lateral_acceleration_max
+    episode.speed_mean = totals.speed_sum / steps
+    episode.off_route = outcome == OFF_ROUTE
+    episode.timeout = outcome == TIMEOUT
+    episode.episode_length = steps
+    episode.episode_reward = totals.reward
+    _write_terms(totals, episode)
+
+
+def metric_names(horizon_steps: int) -> tuple[str, ...]:
+    """
+    :param horizon_steps: rows ``H`` of a plan
+    :return: names of an episode's metrics, in the order of :func:`metric_rows`
+    """
+    return (*EPISODE.names, *(f"displacement_{h + 1}" for h in range(horizon_steps)))  # type: ignore[misc]
+
+
+def metric_rows(episodes: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+    """
+    :param episodes: records of :data:`~.records.EPISODE` ``(n,)``
+    :param displacements: float64 ``(n, H)``, sums over the steps of each episode by horizon step [m]
+    :return: float64 ``(n, M)``, a row of metrics for each episode, in the order of :func:`metric_names`
+    """
+    steps = episodes["episode_length"][:, None]
+    return np.concatenate([episodes.view("f8").reshape(len(episodes), -1), displacements / steps], axis=1)
+
+
+def succeeded(outcome: np.ndarray) -> np.ndarray:
+    """Whether an episode ended at the goal, from its outcome."""
+    return outcome == GOAL
+
+
+def terminated(outcome: np.ndarray) -> np.ndarray:
+    """Whether an episode ended by itself, from its outcome."""
+    return (outcome != RUNNING) & (outcome != TIMEOUT)
+
+
+def truncated(outcome: np.ndarray) -> np.ndarray:
+    """Whether an episode was cut off by its time limit, from its outcome."""
+    return outcome == TIMEOUT
