@@ -6,7 +6,7 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.score import metric_names
-from sb3_delta_waypoint.driving.world import World, parameters_of
+from sb3_delta_waypoint.driving.world import World, packed
 
 
 class Drive(ABC):
@@ -18,10 +18,13 @@ class Drive(ABC):
     :param max_points: longest route, in points 1 m apart
     """
 
+    first_call: str
+    """What begins an episode."""
+
     def __init__(self, config: DrivingConfig, n_cars: int, max_points: int):
         self.config = config
         self.world = World.empty(n_cars, max_points, config.horizon_steps)
-        self.parameters = parameters_of(config)
+        self._parameters = packed(config)
         self.metric_names = metric_names(config.horizon_steps)
         """Names of an episode's metrics."""
         self._begun = False
@@ -53,4 +56,4 @@ class Drive(ABC):
     def _check_begun(self) -> None:
         # a car without a route would send the kernels out of its memory
         if not self._begun:
-            raise RuntimeError("the cars have no routes yet: begin an episode first")
+            raise RuntimeError(f"the cars have no routes yet: call {self.first_call} first")

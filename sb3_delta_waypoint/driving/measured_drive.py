@@ -18,7 +18,6 @@ from sb3_delta_waypoint.driving.score import (
     OFF_ROUTE,
     RUNNING,
     Before,
-    metric_rows,
     score_event,
     score_plan,
     score_step,
@@ -26,7 +25,7 @@ from sb3_delta_waypoint.driving.score import (
 )
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
-from sb3_delta_waypoint.driving.world import Parameters, World, begin
+from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
 from sb3_delta_waypoint.driving.yielding import HAZARD, slow_for
 
 _, _, MAX_YAW_RATE, MAX_ACCELERATION = (column.high for column in GROUPS["state"].columns)
@@ -62,8 +61,14 @@ class Sight(NamedTuple):
 
 
 @kernel
-def _command(world: World, parameters: Parameters, plan: np.ndarray, expert: np.ndarray) -> tuple[float, float, float]:
-    car, vehicle = world.cars[0], parameters.vehicle
+def _set_out(world: World, source: RouteSource, packed: np.ndarray, seed: np.uint64, scenario: int) -> None:
+    begin(world, 0, source, unpacked(packed), seed, scenario)
+
+
+@kernel
+def _command(world: World, packed: np.ndarray, plan: np.ndarray, expert: np.ndarray) -> tuple[float, float, float]:
+    car, parameters = world.cars[0], unpacked(packed)
+    vehicle = parameters.vehicle
     ade = score_plan(world.totals[0], plan, expert[0], world.displacements[0])
     steer, acceleration = track(car, plan, parameters.plan_dt, vehicle)
     steer = turned_wheel(vehicle, car.steer, steer, CONTROL_DT)
@@ -93,9 +98,9 @@ def _place(car: Record, measurement: Measurement, route: np.ndarray, steer: floa
 
 
 @kernel
-def _first_look(world: World, parameters: Parameters, measurement: Measurement, sight: Sight) -> None:
+def _first_look(world: World, packed: np.ndarray, measurement: Measurement, sight: Sight) -> None:
     _place(world.cars[0], measurement, world.routes[0], world.cars[0].steer)
-    _look(world, parameters, sight)
+    _look(world, unpacked(packed), sight)
 
 
 @kernel
@@ -106,8 +111,9 @@ def _move(world: World, measurement: Measurement, steer: float) -> None:
 
 
 @kernel
-def _judge(world: World, parameters: Parameters, before: Before, event: int, sight: Sight) -> tuple[float, int]:
-    totals, weights = world.totals[0], parameters.weights
+def _judge(world: World, packed: np.ndarray, before: Before, event: int, sight: Sight) -> tuple[float, int]:
+    totals, parameters = world.totals[0], unpacked(packed)
+    weights = parameters.weights
     reward, outcome = score_step(world.cars[0], totals, before, weights, parameters.rules, CONTROL_DT)
     if event != RUNNING and outcome != OFF_ROUTE:
         reward = score_event(totals, reward, outcome, weights)
@@ -117,8 +123,8 @@ def _judge(world: World, parameters: Parameters, before: Before, event: int, sig
 
 
 @kernel
-def _write_episode(world: World, parameters: Parameters, outcome: int, episode: np.ndarray) -> None:
-    write_episode(world.cars[0], world.totals[0], outcome, parameters.rules, episode[0])
+def _write_episode(world: World, packed: np.ndarray, outcome: int, episode: np.ndarray) -> None:
+    write_episode(world.cars[0], world.totals[0], outcome, unpacked(packed).rules, episode[0])
 
 
 NO_HAZARDS = np.zeros(0, HAZARD)
@@ -134,6 +140,8 @@ class MeasuredDrive(Drive):
 
     :param config: how the car is judged and what it can do; its ``network`` is not used
     """
+
+    first_call = "begin()"
 
     def __init__(self, config: DrivingConfig):
         super().__init__(config, 1, 2)
@@ -168,7 +176,7 @@ class MeasuredDrive(Drive):
             self._slowed = np.zeros_like(self.routes)
         nowhere, everything = np.zeros((1, 2), np.int64), np.full(1, np.inf)
         source = RouteSource(True, True, False, max_points, network, nowhere, everything)
-        begin(self.world, 0, source, self.parameters, np.uint64(seed), scenario)
+        _set_out(self.world, source, self._parameters, np.uint64(seed), scenario)
         self._begun = True
 
     def settle(self, measurement: Measurement, hazards: np.ndarray = NO_HAZARDS) -> dict[str, np.ndarray]:
@@ -181,7 +189,7 @@ class MeasuredDrive(Drive):
         """
         self._check_begun()
         sight = self._sight(hazards)
-        _first_look(self.world, self.parameters, measurement, sight)
+        _first_look(self.world, self._parameters, measurement, sight)
         return _first(sight.observation)
 
     def command(self, plan: np.ndarray) -> tuple[float, float]:
@@ -194,7 +202,7 @@ class MeasuredDrive(Drive):
         """
         plan = checked_plans(plan, self.config.horizon_steps, 2)
         expert = self._expert.view(WAYPOINT)[..., 0]
-        self._command = _command(self.world, self.parameters, plan, expert)
+        self._command = _command(self.world, self._parameters, plan, expert)
         return self._command[:2]
 
     def move(self, measurement: Measurement) -> None:
@@ -219,7 +227,7 @@ class MeasuredDrive(Drive):
         """
         self._check_begun()
         sight = self._sight(hazards)
-        reward, outcome = _judge(self.world, self.parameters, self._before, event, sight)
+        reward, outcome = _judge(self.world, self._parameters, self._before, event, sight)
         return _first(sight.observation), reward, outcome
 
     def expert_plans(self) -> np.ndarray:
@@ -240,9 +248,9 @@ class MeasuredDrive(Drive):
         :return: the values under their names
         """
         episode = np.zeros(1, EPISODE)
-        _write_episode(self.world, self.parameters, outcome, episode)
-        row = metric_rows(episode, self.world.displacements)[0]
-        return dict(zip(self.metric_names, row.tolist(), strict=True))
+        _write_episode(self.world, self._parameters, outcome, episode)
+        displacements = self.world.displacements[0] / self.totals[0]["steps"]
+        return dict(zip(self.metric_names, (*episode[0].tolist(), *displacements.tolist()), strict=True))
 
     def _sight(self, hazards: np.ndarray) -> Sight:
         return Sight(Observation.empty(1), hazards, self._slowed, self._leads, self._expert.view(WAYPOINT)[..., 0])

@@ -183,19 +183,9 @@ def write_episode(car: Record, totals: Record, outcome: int, rules: EpisodeRules
 def metric_names(horizon_steps: int) -> tuple[str, ...]:
     """
     :param horizon_steps: rows ``H`` of a plan
-    :return: names of an episode's metrics, in the order of :func:`metric_rows`
+    :return: names of an episode's metrics, those of :data:`~.records.EPISODE` and the displacement by horizon step
     """
     return (*EPISODE.names, *(f"displacement_{h + 1}" for h in range(horizon_steps)))  # type: ignore[misc]
-
-
-def metric_rows(episodes: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-    """
-    :param episodes: records of :data:`~.records.EPISODE` ``(n,)``
-    :param displacements: float64 ``(n, H)``, sums over the steps of each episode by horizon step [m]
-    :return: float64 ``(n, M)``, a row of metrics for each episode, in the order of :func:`metric_names`
-    """
-    steps = episodes["episode_length"][:, None]
-    return np.concatenate([episodes.view("f8").reshape(len(episodes), -1), displacements / steps], axis=1)
 
 
 def succeeded(outcome: np.ndarray) -> np.ndarray:

@@ -16,10 +16,10 @@ from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.records import CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import RouteSource, project
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.score import RUNNING, Before, metric_rows, score_plan, score_step, write_episode
+from sb3_delta_waypoint.driving.score import RUNNING, Before, score_plan, score_step, write_episode
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import advance
-from sb3_delta_waypoint.driving.world import Parameters, World, begin
+from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
 
 N_CARS = Bounds(1, 1_000_000, whole=True)
 """How many cars there may be, as far as :data:`MAX_BYTES` goes."""
@@ -61,7 +61,7 @@ class Final(NamedTuple):
     Of the cars that finished in the last step, each in its row.
 
     ``observation``: the last of the episode; ``episode``: records of :data:`~.records.EPISODE` ``(n,)``; ``displacements``
-    float64 ``(n, H)``, sums over the episode; ``scenario`` int64 ``(n,)``.
+    float64 ``(n, H)``, means over the episode by horizon step; ``scenario`` int64 ``(n,)``.
     """
 
     observation: Observation
@@ -85,8 +85,8 @@ def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
 
 
 @kernel
-def _reset(world: World, schedule: Schedule, parameters: Parameters, scenario: int, observation: Observation) -> None:
-    n = world.cars.shape[0]
+def _reset(world: World, schedule: Schedule, packed: np.ndarray, scenario: int, observation: Observation) -> None:
+    n, parameters = world.cars.shape[0], unpacked(packed)
     for i in range(n):
         number = scenario if scenario >= 0 else _next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, schedule, parameters, number)
@@ -94,21 +94,20 @@ def _reset(world: World, schedule: Schedule, parameters: Parameters, scenario: i
 
 
 @kernel
-def _expert_plans(world: World, parameters: Parameters, plans: np.ndarray) -> None:
-    leads = np.empty((BLOCK, plans.shape[1] + 1), LEAD)
+def _expert_plans(world: World, packed: np.ndarray, plans: np.ndarray) -> None:
+    parameters, leads = unpacked(packed), np.empty((BLOCK, plans.shape[1] + 1), LEAD)
     for first in range(0, world.cars.shape[0], BLOCK):
         block = slice(first, first + BLOCK)
         expert_plans(world.cars[block], world.routes[block], parameters.expert, parameters.plan_dt, leads, plans[block])
 
 
 @kernel
-def _step(
-    world: World, schedule: Schedule, parameters: Parameters, plans: np.ndarray, autoreset: bool, result: StepResult,
-    final: Final,
-) -> None:  # fmt: skip
-    n = world.cars.shape[0]
+def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResult) -> int:
+    """Drive every car for one control step; how many finished."""
+    parameters = unpacked(packed)
     leads, expert = np.empty((BLOCK, plans.shape[1] + 1), LEAD), np.empty((BLOCK, plans.shape[1]), WAYPOINT)
-    for i in range(n):
+    n_finished = 0
+    for i in range(world.cars.shape[0]):
         car, totals = world.cars[i], world.totals[i]
         if i % BLOCK == 0:
             block = slice(i, i + BLOCK)
@@ -120,14 +119,33 @@ def _step(
         project(car, world.routes[i])
         result.reward[i], outcome = score_step(car, totals, before, parameters.weights, parameters.rules, CONTROL_DT)
         result.outcome[i] = outcome
-        if outcome != RUNNING:
-            write_episode(car, totals, outcome, parameters.rules, final.episode[i])
-            final.displacements[i] = world.displacements[i]
-            final.scenario[i] = car.scenario
-            if autoreset:
-                observe(world, i, final.observation)
-                _begin(world, i, schedule, parameters, _next_scenario(car, i, n, schedule.group_size))
+        n_finished += outcome != RUNNING
         observe(world, i, result.observation)
+    return n_finished
+
+
+@kernel
+def _finish(world: World, packed: np.ndarray, result: StepResult, final: Final) -> None:
+    """Write down the episodes that the step has finished."""
+    parameters = unpacked(packed)
+    for i in range(world.cars.shape[0]):
+        if result.outcome[i] != RUNNING:
+            totals = world.totals[i]
+            write_episode(world.cars[i], totals, result.outcome[i], parameters.rules, final.episode[i])
+            for h in range(world.displacements.shape[1]):
+                final.displacements[i, h] = world.displacements[i, h] / totals.steps
+            final.scenario[i] = world.cars[i].scenario
+            observe(world, i, final.observation)
+
+
+@kernel
+def _begin_next(world: World, schedule: Schedule, packed: np.ndarray, result: StepResult) -> None:
+    """Begin the next episode of every car that has finished."""
+    n, parameters = world.cars.shape[0], unpacked(packed)
+    for i in range(n):
+        if result.outcome[i] != RUNNING:
+            _begin(world, i, schedule, parameters, _next_scenario(world.cars[i], i, n, schedule.group_size))
+            observe(world, i, result.observation)
 
 
 class Simulation(Drive):
@@ -142,6 +160,8 @@ class Simulation(Drive):
     :param autoreset: whether a finished car begins its next episode within the step
     """
 
+    first_call = "reset()"
+
     def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
         check_number("n_cars", n_cars, N_CARS)
         check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
@@ -151,13 +171,16 @@ class Simulation(Drive):
         self.n_cars = n_cars
         self.autoreset = autoreset
         self._schedule = Schedule(source, 0, group_size)
+        self.final_metrics = np.zeros((n_cars, len(self.metric_names)))
+        """Metrics of the episodes that finished in the last step, ``(n, len(metric_names))``."""
+        n_fields = len(self.metric_names) - config.horizon_steps
         self.final = Final(
             Observation.empty(n_cars),
-            np.zeros(n_cars, EPISODE),
-            np.zeros((n_cars, config.horizon_steps)),
+            self.final_metrics[:, :n_fields].view(EPISODE)[:, 0],
+            self.final_metrics[:, n_fields:],
             np.zeros(n_cars, np.int64),
         )
-        """The last observations (where ``autoreset``) and episodes of the cars that finished in the last step."""
+        """Of the cars that finished in the last step: their last observations, episodes and scenario numbers."""
 
     @property
     def group_size(self) -> int:
@@ -182,7 +205,7 @@ class Simulation(Drive):
         :return: the first observations
         """
         observation = Observation.empty(self.n_cars)
-        _reset(self.world, self._schedule, self.parameters, -1 if scenario is None else scenario, observation)
+        _reset(self.world, self._schedule, self._parameters, -1 if scenario is None else scenario, observation)
         self._begun = True
         return observation
 
@@ -198,15 +221,11 @@ class Simulation(Drive):
         self._check_begun()
         plans = checked_plans(plans, self.n_cars, self.config.horizon_steps, 2)
         result = StepResult(Observation.empty(self.n_cars), np.empty(self.n_cars), np.empty(self.n_cars, np.int8))
-        _step(self.world, self._schedule, self.parameters, plans, self.autoreset, result, self.final)
+        if _step(self.world, self._parameters, plans, result):
+            _finish(self.world, self._parameters, result, self.final)
+            if self.autoreset:
+                _begin_next(self.world, self._schedule, self._parameters, result)
         return result
-
-    def final_metrics(self, cars: np.ndarray) -> np.ndarray:
-        """
-        :param cars: numbers of cars that finished in the last step, ``(k,)``
-        :return: float64 ``(k, M)``, the metrics of their episodes, in the order of ``metric_names``
-        """
-        return metric_rows(self.final.episode[cars], self.final.displacements[cars])
 
     def expert_plans(self) -> np.ndarray:
         """
@@ -217,7 +236,7 @@ class Simulation(Drive):
         """
         self._check_begun()
         plans = np.empty((self.n_cars, self.config.horizon_steps, 2), np.float32)
-        _expert_plans(self.world, self.parameters, plans.view(WAYPOINT)[..., 0])
+        _expert_plans(self.world, self._parameters, plans.view(WAYPOINT)[..., 0])
         return within_bound(plans)
 
 

@@ -1,12 +1,13 @@
 """The state of some cars, the parameters beside it, and how an episode begins."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba.np.unsafe import ndarray
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
-from sb3_delta_waypoint.driving.kernels import as_floats, kernel
+from sb3_delta_waypoint.driving.kernels import inlined, kernel
 from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT, TOTALS
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.routes import RouteSource, draw_network_route, draw_random_route, finish_route
@@ -54,13 +55,39 @@ class Parameters(NamedTuple):
     weights: RewardWeights
 
 
-def parameters_of(config: DrivingConfig) -> Parameters:
+to_fixed_tuple: Any = ndarray.to_fixed_tuple  # compiled: Python's own signature of it is another
+_N_VEHICLE, _N_EXPERT, _N_RULES, _N_START, _N_WEIGHTS = (
+    len(kind._fields) for kind in (VehicleParameters, ExpertParameters, EpisodeRules, StartParameters, RewardWeights)
+)
+_EXPERT = 1 + _N_VEHICLE
+_RULES = _EXPERT + _N_EXPERT
+_START = _RULES + _N_RULES
+_WEIGHTS = _START + _N_START
+
+
+def packed(config: DrivingConfig) -> np.ndarray:
     """
     :param config: what the cars drive on and how they are judged
-    :return: its numbers, all of them floats
+    :return: float64, its :class:`Parameters` in a row: a kernel takes one array much faster than forty Python numbers
     """
-    groups = {name: as_floats(getattr(config, name)) for name in ("vehicle", "expert", "rules", "start")}
-    return Parameters(plan_dt=float(config.plan_dt), weights=as_floats(config.reward), **groups)
+    groups = (config.vehicle, config.expert, config.rules, config.start, config.reward)
+    return np.array([config.plan_dt, *(value for group in groups for value in group)], np.float64)
+
+
+@inlined
+def unpacked(parameters: np.ndarray) -> Parameters:
+    """
+    :param parameters: of :func:`packed`
+    :return: the same, by name
+    """
+    return Parameters(
+        parameters[0],
+        VehicleParameters(*to_fixed_tuple(parameters[1:_EXPERT], _N_VEHICLE)),
+        ExpertParameters(*to_fixed_tuple(parameters[_EXPERT:_RULES], _N_EXPERT)),
+        EpisodeRules(*to_fixed_tuple(parameters[_RULES:_START], _N_RULES)),
+        StartParameters(*to_fixed_tuple(parameters[_START:_WEIGHTS], _N_START)),
+        RewardWeights(*to_fixed_tuple(parameters[_WEIGHTS:], _N_WEIGHTS)),
+    )
 
 
 @kernel

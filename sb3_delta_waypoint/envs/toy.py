@@ -70,7 +70,7 @@ class ToyWaypointEnv(DriveEnv):
         if self._outcome:
             info["is_success"] = bool(succeeded(outcome)[0])
             info["scenario"] = int(self.simulation.final.scenario[0])
-            metrics = self.simulation.final_metrics(np.zeros(1, np.int64))[0].tolist()
+            metrics = self.simulation.final_metrics[0].tolist()
             info["episode_metrics"] = dict(zip(self.simulation.metric_names, metrics, strict=True))
         self._has_moved()
         return _first(observation), float(reward[0]), bool(terminated(outcome)[0]), bool(truncated(outcome)[0]), info

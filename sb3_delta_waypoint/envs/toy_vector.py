@@ -101,7 +101,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         last = {name: values[ended] for name, values in self.simulation.final.observation._asdict().items()}
         observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
-        metrics[:, ended] = self.simulation.final_metrics(ended).T
+        metrics[:, ended] = self.simulation.final_metrics[ended].T
         info = {
             "is_success": success,
             "scenario": self.simulation.final.scenario.copy(),
