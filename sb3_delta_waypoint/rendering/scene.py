@@ -1,4 +1,4 @@
-"""What a picture of a car in the simulation shows."""
+"""What a picture of a car on its route shows."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, OFF_ROU
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured import MeasuredDrive
 from sb3_delta_waypoint.driving.simulation import Simulation
-from sb3_delta_waypoint.envs.rendering import Scene
+from sb3_delta_waypoint.rendering.birds_eye import Scene
 
 _OUTCOMES = {
     GOAL: "goal reached",
