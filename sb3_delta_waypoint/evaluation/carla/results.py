@@ -14,7 +14,7 @@ import jsonschema
 import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import as_rates
-from sb3_delta_waypoint.evaluation.carla_suite import MAX_EPISODES, CarlaScenario
+from sb3_delta_waypoint.evaluation.carla.suite import MAX_EPISODES, CarlaScenario
 from sb3_delta_waypoint.evaluation.compare import compare
 from sb3_delta_waypoint.evaluation.statistics import summarise_all
 from sb3_delta_waypoint.files import naming, read_json, write_json
@@ -228,8 +228,9 @@ def summarise_episodes(scenarios: Sequence[Sequence[Episode]], policies: Sequenc
 
     :param scenarios: the episodes of each scenario
     :param policies: the names of the one or two that drove, ``"sft"`` before ``"rl"``
-    :return: ``comparison`` (see :func:`~.compare.compare`) of two policies, ``metrics`` of one; and ``infractions_per_km`` of
-        each policy, by kind and in total: all infractions over all kilometres. Nothing if no episode counts
+    :return: ``comparison`` (see :func:`~sb3_delta_waypoint.evaluation.compare.compare`) of two policies, ``metrics`` of one; and
+        ``infractions_per_km`` of each policy, by kind and in total: all infractions over all kilometres. Nothing if no episode
+        counts
     """
     chosen: dict[str, list[Episode]] = {policy: [] for policy in policies}
     for episodes in scenarios:

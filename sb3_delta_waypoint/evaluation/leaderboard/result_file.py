@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 import jsonschema
 
-from sb3_delta_waypoint.evaluation.driving_score import (
+from sb3_delta_waypoint.evaluation.leaderboard.driving_score import (
     BENCH2DRIVE,
     BENCH2DRIVE_ROUTES,
     KINDS,

@@ -11,10 +11,10 @@ carla = pytest.importorskip("carla")
 # ruff: noqa: E402 (the imports below need it)
 
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
-from sb3_delta_waypoint.evaluation import closed_loop
-from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario, is_kind
-from sb3_delta_waypoint.evaluation.closed_loop import Drivers, drive_episode, evaluate_closed_loop
-from sb3_delta_waypoint.evaluation.closed_loop_results import Results
+from sb3_delta_waypoint.evaluation.carla import closed_loop
+from sb3_delta_waypoint.evaluation.carla.closed_loop import Drivers, drive_episode, evaluate_closed_loop
+from sb3_delta_waypoint.evaluation.carla.results import Results
+from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
 
 SEED = 5
 RUN = {"seed": SEED, "checkpoint": "none"}

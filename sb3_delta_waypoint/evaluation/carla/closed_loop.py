@@ -18,9 +18,9 @@ from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.route_file import load_routes
 from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
 from sb3_delta_waypoint.driving.start import CONTROL_DT
-from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario, is_kind
-from sb3_delta_waypoint.evaluation.closed_loop_results import Episode, Results, ScenarioResults
-from sb3_delta_waypoint.evaluation.driving_score import (
+from sb3_delta_waypoint.evaluation.carla.results import Episode, Results, ScenarioResults
+from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
+from sb3_delta_waypoint.evaluation.leaderboard.driving_score import (
     LEADERBOARD_2_0,
     LEADERBOARD_2_1,
     OUTSIDE_LANES,
