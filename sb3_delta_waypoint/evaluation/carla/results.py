@@ -228,9 +228,9 @@ def summarise_episodes(scenarios: Sequence[Sequence[Episode]], policies: Sequenc
 
     :param scenarios: the episodes of each scenario
     :param policies: the names of the one or two that drove, ``"sft"`` before ``"rl"``
-    :return: ``comparison`` (see :func:`~sb3_delta_waypoint.evaluation.compare.compare`) of two policies, ``metrics`` of one; and
-        ``infractions_per_km`` of each policy, by kind and in total: all infractions over all kilometres. Nothing if no episode
-        counts
+    :return: ``comparison`` (see :func:`~sb3_delta_waypoint.evaluation.compare.compare`) of two policies, ``metrics`` of one;
+        and ``infractions_per_km`` of each policy, by kind and in total: all infractions over all kilometres. Nothing if no
+        episode counts
     """
     chosen: dict[str, list[Episode]] = {policy: [] for policy in policies}
     for episodes in scenarios:
