@@ -90,7 +90,7 @@ def carla_eval(
     from sb3_delta_waypoint.carla_bridge.errors import CarlaError
     from sb3_delta_waypoint.evaluation.carla.closed_loop import evaluate_closed_loop
     from sb3_delta_waypoint.evaluation.carla.report import closed_loop_table
-    from sb3_delta_waypoint.evaluation.carla.results import Results
+    from sb3_delta_waypoint.evaluation.carla.results import ResultFolder
     from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, choose, read_suite
     from sb3_delta_waypoint.evaluation.report import console
 
@@ -110,7 +110,7 @@ def carla_eval(
     drivers, models = _drivers(checkpoint, sft)
     own = host is None and port is None
     run = {**models, "seed": seed, "server": "the command's own" if own else "a running one"}
-    results = Results(output_dir, run, chosen, list(drivers.policies), fresh=smoke)
+    results = ResultFolder(output_dir, run, chosen, list(drivers.policies), fresh=smoke)
     before = sum(len(found.episodes) for found in results.scenarios.values())
     server = {"timeout": timeout} if own else {"host": host, "port": port, "timeout": timeout}
     try:

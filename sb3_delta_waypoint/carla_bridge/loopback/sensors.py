@@ -72,7 +72,7 @@ class Sensor:
         return wire.HEADER.pack(size + wire.HEADER.size - 4, kind, self.world.frame, self.world.seconds, *transform)
 
 
-class Collision(Sensor):
+class CollisionSensor(Sensor):
     """Every step in which its vehicle touches something."""
 
     name = "sensor.other.collision"
@@ -180,7 +180,7 @@ class RgbCamera(Sensor):
         return [[self.prefix, self.pixels]]
 
 
-KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (Collision, Obstacle, Imu, Gnss, RgbCamera)}
+KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (CollisionSensor, Obstacle, Imu, Gnss, RgbCamera)}
 
 
 def make_sensor(world: World, actor: Actor) -> Sensor | None:
