@@ -39,5 +39,5 @@ def carla_server(port: int, host: str, maps: tuple[Path, ...], fps: float) -> No
     exit_on_signals()
     warm_up()
     server = Server(readers, fps, port, host)
-    click.echo(f"loopback server: {server.world.road_map.name} on {host}:{server.port} (Ctrl-C ends it)")
+    click.echo(f"loopback server: {server.simulator.world.road_map.name} on {host}:{server.port} (Ctrl-C ends it)")
     server.run()
