@@ -33,8 +33,8 @@ from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, RUNNING, 
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
-from sb3_delta_waypoint.envs.scenes import pose
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.rendering.scene import pose
 
 ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sb3_delta_waypoint.carla_bridge.ego import Collision
-from sb3_delta_waypoint.carla_bridge.frames import location_of
 from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.maps.carla_frame import location_of
 
 EVENTS = ("collision", "lane_invasion", "off_road", "red_light", "stop_sign", "blocked")
 """What can happen, apart from the outcomes that each episode has."""

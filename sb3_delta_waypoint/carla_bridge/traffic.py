@@ -9,10 +9,10 @@ from gymnasium import spaces
 
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.carla_bridge.connection import Session
-from sb3_delta_waypoint.carla_bridge.frames import pose_of, transform_of, vector_of
 from sb3_delta_waypoint.driving.frames import Pose, to_ego
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE
+from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of, vector_of
 from sb3_delta_waypoint.messages import short_repr
 
 OBSERVED_AGENTS = 16

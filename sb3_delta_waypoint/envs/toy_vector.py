@@ -10,12 +10,12 @@ from sb3_delta_waypoint.bounds import check_number
 from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
 from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
 from sb3_delta_waypoint.envs.configuration import driving_config
-from sb3_delta_waypoint.envs.rendering import Renderer
 from sb3_delta_waypoint.envs.resets import check_reset
-from sb3_delta_waypoint.envs.scenes import scene
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
 from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
 from sb3_delta_waypoint.messages import short_repr
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
+from sb3_delta_waypoint.rendering.scene import scene
 
 
 class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):

@@ -1,7 +1,7 @@
-"""The ground as a camera sees it: one picture of the whole map from above, painted from its lanes."""
+"""The ground as a camera sees it: one picture of the whole map from above, painted strip by strip."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,9 @@ RESOLUTION = 0.15
 """Size of a cell [m]; larger on maps that would not fit."""
 MAX_CELLS = 1 << 26
 MARGIN = 20.0
-"""Grass around the outermost lanes [m]."""
+"""Grass around the outermost strips [m]."""
 SPACING = 1.0
-"""Distance between samples of a lane [m]."""
-MARKING_WIDTH = 0.15
-DASH = 3.0
-"""Length of a dash and of the gap after it [m]."""
+"""Length of the pieces of lanes that strips belong to [m]."""
 
 
 class Ground(NamedTuple):
@@ -38,32 +35,14 @@ class Ground(NamedTuple):
     resolution: float
 
 
-def paint_ground(road_map: Any) -> Ground:
+def paint_ground(strips: np.ndarray) -> Ground:
     """
-    :param road_map: ``carla.Map``
-    :return: its lanes with their markings, pavements, and grass elsewhere
+    :param strips: float64 ``(N, 6)``, in the order in which they are painted: what it shows, then, of a piece of lane of
+        length :data:`SPACING`, x, y [m] and heading [rad] of its middle, and where the strip begins and ends beside it [m, to
+        the right], in CARLA's frame
+    :return: the ground, grass where there is no strip
     """
-    import carla
-
-    lanes = road_map.generate_waypoints(SPACING)
-    pavements = []
-    for waypoint in lanes:
-        beside = waypoint.get_right_lane()
-        if beside is not None and beside.lane_type == carla.LaneType.Sidewalk:
-            pavements.append(beside)
-    strips = [(PAVEMENT, *_across(waypoint, -0.5, 0.5)) for waypoint in pavements]
-    strips += [(ASPHALT, *_across(waypoint, -0.5, 0.5)) for waypoint in lanes]
-    for waypoint in lanes:
-        for side, marking in ((0.5, waypoint.right_lane_marking), (-0.5, waypoint.left_lane_marking)):
-            # a lane may have none on one side
-            kind = str(marking.type) if marking is not None else "NONE"
-            if waypoint.is_junction or kind == "NONE" or (kind.startswith("Broken") and waypoint.s % (2 * DASH) > DASH):
-                continue
-            colour = YELLOW if marking.color == carla.LaneMarkingColor.Yellow or kind.startswith("Broken") else WHITE
-            width = MARKING_WIDTH / waypoint.lane_width
-            strips.append((colour, *_across(waypoint, side - width / 2, side + width / 2)))
-
-    table = np.array(strips, dtype=np.float64)
+    table = strips.copy()
     # no lane leaves the picture, however wide the map says it is
     np.clip(table[:, 4:], -MARGIN / 2, MARGIN / 2, out=table[:, 4:])
     low, high = table[:, 1:3].min(axis=0) - MARGIN, table[:, 1:3].max(axis=0) + MARGIN
@@ -72,12 +51,6 @@ def paint_ground(road_map: Any) -> Ground:
     cells = np.zeros((rows, columns), np.uint8)
     _paint(cells, table, low[0], low[1], resolution)
     return Ground(cells, float(low[0]), float(low[1]), resolution)
-
-
-def _across(waypoint: Any, first: float, last: float) -> tuple[float, ...]:
-    """A strip around a sample: x, y, heading [rad], and where it lies from left to right, in CARLA's frame [m]."""
-    place, yaw = waypoint.transform.location, math.radians(waypoint.transform.rotation.yaw)
-    return place.x, place.y, yaw, first * waypoint.lane_width, last * waypoint.lane_width
 
 
 @kernel

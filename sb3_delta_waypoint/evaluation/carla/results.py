@@ -14,13 +14,13 @@ import jsonschema
 import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import as_rates
-from sb3_delta_waypoint.evaluation.carla_suite import MAX_EPISODES, CarlaScenario
+from sb3_delta_waypoint.evaluation.carla.suite import MAX_EPISODES, CarlaScenario
 from sb3_delta_waypoint.evaluation.compare import compare
 from sb3_delta_waypoint.evaluation.statistics import summarise_all
 from sb3_delta_waypoint.files import naming, read_json, write_json
 from sb3_delta_waypoint.messages import short_text
 
-Episode = dict[str, Any]
+DrivenEpisode = dict[str, Any]
 """One driven episode: ``policy``, ``episode``, ``metrics`` and what else :func:`~.closed_loop.drive_episode` tells."""
 SERVER = ("backend", "server_version", "client_version")
 """What must be the same in all results of a folder."""
@@ -75,7 +75,7 @@ class ScenarioResults:
         """Keys of :data:`SERVER`, and ``town``; empty before the first episode."""
         self.wanted: int | None = None
         """Episodes that each policy is to drive, once that is known."""
-        self.episodes: list[Episode] = []
+        self.episodes: list[DrivenEpisode] = []
         self.faults: list[dict[str, Any]] = []
         """Episodes that could not be driven."""
         if path.exists() and not fresh:
@@ -128,7 +128,7 @@ class ScenarioResults:
         pairs = [(episode, policy) for episode in range(self.wanted) for policy in policies]
         return [(episode, policy) for episode, policy in pairs if not self.done(episode, policy)]
 
-    def add(self, episode: Episode) -> None:
+    def add(self, episode: DrivenEpisode) -> None:
         """Write one more episode."""
         self.episodes.append(episode)
         self.write({})
@@ -147,7 +147,7 @@ class ScenarioResults:
         write_json(self.path, {**described, **summary, "episodes": self.episodes})
 
 
-class Results:
+class ResultFolder:
     """
     A folder of results.
 
@@ -222,16 +222,17 @@ class Results:
         return content
 
 
-def summarise_episodes(scenarios: Sequence[Sequence[Episode]], policies: Sequence[str]) -> dict[str, Any]:
+def summarise_episodes(scenarios: Sequence[Sequence[DrivenEpisode]], policies: Sequence[str]) -> dict[str, Any]:
     """
     The statistics of some episodes. Only those that all policies have driven count.
 
     :param scenarios: the episodes of each scenario
     :param policies: the names of the one or two that drove, ``"sft"`` before ``"rl"``
-    :return: ``comparison`` (see :func:`~.compare.compare`) of two policies, ``metrics`` of one; and ``infractions_per_km`` of
-        each policy, by kind and in total: all infractions over all kilometres. Nothing if no episode counts
+    :return: ``comparison`` (see :func:`~sb3_delta_waypoint.evaluation.compare.compare`) of two policies, ``metrics`` of one;
+        and ``infractions_per_km`` of each policy, by kind and in total: all infractions over all kilometres. Nothing if no
+        episode counts
     """
-    chosen: dict[str, list[Episode]] = {policy: [] for policy in policies}
+    chosen: dict[str, list[DrivenEpisode]] = {policy: [] for policy in policies}
     for episodes in scenarios:
         found = {policy: {e["episode"]: e for e in episodes if e["policy"] == policy} for policy in policies}
         for number in sorted(set.intersection(*map(set, found.values()))):
@@ -272,13 +273,13 @@ def _as_read(settings: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-def _arrays(episodes: Sequence[Episode]) -> dict[str, np.ndarray]:
+def _arrays(episodes: Sequence[DrivenEpisode]) -> dict[str, np.ndarray]:
     names = episodes[0]["metrics"]
     # null, which is how NaN is written, becomes NaN again
     return {name: np.array([episode["metrics"][name] for episode in episodes], dtype=np.float64) for name in names}
 
 
-def _per_km(episodes: Sequence[Episode]) -> dict[str, float]:
+def _per_km(episodes: Sequence[DrivenEpisode]) -> dict[str, float]:
     km = sum(episode["metrics"]["distance"] for episode in episodes) / 1000.0
     counts = Counter(infraction["kind"] for episode in episodes for infraction in episode["infractions"])
     return {kind: count / km if km > 0.0 else np.nan for kind, count in {**counts, "total": counts.total()}.items()}

@@ -9,7 +9,7 @@ carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.route_xml import WEATHER_PARAMETERS
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
-from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario, choose, is_kind, read_suite
+from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, choose, is_kind, read_suite
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

@@ -17,7 +17,7 @@ from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.files import naming, read_yaml
 from sb3_delta_waypoint.messages import short_repr, short_text
 
-SUITE = Path(__file__).with_name("carla_suite.yml")
+SUITE = Path(__file__).with_name("suite.yml")
 """The suite that ships with the package; its comments say what a suite may hold."""
 KINDS = ("straight", "turn", "any")
 """Kinds of routes that can be drawn."""

@@ -1,26 +1,24 @@
 """Closed-loop evaluation in CARLA, or in the loopback server that stands in for it."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from sb3_delta_waypoint.carla_bridge.connection import short_name
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.events import ROUTE_MARGIN
-from sb3_delta_waypoint.carla_bridge.frames import location_of
 from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.route_file import load_routes
 from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
 from sb3_delta_waypoint.contract import CONTROL_DT
-from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario, is_kind
-from sb3_delta_waypoint.evaluation.closed_loop_results import Episode, Results, ScenarioResults
-from sb3_delta_waypoint.evaluation.driving_score import (
+from sb3_delta_waypoint.evaluation.carla.results import DrivenEpisode, ResultFolder, ScenarioResults
+from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
+from sb3_delta_waypoint.evaluation.leaderboard.driving_score import (
     LEADERBOARD_2_0,
     LEADERBOARD_2_1,
     OUTSIDE_LANES,
@@ -28,9 +26,9 @@ from sb3_delta_waypoint.evaluation.driving_score import (
     driving_score,
 )
 from sb3_delta_waypoint.evaluation.rollout import refuse_other_plans
+from sb3_delta_waypoint.evaluation.trajectories import Policy
+from sb3_delta_waypoint.maps.carla_frame import location_of
 
-Policy = Callable[[dict[str, np.ndarray]], np.ndarray]
-"""From an observation to a plan, (H, 2) metres."""
 ATTEMPTS = 3
 """An episode that the server breaks off is driven this many times before it is given up."""
 DRAWS = 1000
@@ -73,7 +71,7 @@ class Drivers:
 def evaluate_closed_loop(
     drivers: Drivers,
     scenarios: Sequence[CarlaScenario],
-    results: Results,
+    results: ResultFolder,
     server: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
@@ -135,7 +133,7 @@ def _drive_scenario(
     env: CarlaWaypointEnv,
     drivers: Drivers,
     scenario: CarlaScenario,
-    results: Results,
+    results: ResultFolder,
     found: ScenarioResults,
     progress: bool,
 ) -> None:
@@ -199,7 +197,7 @@ def _scenario_numbers(env: CarlaWaypointEnv, scenario: CarlaScenario, base_seed:
     )
 
 
-def drive_episode(env: CarlaWaypointEnv, policy: Policy, seed: int, number: int) -> Episode:
+def drive_episode(env: CarlaWaypointEnv, policy: Policy, seed: int, number: int) -> DrivenEpisode:
     """
     Drive one episode.
 

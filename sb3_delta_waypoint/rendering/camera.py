@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import rows_pose
-from sb3_delta_waypoint.carla_bridge.loopback.ground import Ground
+from sb3_delta_waypoint.driving.bodies import origin
+from sb3_delta_waypoint.driving.frames import left_handed
 from sb3_delta_waypoint.driving.kernels import kernel
 from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.rendering.ground import Ground
 
 PALETTE = np.array([(72, 98, 58), (78, 78, 82), (140, 136, 130), (225, 225, 220), (205, 165, 60)], np.float64)
 """Colours of the ground by day, red, green, blue."""
@@ -54,9 +55,9 @@ def render(
     :param pose: x, y, z [m], pitch, yaw, roll [degrees] of the camera in CARLA's frame
     :param fov: horizontal field of view [degrees]
     :param ground: the map from above
-    :param bodies: array of :data:`~.bodies.BODY`, the first ``n`` in use
-    :param n: number of actors
-    :param owner: row of the actor that the camera rides on, which it does not see, or -1
+    :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, the first ``n`` in use
+    :param n: number of bodies
+    :param owner: row of the body that the camera rides on, which it does not see, or -1
     :param light: of :func:`light`
     """
     height, width = depth.shape
@@ -144,7 +145,8 @@ def _draw_box(
 ) -> None:
     """Cast the rays of all pixels that the box may cover (slabs: Kay and Kajiya, 1986)."""
     height, width = depth.shape
-    x, y, yaw = rows_pose(body)
+    right_x, right_y, right_yaw = origin(body)
+    x, y, yaw = left_handed(right_x, right_y, right_yaw)
     cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
     half = (body.half_length, body.half_width, body.half_height)
     centre = (

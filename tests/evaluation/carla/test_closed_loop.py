@@ -11,10 +11,10 @@ carla = pytest.importorskip("carla")
 # ruff: noqa: E402 (the imports below need it)
 
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
-from sb3_delta_waypoint.evaluation import closed_loop
-from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario, is_kind
-from sb3_delta_waypoint.evaluation.closed_loop import Drivers, drive_episode, evaluate_closed_loop
-from sb3_delta_waypoint.evaluation.closed_loop_results import Results
+from sb3_delta_waypoint.evaluation.carla import closed_loop
+from sb3_delta_waypoint.evaluation.carla.closed_loop import Drivers, drive_episode, evaluate_closed_loop
+from sb3_delta_waypoint.evaluation.carla.results import ResultFolder
+from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
 
 SEED = 5
 RUN = {"seed": SEED, "checkpoint": "none"}
@@ -102,7 +102,7 @@ def evaluate(monkeypatch, tmp_path):
     monkeypatch.setattr(closed_loop, "CarlaWaypointEnv", Watched)
 
     def run(policies, scenario):
-        results = Results(tmp_path, RUN, [scenario], list(policies))
+        results = ResultFolder(tmp_path, RUN, [scenario], list(policies))
         drivers = Drivers(policies, {"horizon_steps": 20, "plan_dt": 0.1})
         return evaluate_closed_loop(drivers, [scenario], results, {"timeout": 1.0}), results.scenarios[scenario.name]
 
@@ -164,7 +164,7 @@ def test_an_episode_that_is_broken_off_each_time_counts_for_nobody_and_is_report
     assert "ServerLostError" in fault["fault"]
     assert [episode["policy"] for episode in found.episodes] == ["sft"]
     assert content["overall"] == {}, "the planner's episode has no counterpart"
-    content = Results(tmp_path, RUN, [CarlaScenario("other", 1)], ["sft", "rl"]).write()
+    content = ResultFolder(tmp_path, RUN, [CarlaScenario("other", 1)], ["sft", "rl"]).write()
     assert content["scenarios"]["short"]["faults"] == [fault], "while others are driven it stays in the summary"
     content, found = evaluate({"sft": watched_expert, "rl": watched_expert}, scenario)
     assert content["complete"] and content["scenarios"]["short"]["faults"] == [], "it was tried again"
@@ -174,7 +174,7 @@ def test_an_episode_that_is_broken_off_each_time_counts_for_nobody_and_is_report
 def test_observations_that_the_model_needs_and_the_env_lacks_are_named(evaluate, tmp_path):
     scenario = CarlaScenario("short", 1, env={"route_length": 20.0})
     drivers = Drivers({"sft": watched_expert}, {}, ("state", "agents"))
-    results = Results(tmp_path, {"seed": SEED}, [scenario], ["sft"])
+    results = ResultFolder(tmp_path, {"seed": SEED}, [scenario], ["sft"])
     with pytest.raises(ValueError, match="scenario short: the model reads 'agents'"):
         evaluate_closed_loop(drivers, [scenario], results)
     assert not list(tmp_path.iterdir())

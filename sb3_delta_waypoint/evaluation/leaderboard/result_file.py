@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 import jsonschema
 
-from sb3_delta_waypoint.evaluation.driving_score import (
+from sb3_delta_waypoint.evaluation.leaderboard.driving_score import (
     BENCH2DRIVE,
     BENCH2DRIVE_ROUTES,
     KINDS,
@@ -31,7 +31,7 @@ PERCENTAGE_ROUNDING = 0.5e-2
 COMPLETED = ("Completed", "Perfect")
 """What the status of a route is whose goal was reached."""
 
-Verdict = Literal["agrees", "unscored", "disagrees"]
+Agreement = Literal["agrees", "unscored", "disagrees"]
 
 # bounded, since each digit could be the first of a number
 _PERCENTAGE = re.compile(r"(?<![\d.])(\d{1,40}(?:\.\d{1,40})?)% of ")
@@ -84,7 +84,7 @@ _SCHEMA = {
 
 
 @dataclass(frozen=True)
-class Record:
+class RecordedRoute:
     """
     What a benchmark recorded of one route.
 
@@ -105,7 +105,7 @@ class Record:
         return is_success(self.status in COMPLETED, self.infractions)
 
 
-class Results(NamedTuple):
+class ResultFile(NamedTuple):
     """
     A result file.
 
@@ -116,7 +116,7 @@ class Results(NamedTuple):
     """
 
     path: Path
-    records: list[Record]
+    records: list[RecordedRoute]
     recorded: dict[str, float]
     n_routes: int
 
@@ -131,13 +131,13 @@ class Check(NamedTuple):
     :param reason: why it does not agree, empty where it does
     """
 
-    record: Record
+    record: RecordedRoute
     score: Score
-    verdict: Verdict
+    verdict: Agreement
     reason: str
 
 
-def read_results(path: str | Path) -> Results:
+def read_results(path: str | Path) -> ResultFile:
     """
     Read a result file of the leaderboard 2.0 or 2.1, or of Bench2Drive, merged or not.
 
@@ -154,14 +154,14 @@ def read_results(path: str | Path) -> Results:
     records = [_record(path, index, record) for index, record in enumerate(checkpoint["records"])]
     if "driving score" in content:
         recorded = {name: content[name] for name in ("driving score", "success rate") if name in content}
-        return Results(path, records, recorded, BENCH2DRIVE_ROUTES)
+        return ResultFile(path, records, recorded, BENCH2DRIVE_ROUTES)
     means = checkpoint.get("global_record", {}).get("scores_mean", {})
     recorded = {name: means[name] for name in _SCORES if name in means}
     done_and_planned = checkpoint.get("progress", [])
-    return Results(path, records, recorded, done_and_planned[1] if len(done_and_planned) == 2 else len(records))
+    return ResultFile(path, records, recorded, done_and_planned[1] if len(done_and_planned) == 2 else len(records))
 
 
-def check_record(record: Record, rules: Rules = BENCH2DRIVE) -> Check:
+def check_record(record: RecordedRoute, rules: Rules = BENCH2DRIVE) -> Check:
     """
     Recompute the score of one record.
 
@@ -187,7 +187,7 @@ def check_record(record: Record, rules: Rules = BENCH2DRIVE) -> Check:
     return Check(record, score, "disagrees", "; ".join(reasons))
 
 
-def check_averages(results: Results) -> list[str]:
+def check_averages(results: ResultFile) -> list[str]:
     """
     Recompute the averages that a file holds.
 
@@ -202,7 +202,7 @@ def check_averages(results: Results) -> list[str]:
     ]
 
 
-def average(records: Sequence[Record], n_routes: int) -> dict[str, float]:
+def average(records: Sequence[RecordedRoute], n_routes: int) -> dict[str, float]:
     """
     Averages as Bench2Drive and the leaderboard report them: routes without a record count as zero.
 
@@ -223,7 +223,7 @@ def _shifted(infraction: Infraction, sign: int) -> Infraction:
     return infraction._replace(percentage=max(infraction.percentage + sign * PERCENTAGE_ROUNDING, 0.0))
 
 
-def _counted(record: Record) -> str:
+def _counted(record: RecordedRoute) -> str:
     counts = Counter(infraction.kind for infraction in record.infractions)
     return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no infractions"
 
@@ -258,7 +258,7 @@ def _where(path: Path, index: int, record: Any) -> str:
     return f"{path}: record {index}" + f" ({short_text(name)})" * bool(name)
 
 
-def _record(path: Path, index: int, record: dict[str, Any]) -> Record:
+def _record(path: Path, index: int, record: dict[str, Any]) -> RecordedRoute:
     infractions = []
     for kind, messages in record["infractions"].items():
         for message in messages:
@@ -271,4 +271,4 @@ def _record(path: Path, index: int, record: dict[str, Any]) -> Record:
                 percentage = float(found[1])
             infractions.append(Infraction(kind, percentage))
     scores = Score(*(float(record["scores"][name]) for name in _SCORES))
-    return Record(record["route_id"], record["status"], infractions, scores)
+    return RecordedRoute(record["route_id"], record["status"], infractions, scores)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sb3_delta_waypoint.driving.bodies import FIXED
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
 from sb3_delta_waypoint.driving.records import Record
 
@@ -83,7 +84,7 @@ def first_ahead(
     found, nearest = -1, reach
     for j in range(n):
         body = bodies[j]
-        if j == owner or not body.solid or (movable and body.kind == 0):
+        if j == owner or not body.solid or (movable and body.kind == FIXED):
             continue
         x, y = box_centre(body)
         cos, sin = math.cos(body.yaw), math.sin(body.yaw)

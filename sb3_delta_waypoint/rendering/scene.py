@@ -1,11 +1,11 @@
-"""What a picture of a car in the drive shows."""
+"""What a picture of a car on its route shows."""
 
 import numpy as np
 
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, OFF_ROUTE, TIMEOUT
-from sb3_delta_waypoint.envs.rendering import Scene
+from sb3_delta_waypoint.rendering.birds_eye import Scene
 
 _OUTCOMES = {
     GOAL: "goal reached",

@@ -7,15 +7,12 @@ import pytest
 
 carla = pytest.importorskip("carla")
 
-from sb3_delta_waypoint.carla_bridge.frames import (  # noqa: E402
+from sb3_delta_waypoint.driving.frames import (  # noqa: E402
     ahead_of,
-    location_of,
-    pose_of,
-    transform_of,
-    vector_of,
+    to_world,  # noqa: E402
     wrap,
 )
-from sb3_delta_waypoint.driving.frames import to_world  # noqa: E402
+from sb3_delta_waypoint.maps.carla_frame import location_of, pose_of, transform_of, vector_of  # noqa: E402
 
 RANDOM = np.random.default_rng(1)
 POSES = [(*map(float, RANDOM.uniform(-100.0, 100.0, 2)), float(RANDOM.uniform(-3.1, 3.1))) for _ in range(20)]

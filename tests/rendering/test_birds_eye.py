@@ -8,7 +8,7 @@ import pytest
 from gymnasium.error import DependencyNotInstalled
 
 from sb3_delta_waypoint.driving.frames import to_world
-from sb3_delta_waypoint.envs.rendering import (
+from sb3_delta_waypoint.rendering.birds_eye import (
     ASPHALT,
     BODY,
     GROUND,

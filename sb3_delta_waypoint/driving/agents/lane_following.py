@@ -11,10 +11,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import steering_share
+from sb3_delta_waypoint.driving.bodies import steering_share
 from sb3_delta_waypoint.driving.kernels import kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.driving.signals import GREEN
 from sb3_delta_waypoint.driving.vehicle import clip
 
 LATERAL_ACCELERATION = 2.0
@@ -25,8 +26,6 @@ DEFAULT_LIMIT = 30.0 / 3.6
 """Where the map has no speed limit [m/s]."""
 LOOKAHEAD_TIME, MIN_LOOKAHEAD = 0.5, 4.0
 """Pure pursuit steers for a point this far ahead [s], [m]."""
-GREEN = 2
-"""State of a light that lets cars pass; red and yellow are below."""
 LINE_GAP = 1.0
 """What is left to a stop line [m]."""
 STANDSTILL_GAP = 3.0
@@ -45,7 +44,7 @@ def join_lane(body: Record, network: RoadNetwork) -> None:
     """
     Let a vehicle start following the nearest lane that goes its way.
 
-    :param body: record of :data:`~.bodies.BODY`, written
+    :param body: record of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, written
     :param network: the lanes
     """
     starts = np.repeat(np.arange(network.n_segments), np.diff(network.offsets))
@@ -114,8 +113,8 @@ def drive_traffic(
     """
     Set the controls of all vehicles that drive by themselves.
 
-    :param bodies: array of :data:`~.bodies.BODY`, the first ``n`` in use
-    :param controls: array of :data:`~.bodies.CONTROL`, written
+    :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, the first ``n`` in use
+    :param controls: array of :data:`~sb3_delta_waypoint.driving.bodies.CONTROL`, written
     :param n: number of actors
     :param network: the lanes
     :param conflicts: of :func:`lane_conflicts`
@@ -211,7 +210,7 @@ def _drive_one(
     distance = max(math.hypot(target_x - body.x, target_y - body.y), MIN_LOOKAHEAD)
     steer = math.atan(2.0 * body.wheelbase * math.sin(bearing) / distance)
     acceleration = (speed - body.speed) / 0.4
-    control.steer = clip(-steer / (body.max_steer * steering_share(body.speed)), -1.0, 1.0)
+    control.steer = clip(steer / (body.max_steer * steering_share(body.speed)), -1.0, 1.0)
     control.throttle = clip(acceleration / body.max_acceleration, 0.0, 1.0)
     control.brake = clip(-acceleration / body.max_braking, 0.0, 1.0)
     if speed < 0.1:

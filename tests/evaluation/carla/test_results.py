@@ -8,7 +8,7 @@ pytest.importorskip("carla")
 
 # ruff: noqa: E402 (the import below needs it)
 
-from sb3_delta_waypoint.evaluation.closed_loop_results import ScenarioResults
+from sb3_delta_waypoint.evaluation.carla.results import ScenarioResults
 
 EPISODE = {"policy": "sft", "episode": 0, "metrics": {"distance": 9.0, "ade": None}, "infractions": [{"kind": "red_light"}]}
 RESULT = {

@@ -1,13 +1,14 @@
 """
 Between CARLA's frame (left-handed: x forward, y right, z up; degrees, yaw clockwise seen from above) and the package's.
 
-This is the only place where one becomes the other: metres stay, y and yaw change sign, degrees become radians.
+Metres stay, y and yaw change sign, degrees become radians: :func:`~sb3_delta_waypoint.driving.frames.right_handed` and
+``left_handed`` say so for numbers, this module for CARLA's objects, and nothing else does.
 """
 
 import math
 from typing import Any
 
-from sb3_delta_waypoint.driving.frames import Pose
+from sb3_delta_waypoint.driving.frames import Pose, left_handed, right_handed, wrap
 
 
 def pose_of(transform: Any) -> Pose:
@@ -15,8 +16,8 @@ def pose_of(transform: Any) -> Pose:
     :param transform: ``carla.Transform``
     :return: x, y [m] and yaw [rad, counter-clockwise, within ±π]: CARLA's waypoints have yaws beyond ±180°
     """
-    location = transform.location
-    return location.x, -location.y, wrap(-math.radians(transform.rotation.yaw))
+    x, y, yaw = right_handed(transform.location.x, transform.location.y, transform.rotation.yaw)
+    return x, y, wrap(yaw)
 
 
 def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:
@@ -28,9 +29,8 @@ def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:
     """
     import carla
 
-    x, y, yaw = pose
-    rotation = carla.Rotation(pitch=math.degrees(pitch), yaw=-math.degrees(yaw))
-    return carla.Transform(carla.Location(x=x, y=-y, z=z), rotation)
+    x, y, yaw = left_handed(*pose)
+    return carla.Transform(carla.Location(x=x, y=y, z=z), carla.Rotation(pitch=math.degrees(pitch), yaw=yaw))
 
 
 def vector_of(x: float, y: float, z: float = 0.0) -> Any:
@@ -42,27 +42,8 @@ def vector_of(x: float, y: float, z: float = 0.0) -> Any:
     """
     import carla
 
-    return carla.Vector3D(x=x, y=-y, z=z)
-
-
-def wrap(angle: float) -> float:
-    """
-    :param angle: [rad]
-    :return: the same direction, within ±π
-    """
-    return math.remainder(angle, 2.0 * math.pi)
-
-
-def ahead_of(pose: Pose, distance: float) -> Pose:
-    """
-    A pose moved along its own direction.
-
-    :param pose: x, y [m] and yaw [rad]
-    :param distance: [m], negative for backwards
-    :return: the pose there
-    """
-    x, y, yaw = pose
-    return x + distance * math.cos(yaw), y + distance * math.sin(yaw), yaw
+    x, y, _ = left_handed(x, y, 0.0)
+    return carla.Vector3D(x=x, y=y, z=z)
 
 
 def location_of(x: float, y: float, z: float) -> Any:
@@ -74,4 +55,5 @@ def location_of(x: float, y: float, z: float) -> Any:
     """
     import carla
 
-    return carla.Location(x=x, y=-y, z=z)
+    x, y, _ = left_handed(x, y, 0.0)
+    return carla.Location(x=x, y=y, z=z)

@@ -3,12 +3,9 @@
 import math
 
 import numpy as np
-import pytest
 
-carla = pytest.importorskip("carla")
-
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import BODY  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.boxes import boxes_overlap  # noqa: E402
+from sb3_delta_waypoint.driving.bodies import BODY
+from sb3_delta_waypoint.driving.boxes import boxes_overlap
 
 
 def box(x: float, y: float, yaw: float, length: float, width: float):
