@@ -16,7 +16,10 @@ SHORT = {"num_steps": 80, "batch_size": 32, "learning_rate": 1e-2, "hidden_dims"
 
 def errors(model, episodes):
     with torch.no_grad():
-        plans = [model({"state": torch.tensor(e.state), "route": torch.tensor(e.route)})[1].numpy() for e in episodes]
+        plans = [
+            model({"state": torch.tensor(e.observations["state"]), "route": torch.tensor(e.observations["route"])})[1].numpy()
+            for e in episodes
+        ]
     return np.concatenate(plans) - np.concatenate([episode.waypoints for episode in episodes])
 
 
