@@ -34,9 +34,6 @@ def test_standing_still(circle):
 
 def test_the_speed_between_two_frames_is_their_mean(circle):
     episode = circle(n_frames=3)
-    episode.observations["state"][:, 0], episode.observations["state"][:, 2], episode.t = (
-        [2.0, 4.0, 10.0],
-        0.0,
-        np.array([0.0, 0.1, 0.3]),
-    )
+    state, episode.t = episode.observations["state"], np.array([0.0, 0.1, 0.3])
+    state[:, 0], state[:, 2] = [2.0, 4.0, 10.0], 0.0
     np.testing.assert_allclose(driven_paths([episode])[0][0], [[0.0, 0.0], [0.3, 0.0], [1.7, 0.0]], atol=1e-6)
