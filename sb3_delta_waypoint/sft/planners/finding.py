@@ -69,13 +69,13 @@ def called(found: Any, name: str, arguments: Mapping[str, Any]) -> Any:
     :return: what it makes
     :raises ValueError: if it does not take these arguments
     """
+    accepted = inspect.signature(found)
     try:
-        inspect.signature(found).bind(**arguments)
+        accepted.bind(**arguments)
+        return found(**arguments)
     except TypeError as error:
         given = ", ".join(f"{key}={short_repr(value)}" for key, value in arguments.items()) or "no arguments"
-        raise ValueError(
-            f"planner '{name}' cannot be built with {given}: {error}; it takes {inspect.signature(found)}"
-        ) from error
+        raise ValueError(f"planner '{name}' cannot be built with {given}: {error}; it takes {accepted}") from error
 
 
 def resolve(import_path: str) -> Any:
