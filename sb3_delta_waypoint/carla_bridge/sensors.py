@@ -11,9 +11,9 @@ from gymnasium import spaces
 
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.carla_bridge.connection import Session
-from sb3_delta_waypoint.carla_bridge.frames import transform_of
 from sb3_delta_waypoint.carla_bridge.traffic import traffic_spaces
 from sb3_delta_waypoint.envs.spaces import observation_space
+from sb3_delta_waypoint.maps.carla_frame import transform_of
 from sb3_delta_waypoint.messages import short_repr
 
 IMAGE_TIMEOUT = 2.0

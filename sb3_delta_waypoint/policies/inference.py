@@ -10,8 +10,7 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.utils import get_device
 from torch import nn
 
-from sb3_delta_waypoint.contract import GROUPS
-from sb3_delta_waypoint.driving.plans import POSITION_BOUND
+from sb3_delta_waypoint.contract import GROUPS, POSITION_BOUND
 from sb3_delta_waypoint.files import refuse_compressed
 from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
