@@ -31,9 +31,7 @@ except ImportError as error:
         "scenario_runner on PYTHONPATH"
     ) from error
 
-from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.localisation import Localiser, Projection, projection_through, yaw_of_compass
-from sb3_delta_waypoint.carla_bridge.routes import route_through
 from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, model_of
 from sb3_delta_waypoint.driving.frames import ahead_of
 from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
@@ -41,6 +39,8 @@ from sb3_delta_waypoint.driving.start import CONTROL_DT
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.spaces import observation_space
 from sb3_delta_waypoint.maps.carla_frame import pose_of
+from sb3_delta_waypoint.maps.lane_graph import LaneGraph
+from sb3_delta_waypoint.maps.routes import route_through
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 SPACES: dict[str, Any] = observation_space().spaces

@@ -19,7 +19,6 @@ from sb3_delta_waypoint.carla_bridge.errors import CarlaError, SpawnPointOccupie
 from sb3_delta_waypoint.carla_bridge.events import EventMonitor
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
-from sb3_delta_waypoint.carla_bridge.routes import Route
 from sb3_delta_waypoint.carla_bridge.sensors import Camera, Cameras, camera_spaces, cameras_of
 from sb3_delta_waypoint.carla_bridge.signals import Signals
 from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
@@ -34,6 +33,7 @@ from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.maps.routes import Route
 from sb3_delta_waypoint.rendering.scene import pose
 
 ATTEMPTS = 10

@@ -6,7 +6,11 @@ Metres stay, y and yaw change sign, degrees become radians: :func:`~sb3_delta_wa
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sb3_delta_waypoint.driving.frames import Pose, left_handed, right_handed, wrap
 
@@ -18,6 +22,15 @@ def pose_of(transform: Any) -> Pose:
     """
     x, y, yaw = right_handed(transform.location.x, transform.location.y, transform.rotation.yaw)
     return x, y, wrap(yaw)
+
+
+def points_of(x: Sequence[float], y: Sequence[float]) -> NDArray[np.float64]:
+    """
+    :param x: [m], in CARLA's frame
+    :param y: [m]
+    :return: float64 ``(N, 2)``, metres, in the package's
+    """
+    return np.column_stack([x, np.negative(y)])
 
 
 def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:
