@@ -24,6 +24,24 @@ def pose_of(transform: Any) -> Pose:
     return x, y, wrap(yaw)
 
 
+def place_of(location: Any) -> tuple[float, float]:
+    """
+    :param location: ``carla.Location`` or ``carla.Vector3D``, in any unit
+    :return: x and y
+    """
+    x, y, _ = right_handed(location.x, location.y, 0.0)
+    return x, y
+
+
+def motion_of(velocity: Any, angular_velocity: Any) -> tuple[float, float, float]:
+    """
+    :param velocity: ``carla.Vector3D`` [m/s]
+    :param angular_velocity: ``carla.Vector3D`` [degrees/s]
+    :return: velocity along x and y [m/s], and yaw rate [rad/s, counter-clockwise]
+    """
+    return right_handed(velocity.x, velocity.y, angular_velocity.z)
+
+
 def points_of(x: Sequence[float], y: Sequence[float]) -> NDArray[np.float64]:
     """
     :param x: [m], in CARLA's frame

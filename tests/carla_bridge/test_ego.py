@@ -34,17 +34,17 @@ def collision(frame: int) -> SimpleNamespace:
 @pytest.mark.parametrize("late", [1, 0])
 def test_a_collision_of_an_earlier_episode_that_is_told_late_does_not_count(env, late):
     env.reset(seed=1)
-    env._ego._on_collision(collision(env.session.world.get_snapshot().frame - late))
+    env._stage.ego._on_collision(collision(env.session.world.get_snapshot().frame - late))
     _, _, terminated, truncated, _ = env.step(env.expert_plan())
     assert not terminated and not truncated
-    assert env._events.counts["collision"] == 0
+    assert env._stage.events.counts["collision"] == 0
 
 
 def test_a_collision_of_this_episode_counts_even_if_it_is_told_late(env):
     env.reset(seed=1)
     for _ in range(3):
         env.step(env.expert_plan())
-    env._ego._on_collision(collision(env.session.world.get_snapshot().frame - 1))
+    env._stage.ego._on_collision(collision(env.session.world.get_snapshot().frame - 1))
     _, _, terminated, _, info = env.step(env.expert_plan())
     assert terminated and info["episode_metrics"]["collision"] == 1.0
 
