@@ -2,5 +2,6 @@
 
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy, PlannerFeatures
 from sb3_delta_waypoint.policies.inference import PlanParts, WaypointPolicy
+from sb3_delta_waypoint.policies.plan_overlay import PlanOverlay
 
-__all__ = ["DeltaWaypointPolicy", "PlanParts", "PlannerFeatures", "WaypointPolicy"]
+__all__ = ["DeltaWaypointPolicy", "PlanOverlay", "PlanParts", "PlannerFeatures", "WaypointPolicy"]
