@@ -25,28 +25,42 @@ SMOKE_LENGTH = 20.0
 @option("--sft", type=click.Path(path_type=Path), help="Another planner (.pt) than the one inside --checkpoint.")
 @option(
     "--output-dir",
-    required=True,
+    default="out/carla",
+    show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for metrics.json and scenario_<name>.json. What is done there is not driven again.",
 )
-@option("--scenarios", multiple=True, metavar="NAME…", help="Scenarios of the suite.  [default: all]")
+@option("--scenarios", multiple=True, metavar="NAME…", help="Scenarios of the suite; several may follow.  [default: all]")
 @option("--suite", type=click.Path(path_type=Path), help="A suite of your own (.yml).  [default: the one described above]")
 @option(
     "--routes",
     type=click.Path(path_type=Path),
     help="Drive a file of routes instead of a suite: leaderboard 1.0, 2.0 or Bench2Drive (.xml), or .json; those in the town.",
 )
-@option("--town", help="A map that the server has, by name, or an OpenDRIVE file.  [default: the one that is loaded]")
+@option(
+    "--town",
+    metavar="MAP",
+    help="A map that the server has, by name, or an OpenDRIVE file.  [default: the one that is loaded]",
+)
 @option("--episodes", type=click.IntRange(min=1), help="Episodes per scenario.  [default: 20; with --routes one each]")
-@option("--seed", default=REPORT_SEED, show_default=True, type=click.IntRange(min=0), help="Which routes are drawn.")
-@option("--host", help="Of a running server.  [default: localhost with --port, else a loopback server is started]")
+@option(
+    "--seed",
+    default=REPORT_SEED,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Base seed of the routes that are drawn.",
+)
+@option(
+    "--host", metavar="NAME", help="Of a running server.  [default: localhost with --port, else a loopback server is started]"
+)
 @option("--port", type=click.IntRange(1, 65535), help="Of a running server.  [default: 2000 with --host]")
 @option(
     "--timeout",
     default=10.0,
     show_default=True,
     type=click.FloatRange(min=0.1),
-    help="Longest wait for the server, in seconds.",
+    metavar="SECONDS",
+    help="Longest wait for the server.",
 )
 @env_kwargs_option()
 @option("--smoke", is_flag=True, help="Only see whether everything works: one episode of 20 m, results in a folder 'smoke'.")
@@ -71,10 +85,13 @@ def carla_eval(
     Drive a model closed loop, a refined one beside its planner, paired on the same episodes.
 
     \b
-    sb3-delta-waypoint carla-eval --checkpoint best_model.zip --output-dir out/carla
-    sb3-delta-waypoint carla-eval --checkpoint best_model.zip --output-dir out/night --scenarios straight_night turn_clear
-    sb3-delta-waypoint carla-eval --checkpoint best_model.zip --output-dir out/town01 --host localhost --town Town01
-    sb3-delta-waypoint carla-eval --checkpoint model.pt --output-dir out/longest6 --routes longest6.xml --town Town01.xodr
+    sb3-delta-waypoint carla-eval --checkpoint best_model.zip
+    sb3-delta-waypoint carla-eval --checkpoint best_model.zip \\
+        --scenarios straight_night turn_clear --output-dir out/night
+    sb3-delta-waypoint carla-eval --checkpoint best_model.zip \\
+        --host localhost --town Town01 --output-dir out/town01
+    sb3-delta-waypoint carla-eval --checkpoint model.pt \\
+        --routes longest6.xml --town Town01.xodr --output-dir out/longest6
 
     Without --host and --port it starts a loopback server, a kinematic stand-in: its results say "backend": "loopback", and are
     not results of CARLA. The suite: straight_clear, straight_cloudy, straight_night, straight_rain, turn_clear, on routes of

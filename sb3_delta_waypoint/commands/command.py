@@ -12,7 +12,7 @@ from sb3_delta_waypoint.commands.key_value import KEY_VALUE
 
 class Option(click.Option):
     """
-    An option under a heading of the help, which says nothing of ranges.
+    An option under a heading of the help, which says N, FILE or FOLDER and nothing of ranges.
 
     :param section: the heading
     """
@@ -20,11 +20,21 @@ class Option(click.Option):
     def __init__(self, *args: Any, section: str = "Options", **keywords: Any):
         super().__init__(*args, **keywords)
         self.section = section
+        if self.metavar is None and not self.is_flag:
+            self.metavar = _metavar(self.type)
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         extra = super().get_help_extra(ctx)
         extra.pop("range", None)
         return extra
+
+
+def _metavar(kind: click.ParamType) -> str | None:
+    if isinstance(kind, click.Path):
+        return "FILE" if kind.file_okay else "FOLDER"
+    if isinstance(kind, click.IntRange | type(click.INT)):
+        return "N"
+    return "NUMBER" if isinstance(kind, click.FloatRange | type(click.FLOAT)) else None
 
 
 class Command(click.Command):
@@ -51,7 +61,7 @@ class Command(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if isinstance(param, click.Option) and record is not None:
                 sections.setdefault(getattr(param, "section", "Options"), []).append(record)
         for title, rows in sections.items():
             with formatter.section(title):
@@ -88,4 +98,4 @@ def out_option(folder: str, text: str) -> Callable[[Any], Any]:
     :return: the decorator
     """
     kind = click.Path(file_okay=False, writable=True, path_type=Path)
-    return option("--out", default=folder, show_default=True, type=kind, metavar="FOLDER", help=text)
+    return option("--out", default=folder, show_default=True, type=kind, help=text)

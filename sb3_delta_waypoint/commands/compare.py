@@ -16,7 +16,9 @@ from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 @option(
     "--sft",
     type=click.Path(path_type=Path),
-    help="The planner (.pt), or its stored predictions (.json).  [default: the planner inside --rl]",
+    metavar="FILE|MODULE:CLASS",
+    help="The planner (.pt, or an import path such as my_planners:Planner), or its stored predictions (.json).  "
+    "[default: the planner inside --rl]",
 )
 @option("--rl", required=True, type=click.Path(path_type=Path), help="The refined model (.zip), or its predictions (.json).")
 @out_option("out/comparison", "Folder for comparison.json, comparison.md and the plots.")
@@ -27,8 +29,10 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
     Compare a planner with its refinement, paired on the same scenarios, or two files of predictions on the same frames.
 
     \b
-    sb3-delta-waypoint compare --sft out/sft/model.pt --rl best_model.zip --episodes 1000 --out out/comparison
-    sb3-delta-waypoint compare --sft sft_predictions.json --rl rl_predictions.json
+    sb3-delta-waypoint compare --rl best_model.zip
+    sb3-delta-waypoint compare --sft out/sft/model.pt --rl best_model.zip
+    sb3-delta-waypoint compare --sft sft_predictions.json \\
+        --rl rl_predictions.json
 
     Reports mean, median, interquartile mean and 95% bootstrap intervals of each metric and of the paired difference. Models
     drive scenarios that neither training nor selection uses with the default seeds.

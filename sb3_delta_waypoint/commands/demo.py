@@ -11,8 +11,8 @@ from sb3_delta_waypoint.zoo.options import ALGORITHM, ALGORITHMS
 @command()
 @out_option("out/demo", "Folder for everything that is written.")
 @option("--demonstrations", default=5, show_default=True, type=click.IntRange(min=1), help="Episodes to clone from.")
-@option("--routes", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
-@option("--eval-routes", multiple=True, help="Evaluate on this map as well, in a folder of its own; can be repeated.")
+@option("--routes", metavar="PATH", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
+@option("--eval-routes", multiple=True, metavar="PATH…", help="Evaluate on these maps as well, each in a folder of its own.")
 @option(
     "--algo",
     default=ALGORITHM,
@@ -41,7 +41,8 @@ def demo(
 
     \b
     sb3-delta-waypoint demo --out out/demo
-    sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 --eval-routes Town02.xodr --out out/towns
+    sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 \\
+        --eval-routes Town02.xodr --out out/towns
     """
     from sb3_delta_waypoint.demo import DemoSettings, run_demo
 

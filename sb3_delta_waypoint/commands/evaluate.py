@@ -12,7 +12,12 @@ from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 
 
 @command()
-@option("--model", type=click.Path(path_type=Path), help="A planner (.pt) or a trained model (.zip).")
+@option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="FILE|MODULE:CLASS",
+    help="A planner (.pt, or an import path such as my_planners:Planner) or a trained model (.zip).",
+)
 @option("--predictions", type=click.Path(path_type=Path), help="Stored waypoint predictions (.json) instead of a model.")
 @option(
     "--episodes-glob",
@@ -29,8 +34,9 @@ def evaluate(
     Evaluate a planner or a trained model: mean, median, interquartile mean and 95% interval of every metric.
 
     \b
-    sb3-delta-waypoint evaluate --model out/sft/model.pt --episodes 1000 --out metrics.json
-    sb3-delta-waypoint evaluate --model best.zip --episodes-glob 'out/episodes/**/*.json'
+    sb3-delta-waypoint evaluate --model out/sft/model.pt --out metrics.json
+    sb3-delta-waypoint evaluate --model best.zip \\
+        --episodes-glob 'out/episodes/**/*.json'
     sb3-delta-waypoint evaluate --predictions predictions.json
     """
     if (model is None) == (predictions is None):

@@ -8,21 +8,23 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.commands.command import command, env_kwargs_option, option, out_option
+from sb3_delta_waypoint.zoo.options import ENV_ID
 
 
 @command()
-@option("--env", "env_id", default="ToyWaypoint-v0", show_default=True, help="Id of the env.")
+@option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help="Id of the env.")
 @option("--episodes", default=5, show_default=True, type=click.IntRange(min=1), help="How many episodes to write.")
 @out_option("out/episodes", "Folder for the episode files.")
 @option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Base seed of the scenarios.")
 @option(
     "--routes",
+    metavar="PATH",
     help="Where to drive: an OpenDRIVE map ('Town01.xodr'), or a quoted glob of recorded episodes, whose driven paths "
     "become routes; of CarlaWaypoint-v0, a file of routes.  [default: random]",
 )
-@option("--route-length", default=100.0, show_default=True, help="Length of a route, in metres.")
+@option("--route-length", default=100.0, show_default=True, metavar="METRES", help="Length of a route.")
 @option("--horizon-steps", default=20, show_default=True, help="Waypoints in a plan.")
-@option("--plan-dt", default=0.1, show_default=True, help="Seconds from one waypoint to the next.")
+@option("--plan-dt", default=0.1, show_default=True, metavar="SECONDS", help="Time from one waypoint to the next.")
 @env_kwargs_option("more")
 @option("--overwrite", is_flag=True, help="Replace the episodes that an earlier recording left in the folder.")
 def record(
@@ -33,7 +35,8 @@ def record(
 
     \b
     sb3-delta-waypoint record --episodes 20 --out out/episodes
-    sb3-delta-waypoint record --env CarlaWaypoint-v0 --env-kwargs host:localhost --out out/carla
+    sb3-delta-waypoint record --env CarlaWaypoint-v0 \\
+        --env-kwargs host:localhost town:Town01 --out out/carla
 
     Writes one JSON file per episode, 'toy-<seed>-<scenario>.json' ('loopback-…' or 'carla-…' for what drove CarlaWaypoint-v0).
     Where the expert does not reach the goal the next scenario is taken. Ctrl-C leaves the episodes that are complete.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sb3_delta_waypoint.commands.command import env_kwargs_option, option
+from sb3_delta_waypoint.zoo.options import ENV_ID
 
 if TYPE_CHECKING:
     from sb3_delta_waypoint.evaluation.rollout import Scenarios
@@ -21,9 +22,10 @@ def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]]
     :return: the decorator
     """
     options = (
-        option("--env", "env_id", default="ToyWaypoint-v0", show_default=True, help="Id of the env."),
+        option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help="Id of the env."),
         option(
             "--routes",
+            metavar="PATH",
             help="Where to drive: an OpenDRIVE map ('Town01.xodr'), or a quoted glob of recorded episodes.  "
             "[default: random smooth curvature]",
         ),

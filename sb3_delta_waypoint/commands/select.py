@@ -28,7 +28,7 @@ from sb3_delta_waypoint.zoo.options import ALGORITHM, LOG_FOLDER
 @option(
     "--eval-data",
     metavar="GLOB",
-    help="Rank by open-loop errors on recorded episodes, quoted: 'episodes/**/*.json', instead of driving.",
+    help="Rank by open-loop errors on recorded episodes, quoted: 'out/episodes/**/*.json', instead of driving.",
 )
 @option("--output-best", type=click.Path(dir_okay=False, path_type=Path), help="Copy the best checkpoint to this file.")
 @scenario_options(episodes=256, seed=SELECTION_SEED)
@@ -45,8 +45,9 @@ def select(
     Pick the best of several checkpoints by a metric, under constraints on others.
 
     \b
-    sb3-delta-waypoint select --checkpoints 'logs/**/rl_model_*_steps.zip' --metric ade --where 'success_rate>=0.9' \\
-        --output-best best.zip
+    sb3-delta-waypoint select --output-best out/best.zip
+    sb3-delta-waypoint select --checkpoints 'out/logs/**/*_steps.zip' \\
+        --metric ade --where 'success_rate>=0.9'
 
     Equals are told apart by route completion, then by lateral deviation; where these are equal, too, the earliest is taken. A
     checkpoint that cannot be read is skipped with a warning. If none meets the constraints, nothing is written and the exit

@@ -75,10 +75,7 @@ def train(
     sb3-delta-waypoint train --algo ppo --routes Town01.xodr -n 2000000 \\
         -params learning_rate:1e-4 n_envs:128
 
-    Ctrl-C and SIGTERM stop training and save the model.
-
-    Exit codes: 0 trained; 1 something failed, in one line that says what; 2 options that make no sense; 130 after Ctrl-C, 143
-    after SIGTERM.
+    Ctrl-C and SIGTERM stop training and save the model; the exit code is then 130 or 143.
     """
     from sb3_delta_waypoint.evaluation.selection import parse_where
 

@@ -261,7 +261,7 @@ ALL_PLOTS: Sections = {
         ZooOption("-a --algos", str, None, "Algorithms.  [default: all that have runs there]", "NAME…", values=-1),
         _env("Ids of the envs.", "-e --env", several=True),
         ZooOption("-f --exp-folders", str, None, "Folders of all runs.", "FOLDER…", [LOG_FOLDER], -1),
-        ZooOption("-l --labels", str, None, "A label for each folder.  [default: its path]", "TEXT…", values=-1),
+        ZooOption("-l --labels", str, None, "A label for each folder.  [default: its path]", "LABEL…", values=-1),
         ZooOption("-min --min-timesteps", int, -1, "Leave out runs with fewer env steps; -1: none.", "STEPS"),
     ],
     "Plot and table": [
