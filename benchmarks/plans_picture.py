@@ -12,7 +12,7 @@ from PIL import Image
 import sb3_delta_waypoint  # noqa: F401 (registers the env)
 from sb3_delta_waypoint import WaypointPolicy
 from sb3_delta_waypoint.driving.metrics import ade
-from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 
 
 def main() -> None:
