@@ -52,13 +52,14 @@ class PlanStyle(NamedTuple):
 
 
 PLAN_STYLES = {
-    "sft": PlanStyle("SFT planner", (213, 94, 0), 2.0, 5.0, 2.8),
+    "sft": PlanStyle("planner (SFT)", (213, 94, 0), 2.0, 5.0, 2.8),
     "expert": PlanStyle("expert", (240, 228, 66), 9.0, 0.0, 0.0),
     "final": PlanStyle("final plan", (0, 114, 178), 2.5, 3.5, 0.0),
 }
 """Vermilion, yellow and blue of Okabe and Ito, "Color Universal Design" (2008), which colour-blind eyes tell apart."""
 OTHER_PLAN = PlanStyle("", (204, 121, 167), 2.5, 3.5, 0.0)
 """A plan by another name keeps that name in the legend."""
+DRIVEN = PlanStyle("driven path", TRAIL, 3.0, 0.0, 0.0)
 
 
 class Scene(NamedTuple):
@@ -150,7 +151,7 @@ class Renderer:
         if scene.roads is not None:
             canvas.band(view.pixels(scene.roads), LANE_WIDTH * PIXELS_PER_METRE, ROAD)
         _draw_route(canvas, view, scene)
-        canvas.band(_pieces(view.pixels(scene.trail)), 3.0, TRAIL)
+        _draw_plan(canvas, view.pixels(scene.trail), DRIVEN)
         for name, plan in scene.plans.items():
             _draw_plan(canvas, view.pixels(to_world(plan, scene.pose)), _style(name))
         _draw_car(canvas, view, scene)
@@ -158,7 +159,7 @@ class Renderer:
         canvas.scale_into(self._picture)
 
     def _draw_legend(self, scene: Scene) -> None:
-        """How it goes at the top left, what the plans are at the top right, a scale at the bottom."""
+        """How it goes at the top left, what the lines are at the top right, a scale at the bottom."""
         canvas, (width, height) = self._canvas, self._picture.get_size()
         if scene.text:
             lines = [self._text(line) for line in scene.text]
@@ -166,14 +167,15 @@ class Renderer:
             for row, line in enumerate(lines):
                 canvas.paste(line, 24, 22 + 24 * row)
 
-        if scene.plans:
-            labels = [self._text(_style(name).label) for name in scene.plans]
+        styles = [_style(name) for name in scene.plans] + [DRIVEN] * (len(scene.trail) > 1)
+        if styles:
+            labels = [self._text(style.label) for style in styles]
             panel_width = max(label.width for label in labels) / SUPERSAMPLING + 92
             left = width - 12 - panel_width
             canvas.panel(left, 12, panel_width, 24 * len(labels) + 16)
-            for row, (name, label) in enumerate(zip(scene.plans, labels, strict=True)):
+            for row, (style, label) in enumerate(zip(styles, labels, strict=True)):
                 sample = np.stack([left + np.linspace(16, 60, 4), np.full(4, 31.0 + 24 * row)], axis=1)
-                _draw_plan(canvas, sample, _style(name))
+                _draw_plan(canvas, sample, style)
                 canvas.paste(label, left + 76, 22 + 24 * row)
 
         bar = np.array([[0.0, -6], [0, 0], [10 * PIXELS_PER_METRE, 0], [10 * PIXELS_PER_METRE, -6]]) + (24, height - 24)

@@ -183,6 +183,12 @@ def test_legend_names_the_plans_that_are_drawn_and_no_others():
     assert (corner == GROUND).all()
 
 
+def test_legend_names_the_driven_path_once_there_is_one():
+    begun, later = (make_scene(trail=np.array([[110.0, 200.0]] * length)) for length in (1, 2))
+    assert (draw(begun)[:120, 700:] == GROUND).all()
+    assert (draw(later)[:120, 700:] == TRAIL).all(axis=2).any()
+
+
 def test_text_is_written_at_the_top_left():
     assert (draw(make_scene())[:120, :400] == GROUND).all()
     one = draw(make_scene(text=("step 34   6.8 m/s",)))[:120, :400]
