@@ -112,6 +112,16 @@ def test_scale_bar_is_true():
     assert expert - width == pytest.approx(bar, abs=4)
 
 
+def test_at_twice_the_scale_everything_is_twice_as_wide():
+    scene = make_scene(plans={"final": ahead(first=4.0, last=8.0)})
+    near, far = (draw(scene, pixels_per_metre=scale) for scale in (2 * PIXELS_PER_METRE, PIXELS_PER_METRE))
+    for colour in (ASPHALT, FINAL):
+        rows, columns = (np.ptp(where(near, colour)[axis]) / np.ptp(where(far, colour)[axis]) for axis in (0, 1))
+        assert (rows if colour == ASPHALT else columns) == pytest.approx(2.0, abs=0.15)
+    bars = [(image[560:] == INK).all(axis=2).sum(axis=1).max() for image in (near, far)]
+    assert bars[0] == pytest.approx(2 * bars[1], abs=4)
+
+
 @pytest.mark.parametrize("yaw", np.linspace(-3, 3, 7))
 def test_car_is_in_view_with_more_room_ahead_of_it_than_behind(yaw):
     scene = make_scene(yaw)
