@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
+from typing import Literal
 
 import click
 
 ALGORITHMS = ("ppo", "grpo", "a2c", "trpo")
 """Those of ``zoo.ALGORITHMS``, whose import takes seconds."""
+DASHES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
+"""Of the lines in a picture, one after the other: they are told apart in grey, too."""
 
 
 def zoo_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
@@ -50,7 +54,21 @@ def pictures_to(path: Path | None) -> None:
     """
     import matplotlib
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import EngFormatter
 
-    if path is not None:
-        matplotlib.use("Agg")
-        plt.show = lambda: plt.savefig(path)  # type: ignore[assignment]
+    if path is None:
+        return
+
+    def save() -> None:
+        for axes in plt.gcf().axes:
+            for line, dashes in zip(axes.lines, cycle(DASHES), strict=False):
+                line.set_linestyle(dashes)
+            if "Million" not in axes.get_xlabel():
+                axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+            if axes.get_legend() is not None:
+                # below the axes, where it hides nothing
+                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, handlelength=3)
+        plt.savefig(path, bbox_inches="tight", dpi=120)
+
+    matplotlib.use("Agg")
+    plt.show = save  # type: ignore[assignment]
