@@ -33,9 +33,9 @@ except ImportError as error:
 
 from sb3_delta_waypoint.carla_bridge.localisation import Localiser, Projection, projection_through, yaw_of_compass
 from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, model_of
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.frames import ahead_of, mirrored
-from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive, Measurement
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.spaces import observation_space
 from sb3_delta_waypoint.maps.carla_frame import place_of, pose_of

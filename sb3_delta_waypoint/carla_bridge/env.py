@@ -21,11 +21,11 @@ from sb3_delta_waypoint.carla_bridge.sensors import Camera, camera_spaces, camer
 from sb3_delta_waypoint.carla_bridge.stage import Stage
 from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, TrafficOptions, traffic_options, traffic_spaces
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
-from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured import MeasuredDrive
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
@@ -299,16 +299,6 @@ class CarlaWaypointEnv(DriveEnv):
         fault = f"{type(error).__name__}: {error}"
         gym.logger.warn(f"an episode was broken off: {fault}")
         return dict(self._observation), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
-
-    def expert_plan(self) -> np.ndarray:
-        """
-        What the expert would plan from here.
-
-        :return: float32 ``(H, 2)``, metres, ego frame, within the action space
-        :raises ResetNeeded: before the first :meth:`reset`, and after :meth:`close`
-        """
-        check_reset(self._begun)
-        return self.drive.expert_plan()
 
     @property
     def height(self) -> float:

@@ -51,7 +51,7 @@ class Signals:
         """
         Begin an episode; lights that run begin their cycle again.
 
-        :param route: records of :data:`~.car.ROUTE_POINT`
+        :param route: records of :data:`~.records.ROUTE_POINT`
         :param heights: of these points [m]
         :return: the lines on the route, in its order
         """

@@ -13,7 +13,7 @@ from sb3_delta_waypoint.carla_bridge.signals import Signals
 from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import Traffic, TrafficOptions
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured import NO_HAZARDS, MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive, Measurement
 
 
 class Stage:
@@ -53,7 +53,7 @@ class Stage:
 
         :param seed: of the scenario
         :param start: of the car's route
-        :param route: records of :data:`~sb3_delta_waypoint.driving.car.ROUTE_POINT`
+        :param route: records of :data:`~sb3_delta_waypoint.driving.records.ROUTE_POINT`
         :param heights: of these points [m]
         :param weather: ``carla.WeatherParameters``, or None to leave it as it is
         :return: where the car is, and ``carla.WorldSnapshot``

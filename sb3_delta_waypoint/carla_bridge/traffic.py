@@ -9,8 +9,8 @@ from gymnasium import spaces
 
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.carla_bridge.connection import Session
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.frames import Pose, to_ego
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE
 from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of, vector_of
 from sb3_delta_waypoint.messages import short_repr
@@ -113,7 +113,7 @@ class Traffic:
 
         :param seed: of the scenario
         :param start: of the car's route
-        :param route: records of :data:`~.car.ROUTE_POINT`
+        :param route: records of :data:`~.records.ROUTE_POINT`
         :param heights: of these points [m]
         """
         session, rng = self._session, np.random.default_rng(seed)
@@ -198,7 +198,7 @@ class Traffic:
 def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
     """
     :param agents: records of :data:`~.yielding.AGENT`
-    :param car: record of :data:`~.car.CAR`
+    :param car: record of :data:`~.records.CAR`
     :return: ``agents`` and ``agents_valid``, see :func:`traffic_spaces`
     """
     rows, valid = np.zeros((OBSERVED_AGENTS, 7), np.float32), np.zeros(OBSERVED_AGENTS, np.float32)

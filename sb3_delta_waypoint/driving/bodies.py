@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import kernel
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import advance, clip
 
 FIXED, VEHICLE, WALKER = 0, 1, 2

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from sb3_delta_waypoint.driving.bodies import FIXED
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.records import Record
 
 
 @inlined

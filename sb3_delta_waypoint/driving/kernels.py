@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from numba import njit
 
-Parameters = TypeVar("Parameters", bound=tuple)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -25,12 +24,6 @@ def inlined(function: Function) -> Function:
     """Decorator of a function about one car: a call that is not inlined counts references to its arrays, atomically."""
     compiled: Any = njit(function, cache=True, error_model="numpy", inline="always")
     return compiled
-
-
-def as_floats(parameters: Parameters) -> Parameters:
-    """Parameters of a kernel, all of them floats: it would be compiled again for an int where a float was."""
-    kind: Any = type(parameters)
-    return kind(*(float(value) for value in parameters))
 
 
 def forget_stale_kernels(folder: Path) -> None:

@@ -3,9 +3,8 @@
 import numpy as np
 from gymnasium import spaces
 
+from sb3_delta_waypoint.contract import POSITION_BOUND, ROUTE_POINTS
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.plans import POSITION_BOUND
-from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS
 
 STATE_BOUND = np.array([60.0, 1.5, 10.0, 30.0], np.float32)
 """Largest speed [m/s], steering angle [rad], yaw rate [rad/s] and acceleration [m/s²]; speed is never negative."""
@@ -44,7 +43,7 @@ def observation_space() -> spaces.Dict:
     return spaces.Dict(
         {
             "state": spaces.Box(low, STATE_BOUND, dtype=np.float32),
-            "route": spaces.Box(-POSITION_BOUND, POSITION_BOUND, (OBSERVED_POINTS, 2), np.float32),
+            "route": spaces.Box(-POSITION_BOUND, POSITION_BOUND, (ROUTE_POINTS, 2), np.float32),
         }
     )
 

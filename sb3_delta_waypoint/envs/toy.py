@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.simulation import Observation, Simulation, succeeded, terminated, truncated
+from sb3_delta_waypoint.driving.observation import Observation
+from sb3_delta_waypoint.driving.score import succeeded, terminated, truncated
+from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
@@ -67,21 +69,11 @@ class ToyWaypointEnv(DriveEnv):
         info: dict[str, Any] = {}
         if self._outcome:
             info["is_success"] = bool(succeeded(outcome)[0])
-            info["scenario"] = int(self.simulation.final_scenario[0])
+            info["scenario"] = int(self.simulation.final.scenario[0])
             metrics = self.simulation.final_metrics[0].tolist()
             info["episode_metrics"] = dict(zip(self.simulation.metric_names, metrics, strict=True))
         self._has_moved()
         return _first(observation), float(reward[0]), bool(terminated(outcome)[0]), bool(truncated(outcome)[0]), info
-
-    def expert_plan(self) -> np.ndarray:
-        """
-        What the expert would plan from here.
-
-        :return: float32 ``(H, 2)``, metres, ego frame, within the action space
-        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
-        """
-        check_reset(self._begun)
-        return self.simulation.expert_plans()[0]
 
 
 def _first(observation: Observation) -> dict[str, np.ndarray]:

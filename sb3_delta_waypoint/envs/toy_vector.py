@@ -7,8 +7,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from sb3_delta_waypoint.bounds import check_number
-from sb3_delta_waypoint.driving.episode import RUNNING
-from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation, succeeded, terminated, truncated
+from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
+from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.resets import check_reset
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
@@ -98,13 +98,13 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         finished = np.zeros(self.num_envs, bool)
         finished[ended] = True
         observations = np.empty(self.num_envs, object)  # of None
-        states, routes = (values[ended] for values in self.simulation.final)
-        observations[ended] = [{"state": state, "route": route} for state, route in zip(states, routes, strict=True)]
+        last = {name: values[ended] for name, values in self.simulation.final.observation._asdict().items()}
+        observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
         metrics[:, ended] = self.simulation.final_metrics[ended].T
         info = {
             "is_success": success,
-            "scenario": self.simulation.final_scenario.copy(),
+            "scenario": self.simulation.final.scenario.copy(),
             "episode_metrics": _masked(dict(zip(self.simulation.metric_names, metrics, strict=True)), finished),
         }
         return _masked({"final_obs": observations, "final_info": _masked(info, finished)}, finished)

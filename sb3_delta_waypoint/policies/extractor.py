@@ -13,7 +13,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
 
-from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
+from sb3_delta_waypoint.contract import PLAN_DT
 
 HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
 """
@@ -174,7 +174,7 @@ def check_same_plans(planner: Any, horizon_steps: int, plan_dt: float | None) ->
             f"the planner plans {planner.horizon_steps} waypoints and the env wants {horizon_steps}: make the env with "
             f"horizon_steps={planner.horizon_steps}, or train a planner on episodes with {horizon_steps}"
         )
-    own = float(getattr(planner, "plan_dt", DEFAULT_PLAN_DT))
+    own = float(getattr(planner, "plan_dt", PLAN_DT))
     if plan_dt is not None and not math.isclose(own, plan_dt, rel_tol=1e-5):
         raise ValueError(
             f"the planner's waypoints are {own:g} s apart and the env's {plan_dt:g} s: make the env with plan_dt={own:g}, or "

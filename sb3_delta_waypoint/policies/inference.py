@@ -10,13 +10,12 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.utils import get_device
 from torch import nn
 
-from sb3_delta_waypoint.driving.plans import POSITION_BOUND
+from sb3_delta_waypoint.contract import PLAN_DT, POSITION_BOUND
 from sb3_delta_waypoint.files import refuse_compressed
 from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.preprocessing import preprocess
 from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, refuse_views, torch_reason
-from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
 from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
 
@@ -60,7 +59,7 @@ class WaypointPolicy:
         planner: Any = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
         self.horizon_steps: int = planner.horizon_steps
         """Rows ``H`` of a plan."""
-        self.plan_dt: float = float(getattr(planner, "plan_dt", DEFAULT_PLAN_DT))
+        self.plan_dt: float = float(getattr(planner, "plan_dt", PLAN_DT))
         """Seconds between them."""
 
     @overload

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from sb3_delta_waypoint.driving.bodies import origin
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.frames import left_handed
 from sb3_delta_waypoint.driving.kernels import kernel
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.rendering.ground import Ground
 
 PALETTE = np.array([(72, 98, 58), (78, 78, 82), (140, 136, 130), (225, 225, 220), (205, 165, 60)], np.float64)

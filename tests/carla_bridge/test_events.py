@@ -11,7 +11,7 @@ pytest.importorskip("carla")
 from sb3_delta_waypoint.carla_bridge.ego import Collision
 from sb3_delta_waypoint.carla_bridge.events import EventMonitor, StopLine
 from sb3_delta_waypoint.carla_bridge.signals import may_go
-from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT
+from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT
 from sb3_delta_waypoint.maps.carla_frame import pose_of
 from tests.hills import hilly
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from sb3_delta_waypoint.driving.bodies import FIXED, VEHICLE, origin
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.frames import left_handed, mirrored
 from sb3_delta_waypoint.driving.kernels import forget_stale_kernels, kernel
+from sb3_delta_waypoint.driving.records import Record
 
 MOUNT = np.dtype(
     [

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sb3_delta_waypoint.driving.bodies import steering_share
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.signals import GREEN
 from sb3_delta_waypoint.driving.vehicle import clip
 

@@ -13,7 +13,7 @@ from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.events import ROUTE_MARGIN
 from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.evaluation.carla.results import DrivenEpisode, ResultFolder, ScenarioResults
 from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
 from sb3_delta_waypoint.evaluation.leaderboard.driving_score import (

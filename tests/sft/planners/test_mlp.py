@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 
 
 def observation(batch=3, route_points=10):
@@ -50,10 +50,10 @@ def test_units_do_not_matter_after_normalisation():
     data = observation(batch=50)
     waypoints = torch.rand(50, 20, 2, generator=torch.Generator().manual_seed(1)) * 20
     metres = SFTWaypointModel()
-    metres.fit_normalisation(data["state"], data["route"], waypoints)
+    metres.fit_normalisation(data, waypoints)
     feet = SFTWaypointModel()
     feet.load_state_dict(metres.state_dict())
-    feet.fit_normalisation(data["state"] * 3.28, data["route"] * 3.28, waypoints * 3.28)
+    feet.fit_normalisation({key: values * 3.28 for key, values in data.items()}, waypoints * 3.28)
     plan = metres(data)[1]
     torch.testing.assert_close(feet({key: values * 3.28 for key, values in data.items()})[1], plan * 3.28)
 
@@ -62,7 +62,7 @@ def test_a_number_that_never_varied_is_not_blown_up():
     model = SFTWaypointModel()
     data = observation(batch=20)
     data["state"][:, 1] = 0.0
-    model.fit_normalisation(data["state"], data["route"], torch.rand(20, 20, 2))
+    model.fit_normalisation(data, torch.rand(20, 20, 2))
     before = model(data)[1]
     data["state"][:, 1] = 1e-3
     assert torch.isfinite(before).all()
@@ -97,7 +97,64 @@ def test_each_number_is_normalised_by_its_own_statistics():
     state = 3.0 + scale * torch.randn(500, 4, generator=generator)
     route = torch.arange(1.0, 11.0)[:, None] * torch.randn(500, 10, 2, generator=generator)
     waypoints = torch.arange(1.0, 21.0)[:, None] * torch.randn(500, 20, 2, generator=generator)
-    planner.fit_normalisation(state, route, waypoints)
+    planner.fit_normalisation({"state": state, "route": route}, waypoints)
     for name, values in (("state", state), ("route", route), ("waypoints", waypoints)):
         torch.testing.assert_close(getattr(planner, f"{name}_mean"), values.mean(dim=0))
         torch.testing.assert_close(getattr(planner, f"{name}_std"), values.std(dim=0, correction=0))
+
+
+def with_others(batch=40, valid=3):
+    generator = torch.Generator().manual_seed(2)
+    agents = torch.zeros(batch, 16, 7)
+    agents[:, :valid] = 5.0 + 2.0 * torch.randn(batch, valid, 7, generator=generator)
+    present = torch.zeros(batch, 16)
+    present[:, :valid] = 1.0
+    signal = torch.rand(batch, 2, generator=generator)
+    return {**observation(batch), "agents": agents, "agents_valid": present, "signal": signal}
+
+
+OTHERS = ("state", "agents", "agents_valid", "signal")
+
+
+def test_groups_are_read_in_the_order_of_the_contract_and_survive_config():
+    model = SFTWaypointModel(hidden_dims=(8,), groups=("signal", "agents_valid", "agents", "state"))
+    assert model.observation_keys == OTHERS
+    assert model.trunk[0].in_features == 4 + 16 * 7 + 16 + 2
+    again = SFTWaypointModel(**json.loads(json.dumps(model.config())))
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(with_others())[1], model(with_others())[1])
+
+
+def test_the_rows_of_road_users_share_one_statistic_and_empty_ones_do_not_count():
+    model, data = SFTWaypointModel(hidden_dims=(8,), groups=OTHERS), with_others()
+    model.fit_normalisation(data, torch.rand(40, 20, 2))
+    rows = data["agents"][:, :3].flatten(0, 1)
+    torch.testing.assert_close(model.agents_mean, rows.mean(dim=0).expand(16, 7))
+    torch.testing.assert_close(model.agents_std, rows.std(dim=0, correction=0).expand(16, 7))
+    plan = model(data)[1]
+    data["agents"][:, 3:] = 77.0  # what stands in empty rows does not matter
+    assert torch.equal(model(data)[1], plan)
+    data["agents"][:, 0] = 77.0
+    assert not torch.equal(model(data)[1], plan)
+
+
+def test_data_without_any_road_user_leaves_the_statistics_finite():
+    model, data = SFTWaypointModel(hidden_dims=(8,), groups=OTHERS), with_others(valid=0)
+    model.fit_normalisation(data, torch.rand(40, 20, 2))
+    assert all(torch.isfinite(values).all() for values in model.buffers())
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (
+            ("state", "lidar"),
+            r"groups=\('state', 'lidar'\): 'lidar': there is no such group; accepted are state",
+        ),
+        (("state", "agents"), "'agents' needs 'agents_valid'.*add it"),
+        ((), "expected one group at least"),
+    ],
+)
+def test_groups_that_make_no_sense(groups, said):
+    with pytest.raises(ValueError, match=said):
+        SFTWaypointModel(groups=groups)

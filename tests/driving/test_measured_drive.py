@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT, EpisodeRules
-from sb3_delta_waypoint.driving.measured import MAX_ACCELERATION, MAX_YAW_RATE, MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.measured_drive import MAX_ACCELERATION, MAX_YAW_RATE, MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.score import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT, EpisodeRules
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.yielding import AGENT, HAZARD, find_hazards
 
@@ -47,8 +47,8 @@ def test_measuring_a_simulated_car_gives_what_the_simulation_gives(scenario):
     np.testing.assert_allclose(observation["route"], first.route[0], atol=1e-5)
     noise, outcome = np.random.default_rng(scenario), RUNNING
     while outcome == RUNNING:
-        np.testing.assert_allclose(drive.expert_plan(), simulation.expert_plans()[0], atol=1e-4)
-        plan = (drive.expert_plan() + noise.normal(0.0, 0.2, (20, 2))).astype(np.float32)
+        np.testing.assert_allclose(drive.expert_plans()[0], simulation.expert_plans()[0], atol=1e-4)
+        plan = (drive.expert_plans()[0] + noise.normal(0.0, 0.2, (20, 2))).astype(np.float32)
         drive.command(plan)
         result = simulation.step(plan[None])
         drive.move(measured(simulation))
@@ -73,7 +73,7 @@ def test_an_event_from_outside_ends_the_episode_and_costs_what_leaving_the_route
     rewards = []
     for event in (RUNNING, COLLISION):
         drive = straight_drive()
-        drive.command(drive.expert_plan())
+        drive.command(drive.expert_plans()[0])
         drive.move(Measurement(0.8, 0.0, 0.0, 8.0, 0.0))
         _, reward, outcome = drive.judge(event)
         rewards.append(reward)
@@ -89,7 +89,7 @@ def test_a_collision_at_the_goal_is_not_a_success():
     totals = []
     for event in (RUNNING, COLLISION):
         drive = straight_drive(length=20.0)
-        drive.command(drive.expert_plan())
+        drive.command(drive.expert_plans()[0])
         drive.move(Measurement(20.5, 0.0, 0.0, 8.0, 0.0))
         _, reward, outcome = drive.judge(event)
         assert outcome == (event or GOAL)
@@ -103,12 +103,12 @@ def test_the_expert_stops_before_a_hazard():
     drive = straight_drive()
     hazards = np.array([(15.0, 0.0)], HAZARD)
     x, speed = 0.0, 8.0
-    free = drive.expert_plan()
+    free = drive.expert_plans()[0]
     drive.settle(Measurement(x, 0.0, 0.0, speed, 0.0), hazards)
-    assert drive.expert_plan()[-1, 0] < free[-1, 0] - 3.0
+    assert drive.expert_plans()[0][-1, 0] < free[-1, 0] - 3.0
     for _ in range(100):
-        step = float(drive.expert_plan()[0, 0])
-        drive.command(drive.expert_plan())
+        step = float(drive.expert_plans()[0][0, 0])
+        drive.command(drive.expert_plans()[0])
         x, speed = x + step, max(2 * step / 0.1 - speed, 0.0)
         drive.move(Measurement(x, 0.0, 0.0, speed, 0.0))
         drive.judge(hazards=hazards)
@@ -142,7 +142,7 @@ def test_bad_plans_are_refused(plan, named):
 
 def judged(drive: MeasuredDrive, x: float, y: float = 0.0, speed: float = 8.0, event: int = RUNNING) -> tuple[float, int]:
     """Reward and outcome of a step in which the expert's plan was driven and the car then was there."""
-    drive.command(drive.expert_plan())
+    drive.command(drive.expert_plans()[0])
     drive.move(Measurement(x, y, 0.0, speed, 0.0))
     return drive.judge(event)[1:]
 
@@ -190,7 +190,7 @@ def test_jerk_is_the_change_from_one_step_to_the_next():
 
 def test_what_sensors_show_in_a_crash_stays_within_the_observation():
     drive = straight_drive()
-    drive.command(drive.expert_plan())
+    drive.command(drive.expert_plans()[0])
     drive.move(Measurement(0.5, 0.0, 0.0, 0.0, -50.0))
     state = drive.judge()[0]["state"]
     assert (state[2], state[3]) == (-MAX_YAW_RATE, -MAX_ACCELERATION)
@@ -206,7 +206,7 @@ def test_the_expert_yields_to_whichever_hazard_is_nearest():
     for distances in ((15.0,), (15.0, 60.0), (60.0, 15.0)):
         drive = straight_drive()
         drive.settle(Measurement(0.0, 0.0, 0.0, 8.0, 0.0), np.array([(distance, 0.0) for distance in distances], HAZARD))
-        plans.append(drive.expert_plan())
+        plans.append(drive.expert_plans()[0])
     assert (plans[0] == plans[1]).all() and (plans[0] == plans[2]).all()
 
 

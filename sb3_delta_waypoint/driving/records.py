@@ -1,8 +1,11 @@
-"""The records that the kernels work on: one car, one point of its route, the running totals of its episode."""
+"""The records that the kernels work on: a car, a point of its route, the totals of its episode, and what comes of them."""
 
 from typing import Any
 
 import numpy as np
+
+from sb3_delta_waypoint.driving.metrics import EPISODE_METRICS
+from sb3_delta_waypoint.driving.reward import REWARD_TERMS
 
 Record = Any
 """One element of an array of records: its fields are attributes in a kernel, which NumPy's own type does not say."""
@@ -42,25 +45,23 @@ WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
 TOTALS = np.dtype(
     [
         ("steps", "i8"),
-        ("progress", "f8"),
-        ("goal", "f8"),
-        ("time", "f8"),
-        ("lateral_deviation", "f8"),
-        ("imitation", "f8"),
-        ("comfort", "f8"),
-        ("off_route", "f8"),
-        ("reward", "f8"),
-        ("ade", "f8"),
-        ("fde", "f8"),
-        ("lateral_sum", "f8"),
-        ("lateral_max", "f8"),
-        ("jerk_sum", "f8"),
-        ("lateral_acceleration_max", "f8"),
-        ("speed_sum", "f8"),
-        ("furthest", "f8"),
-        ("waypoints_hit", "i8"),
         ("waypoints_passed", "i8"),
+        ("waypoints_hit", "i8"),
+        *((name, "f8") for name in REWARD_TERMS),
+        ("reward", "f8"),
+        ("furthest", "f8"),
+        ("lateral_max", "f8"),
+        ("lateral_acceleration_max", "f8"),
+        # sums over the steps
+        ("ade_sum", "f8"),
+        ("fde_sum", "f8"),
+        ("lateral_sum", "f8"),
+        ("jerk_sum", "f8"),
+        ("speed_sum", "f8"),
     ],
     align=True,
 )
-"""Running totals of one episode; the seven reward terms carry the names of :class:`~.reward.RewardWeights`."""
+"""Running totals of one episode, zero at its start."""
+
+EPISODE = np.dtype([(name, "f8") for name in (*EPISODE_METRICS, *REWARD_TERMS)])
+"""The metrics of a finished episode, but for the displacements by horizon step, which are an array beside it."""
