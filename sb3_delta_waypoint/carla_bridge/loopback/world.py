@@ -29,7 +29,7 @@ MAX_ACTORS = 4096
 """More are not spawned."""
 
 
-class World:
+class LoopbackWorld:
     """
     One episode after another on one map.
 
