@@ -25,7 +25,8 @@ from sb3_delta_waypoint.evaluation.predictions import read_predictions
 from sb3_delta_waypoint.files import naming, write_json
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS, WaypointExperimentManager
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
+from sb3_delta_waypoint.zoo.manager import WaypointExperimentManager
 
 OBSERVATION = {"state": np.zeros(4, np.float32), "route": np.ones((10, 2), np.float32)}
 ROUTES_XML = """<routes>
