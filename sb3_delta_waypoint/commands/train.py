@@ -8,6 +8,7 @@ import click
 from sb3_delta_waypoint.commands.command import option
 from sb3_delta_waypoint.commands.criterion_options import criterion_options
 from sb3_delta_waypoint.commands.evaluate import evaluate
+from sb3_delta_waypoint.commands.key_value import KEY_VALUE
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.commands.zoo_command import zoo_command
 
@@ -18,6 +19,13 @@ from sb3_delta_waypoint.commands.zoo_command import zoo_command
     metavar="FILE|MODULE:CLASS",
     help="The planner to refine: a model.pt that 'sft' wrote, or the import path of a class or function that makes a "
     "torch.nn.Module, such as my_planners:Planner.  [default: the small planner of this package]",
+)
+@option(
+    "--sft-kwargs",
+    type=KEY_VALUE,
+    multiple=True,
+    metavar="KEY:VALUE…",
+    help="An argument of the class that --sft names, such as width:64; several, or the option repeated.",
 )
 @option(
     "--delta-hidden-dim",
@@ -58,6 +66,7 @@ from sb3_delta_waypoint.commands.zoo_command import zoo_command
 @trust_option
 def train(
     sft: str | None,
+    sft_kwargs: tuple[tuple[str, Any], ...],
     delta_hidden_dim: int | None,
     max_delta: float | None,
     routes: str | None,
@@ -79,7 +88,12 @@ def train(
     """
     from sb3_delta_waypoint.evaluation.selection import parse_where
 
-    policy_kwargs: dict[str, Any] = {"sft": sft, "delta_hidden_dim": delta_hidden_dim, "max_delta": max_delta}
+    policy_kwargs: dict[str, Any] = {
+        "sft": sft,
+        "sft_kwargs": dict(sft_kwargs) or None,
+        "delta_hidden_dim": delta_hidden_dim,
+        "max_delta": max_delta,
+    }
     selection = {"metric": metric, "where": parse_where(constraints) or None}
     from sb3_delta_waypoint import zoo
 

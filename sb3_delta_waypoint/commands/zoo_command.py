@@ -4,8 +4,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -13,6 +14,9 @@ from click.core import ParameterSource
 from sb3_delta_waypoint.commands.command import Option, command, option
 from sb3_delta_waypoint.commands.key_value import KEY_VALUE
 from sb3_delta_waypoint.zoo.options import SCRIPTS, ZooOption, as_arguments
+
+DASHES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
+"""Of the lines in a picture, one after the other: they are told apart in grey, too."""
 
 
 def zoo_command(script: str) -> Callable[[Callable[..., None]], click.Command]:
@@ -82,6 +86,7 @@ def picture_to(path: Path | None) -> Iterator[None]:
     """
     import matplotlib
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import EngFormatter
 
     if path is None:
         yield
@@ -91,5 +96,13 @@ def picture_to(path: Path | None) -> Iterator[None]:
         # what cannot show a figure says so
         warnings.filterwarnings("ignore", ".*non-interactive")
         yield
-    plt.savefig(path)
+    for axes in plt.gcf().axes:
+        for line, dashes in zip(axes.lines, cycle(DASHES), strict=False):
+            line.set_linestyle(dashes)
+        if "Million" not in axes.get_xlabel():
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        if axes.get_legend() is not None:
+            # below the axes, where it hides nothing
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, handlelength=3)
+    plt.savefig(path, bbox_inches="tight", dpi=120)
     click.echo(path)
