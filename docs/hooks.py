@@ -1,6 +1,6 @@
 """
-What ``mkdocs.yml`` does beyond its plugins: the table of observation groups comes from the package, pictures from the
-benchmarks' results, and a page that would load anything from elsewhere stops the build.
+What ``mkdocs.yml`` does beyond its plugins: the tables of observation groups and metrics come from the package, pictures
+from the benchmarks' results, and a page that would load anything from elsewhere stops the build.
 """
 
 import re
@@ -11,10 +11,11 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from sb3_delta_waypoint.contract import GROUPS
+from sb3_delta_waypoint.driving.metrics import METRICS
 
 REPOSITORY = Path(__file__).parents[1]
 PICTURES = "benchmarks/results"
-GROUPS_MARK = "<!-- observation groups -->"
+GROUPS_MARK, METRICS_MARK = "<!-- observation groups -->", "<!-- metrics -->"
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -28,7 +29,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Links that lead out of ``docs/`` on a host of repositories lead to the site's copy; the contract is a table."""
     up = "../" * page.file.src_uri.count("/")
     markdown = markdown.replace(f"{up}../{PICTURES}/", f"{up}pictures/")
-    return markdown.replace(GROUPS_MARK, groups_table())
+    return markdown.replace(GROUPS_MARK, groups_table()).replace(METRICS_MARK, metrics_table())
 
 
 def groups_table() -> str:
@@ -39,6 +40,13 @@ def groups_table() -> str:
         for column in group.columns:
             rows.append(f"| {first[0]} | {first[1]} | {column.name} | {column.unit} | {column.low:.4g} | {column.high:.4g} |")
             first = "", ""
+    return "\n".join(rows)
+
+
+def metrics_table() -> str:
+    """:return: the metrics that have a name, a row each"""
+    rows = ["| name | in tables | unit | |", "|---|---|---|---|"]
+    rows += [f"| `{metric.name}` | {metric.label} | {metric.unit} | {metric.arrow} |" for metric in METRICS.values()]
     return "\n".join(rows)
 
 
