@@ -34,18 +34,19 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def groups_table() -> str:
     """:return: the groups of an observation, a row for each of their columns"""
-    rows = ["| group | shape | number | unit | from | to |", "|---|---|---|---|---|---|"]
+    rows = ["| group | shape | number | unit | from | to | meaning |", "|---|---|---|---|---|---|---|"]
     for name, group in GROUPS.items():
-        first = f"`{name}`", f"`{group.shape}`"
+        first = [f"`{name}`", f"`{group.shape}`", group.meaning]
         for column in group.columns:
-            rows.append(f"| {first[0]} | {first[1]} | {column.name} | {column.unit} | {column.low:.4g} | {column.high:.4g} |")
-            first = "", ""
+            numbers = f"{column.name} | {column.unit} | {column.low:.4g} | {column.high:.4g}"
+            rows.append(f"| {first[0]} | {first[1]} | {numbers} | {first[2]} |")
+            first = [""] * 3
     return "\n".join(rows)
 
 
 def metrics_table() -> str:
     """:return: the metrics that have a name, a row each"""
-    rows = ["| name | in tables | unit | |", "|---|---|---|---|"]
+    rows = ["| name | in tables | unit | better |", "|---|---|---|---|"]
     rows += [f"| `{metric.name}` | {metric.label} | {metric.unit} | {metric.arrow} |" for metric in METRICS.values()]
     return "\n".join(rows)
 
