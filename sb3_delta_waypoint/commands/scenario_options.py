@@ -55,7 +55,8 @@ def chosen_scenarios(
     """
     The scenarios that the options describe.
 
-    :param policy: whose plans the env must expect: their number of waypoints and the time between them
+    :param policy: whose plans the env must expect, their number of waypoints and the time between them, and which must be
+        given the observations that it reads
     :param env_id: ``--env``
     :param routes: ``--routes``
     :param env_kwargs: ``--env-kwargs``
@@ -66,10 +67,12 @@ def chosen_scenarios(
     """
     import sb3_delta_waypoint  # noqa: F401 (registers the envs)
     from sb3_delta_waypoint.evaluation.rollout import Scenarios
+    from sb3_delta_waypoint.policies.observed import observe_for
 
     kwargs: dict[str, Any] = {
         "horizon_steps": policy.horizon_steps,
         "plan_dt": policy.plan_dt,
+        **observe_for(env_id, policy),
         **dict(env_kwargs),
     }
     if routes is not None:
