@@ -11,7 +11,13 @@ from sb3_delta_waypoint.commands.key_value import key_and_value
 
 
 @click.command()
-@click.option("--env", "env_id", default="ToyWaypoint-v0", show_default=True, help="Id of the env.")
+@click.option(
+    "--env",
+    "env_id",
+    default="ToyWaypoint-v0",
+    show_default=True,
+    help="Id of the env; my_module:MyWaypoint-v0 imports my_module, which registers it.",
+)
 @click.option("--episodes", default=5, show_default=True, type=click.IntRange(min=1), help="How many episodes to write.")
 @click.option(
     "--out",
