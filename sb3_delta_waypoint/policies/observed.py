@@ -19,7 +19,8 @@ def observe_for(env_id: str, policy: WaypointPolicy, exactly: bool = False) -> d
         ``route``, too, as an env gives them anyway
     :return: ``{"observe": names}``, or nothing: for envs that are not of this package, and where the usual groups will do
     """
-    if not str(gym.spec(env_id).entry_point).startswith("sb3_delta_waypoint."):
+    # an env of somebody else has a module in front, or an entry point of its own
+    if ":" in env_id or not str(gym.spec(env_id).entry_point).startswith("sb3_delta_waypoint."):
         return {}
     module: Any = policy.module
     trained = exactly and isinstance(module, DeltaWaypointPolicy)
