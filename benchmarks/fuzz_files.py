@@ -25,7 +25,8 @@ from sb3_delta_waypoint.maps.opendrive import load_opendrive
 from sb3_delta_waypoint.maps.route_file import read_routes
 from sb3_delta_waypoint.maps.route_xml import read_route_xml
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS, WaypointExperimentManager
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
+from sb3_delta_waypoint.zoo.manager import WaypointExperimentManager
 
 OBSERVATION = {"state": np.zeros(4, np.float32), "route": np.ones((10, 2), np.float32)}
 ROUTES_XML = """<routes>

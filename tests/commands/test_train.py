@@ -16,7 +16,7 @@ pytest.importorskip("rl_zoo3")
 
 from sb3_delta_waypoint.policies import WaypointPolicy
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import SHORT, TINY, call, failed, succeeded
 
 
@@ -98,6 +98,30 @@ def test_continue_training(logs, run, planner):
     assert not (logs / "ppo" / "ToyWaypoint-v0_3").exists()
 
 
+@pytest.fixture
+def zeroed(monkeypatch):
+    """How many updates of PPO had no advantages: those of a critic's warm-up."""
+    updates = []
+    update = PPO.train
+
+    def spy(model):
+        updates.append(not model.rollout_buffer.advantages.any())
+        update(model)
+
+    monkeypatch.setattr(PPO, "train", spy)
+    return updates
+
+
+def test_the_warm_up_of_a_critic_does_not_begin_again(planner, zeroed, tmp_path):
+    warm = "callback:[{'sb3_delta_waypoint.callbacks.CriticWarmupCallback':{'warmup_steps':384}}]"
+    command = ["train", "-f", tmp_path, "--eval-freq", -1, *TINY, warm]
+    succeeded(*command, "--sft", planner, "-n", 256)
+    assert zeroed == [True, True]
+    model = tmp_path / "ppo" / "ToyWaypoint-v0_1" / "ToyWaypoint-v0.zip"
+    succeeded(*command, "-i", model, "-n", 256)
+    assert zeroed[2:] == [True, False], "256 of 384 steps had been done"
+
+
 def test_selection(planner, tmp_path):
     where = ["--metric", "ade", "--where", "success_rate>=0"]
     succeeded("train", "--sft", planner, "-f", tmp_path, "-n", 256, "--eval-freq", 128, *where, *TINY)
@@ -112,6 +136,8 @@ def test_single_envs_in_processes(planner, tmp_path):
         planner,
         "-f",
         tmp_path,
+        "--algo",
+        "ppo",
         "-n",
         128,
         "--eval-freq",
@@ -136,8 +162,7 @@ def test_single_envs_in_processes(planner, tmp_path):
         (["--env", "ToyWayPoint-v0"], ["ToyWayPoint-v0", "ToyWaypoint-v0"]),
         (["--algo", "ppo", "--group-size", "4"], ["--group-size", "--algo grpo"]),
         (["--algo", "grpo", "-params", "batch_size:100000"], ["batch_size=100000", "make it smaller"]),
-        (["--algo", "reinforce"], ["reinforce", "ppo", "--help"]),
-        (["--colour", "red"], ["--colour", "--help"]),
+        (["--algo", "reinforce"], ["reinforce", "grpo, ppo"]),
         (["-i", "absent.zip"], ["trained_agent"]),
     ],
 )
@@ -191,3 +216,26 @@ def test_ctrl_c(planner, tmp_path, monkeypatch):
     result = call(*ENDLESS, "--sft", planner, "-f", tmp_path)
     assert result.exit_code == 130, result.output
     check_interrupted(result.output, tmp_path)
+
+
+def test_a_planner_by_import_path_with_arguments(tmp_path, monkeypatch):
+    (tmp_path / "trained_planners.py").write_text(
+        "from sb3_delta_waypoint import SFTWaypointModel\n"
+        "class Wide(SFTWaypointModel):\n"
+        "    def __init__(self, width, **kwargs):\n"
+        "        super().__init__(**{'hidden_dims': (width,), **kwargs})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    few = ("-f", tmp_path / "typed", "-n", 128, "--eval-freq", -1, *TINY)
+    succeeded("train", "--sft", "trained_planners:Wide", "--sft-kwargs", "width:12", *few)
+    model = next((tmp_path / "typed").glob("ppo/*_1/ToyWaypoint-v0.zip"))
+    assert WaypointPolicy(model).module.features_extractor.planner.hidden_dims == (12,)
+    failed(call("train", "--sft", "trained_planners:Wide", *few), "trained_planners:Wide", "'width'")
+    # and the same in a yaml, as it may be written
+    (tmp_path / "own.yml").write_text(
+        "ToyWaypoint-v0:\n  policy: sb3_delta_waypoint.DeltaWaypointPolicy\n  n_timesteps: 128\n"
+        "  policy_kwargs: \"dict(sft='trained_planners:Wide', sft_kwargs=dict(width=20))\"\n"
+    )
+    succeeded("train", "-conf", tmp_path / "own.yml", "-f", tmp_path / "yaml", "--eval-freq", -1, *TINY)
+    model = next((tmp_path / "yaml").glob("ppo/*_1/ToyWaypoint-v0.zip"))
+    assert WaypointPolicy(model).module.features_extractor.planner.hidden_dims == (20,)

@@ -1,13 +1,12 @@
 """The rows of a world snapshot: the bodies as the client is told about them, in CARLA's frame."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 
 from sb3_delta_waypoint.driving.bodies import FIXED, VEHICLE, origin
 from sb3_delta_waypoint.driving.frames import left_handed, mirrored
-from sb3_delta_waypoint.driving.kernels import forget_stale_kernels, kernel
+from sb3_delta_waypoint.driving.kernels import kernel
 from sb3_delta_waypoint.driving.records import Record
 
 MOUNT = np.dtype(
@@ -26,8 +25,6 @@ MOUNT = np.dtype(
     align=True,
 )
 """What only the client needs to know of an actor, beside its body: metres and degrees, CARLA's frame."""
-
-forget_stale_kernels(Path(__file__).parent)
 
 
 @kernel
