@@ -269,7 +269,7 @@ def summary(row: Mapping[str, Any], planner: Mapping[str, Any], expert: Mapping[
         "route completion": means["route_completion"],
         "ADE ratio": means["ade"] / float(np.mean(planner["ade"])),
         "FDE [m]": means["fde"],
-        "beside the line [m]": means["lateral_deviation_mean"],
+        "lateral deviation [m]": means["lateral_deviation_mean"],
         "time": lengths[0] / lengths[1] if both.any() else np.nan,
     }
 
@@ -282,7 +282,7 @@ def cell(values: Sequence[float], digits: int) -> str:
 
 def steps(value: float) -> str:
     """Env steps, rounded."""
-    return "–" if value == 0 else f"{value:.0f}" if value < 1000 else f"{value / 1e3:.0f} k"
+    return "–" if value == 0 else f"{value:.0f}" if value < 1000 else f"{value / 1e3:,.0f} k"
 
 
 def table(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
