@@ -31,15 +31,16 @@ except ImportError as error:
         "scenario_runner on PYTHONPATH"
     ) from error
 
-from sb3_delta_waypoint.carla_bridge.frames import ahead_of, pose_of
 from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.localisation import Localiser, Projection, projection_through, yaw_of_compass
 from sb3_delta_waypoint.carla_bridge.routes import route_through
 from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, model_of
-from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.contract import CONTROL_DT
+from sb3_delta_waypoint.driving.frames import ahead_of
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive, Measurement
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.spaces import observation_space
+from sb3_delta_waypoint.maps.carla_frame import pose_of
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 SPACES: dict[str, Any] = observation_space().spaces

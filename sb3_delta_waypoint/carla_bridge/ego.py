@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, SpawnPointOccupiedError
-from sb3_delta_waypoint.carla_bridge.frames import ahead_of, pose_of, transform_of, vector_of
 from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, VehicleModel, model_of
-from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured import Measurement
+from sb3_delta_waypoint.driving.frames import Pose, ahead_of
+from sb3_delta_waypoint.driving.measured_drive import Measurement
+from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of, vector_of
 
 DROP = 0.1
 """A vehicle is put down from this height above the road [m]."""

@@ -23,18 +23,18 @@ from sb3_delta_waypoint.carla_bridge.routes import Route
 from sb3_delta_waypoint.carla_bridge.sensors import Camera, Cameras, camera_spaces, cameras_of
 from sb3_delta_waypoint.carla_bridge.signals import Signals
 from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
-from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options, traffic_spaces
+from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
-from sb3_delta_waypoint.driving.episode import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
+from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, GROUPS, TRAFFIC_GROUPS, check_groups
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured import NO_HAZARDS, MeasuredDrive
+from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
-from sb3_delta_waypoint.envs.scenes import pose
-from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
+from sb3_delta_waypoint.rendering.scene import pose
 
 ATTEMPTS = 10
 """So many random routes are drawn before the map counts as occupied."""
@@ -65,8 +65,11 @@ class CarlaWaypointEnv(DriveEnv):
         that of the route's file, or the server's
     :param cameras: rgb cameras by name, each with what differs from :class:`~.sensors.Camera`: observations ``<name>`` uint8
         ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
-    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`; adds the observations of
-        :func:`~.traffic.traffic_spaces`, and the expert yields; None for an empty town whose lights are green
+    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`, to whom the expert yields;
+        None for an empty town whose lights are green
+    :param observe: names of the observation groups that are given, of :data:`~.contract.GROUPS`; None for ``state`` and
+        ``route``, with traffic for ``agents``, ``agents_valid`` and ``signal``, too. Without traffic these say that there is
+        nobody
     :param fps: ticks per simulated second, a multiple of 10: the control step is 0.1 s
     :param blueprint: the vehicle
     :param ends_at: events that end an episode, of :data:`~.events.EVENTS`; they cost what leaving the route costs
@@ -92,6 +95,7 @@ class CarlaWaypointEnv(DriveEnv):
         weather: str | Mapping[str, float] | None = None,
         cameras: Mapping[str, Mapping[str, float] | Camera] | None = None,
         traffic: Mapping[str, int] | TrafficOptions | None = None,
+        observe: Collection[str] | None = None,
         fps: float = 10.0,
         blueprint: str = "vehicle.lincoln.mkz_2020",
         ends_at: Collection[str] = ("collision", "blocked"),
@@ -108,10 +112,11 @@ class CarlaWaypointEnv(DriveEnv):
         self._cameras = cameras_of(cameras)
         self._traffic_options = traffic_options(traffic)
         config = driving_config(**kwargs)
-        others = traffic_spaces() if self._traffic_options is not None else {}
-        self.observation_space = spaces.Dict(  # type: ignore[assignment]
-            {**observation_space().spaces, **others, **camera_spaces(self._cameras)}
-        )
+        usual = EGO_GROUPS if self._traffic_options is None else EGO_GROUPS + TRAFFIC_GROUPS
+        self.groups = check_groups(usual if observe is None else observe, GROUPS)
+        given = observation_space(self.groups).spaces | camera_spaces(self._cameras)
+        self._given = tuple(given)
+        self.observation_space = spaces.Dict(given)  # type: ignore[assignment]
         self.action_space = action_space(config)
         self._base_seed: int | None = None
         self._next_scenario = 0
@@ -193,7 +198,7 @@ class CarlaWaypointEnv(DriveEnv):
         self._begin(number)
         self._next_scenario += self._in_order
         self._begin_episode()
-        return dict(self._observation), {"scenario": number, "route": self._route.name}
+        return self._observed(), {"scenario": number, "route": self._route.name}
 
     def _begin(self, scenario: int) -> None:
         """Begin a scenario; if the server turns out to be lost, once more with a fresh connection."""
@@ -250,13 +255,17 @@ class CarlaWaypointEnv(DriveEnv):
 
     def _look_around(self, snapshot: Any) -> dict[str, np.ndarray]:
         """What is observed besides state and route; sets what the expert yields to."""
-        found: dict[str, np.ndarray] = {}
+        found = {name: values.copy() for name, values in NOBODY.items()}
         self._hazards = NO_HAZARDS
         if self._surroundings is not None:
-            found, self._hazards = self._surroundings.look(self.drive, snapshot)
+            others, self._hazards = self._surroundings.look(self.drive, snapshot)
+            found |= others
         if self._cameras:
             found |= self._ego_cameras.observe(snapshot.frame)
         return found
+
+    def _observed(self) -> dict[str, np.ndarray]:
+        return {name: self._observation[name] for name in self._given}
 
     def _show_weather(self) -> None:
         """The weather that was asked for, else that at the start of the route, if it has any."""
@@ -297,7 +306,7 @@ class CarlaWaypointEnv(DriveEnv):
             }
         self._has_moved()
         ended = self._outcome != RUNNING
-        return dict(self._observation), reward, ended and self._outcome != TIMEOUT, self._outcome == TIMEOUT, info
+        return self._observed(), reward, ended and self._outcome != TIMEOUT, self._outcome == TIMEOUT, info
 
     def _advance(self, action: np.ndarray) -> tuple[float, int]:
         """One control step in the server; reward and outcome."""
@@ -328,17 +337,7 @@ class CarlaWaypointEnv(DriveEnv):
         self._next_scenario -= self._in_order
         fault = f"{type(error).__name__}: {error}"
         gym.logger.warn(f"an episode was broken off: {fault}")
-        return dict(self._observation), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
-
-    def expert_plan(self) -> np.ndarray:
-        """
-        What the expert would plan from here.
-
-        :return: float32 ``(H, 2)``, metres, ego frame, within the action space
-        :raises ResetNeeded: before the first :meth:`reset`, and after :meth:`close`
-        """
-        check_reset(self._begun)
-        return self.drive.expert_plan()
+        return self._observed(), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
 
     @property
     def height(self) -> float:

@@ -11,8 +11,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.carla_bridge.frames import pose_of
 from sb3_delta_waypoint.driving.network import JOINT_TOLERANCE, polyline_length
+from sb3_delta_waypoint.maps.carla_frame import pose_of
 from sb3_delta_waypoint.maps.opendrive import MAX_JOINT_ANGLE, speed_limits
 
 SAMPLE_SPACING = 0.5

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from sb3_delta_waypoint.carla_bridge.frames import wrap
 from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.routes import Route, Scenario, Weather, route_through
+from sb3_delta_waypoint.driving.frames import wrap
 from sb3_delta_waypoint.files import read_xml
 from sb3_delta_waypoint.messages import short_repr, short_text
 

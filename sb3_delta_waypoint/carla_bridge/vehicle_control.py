@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sb3_delta_waypoint.carla_bridge.frames import pose_of
 from sb3_delta_waypoint.driving.frames import Pose, to_ego
+from sb3_delta_waypoint.maps.carla_frame import pose_of
 
 COASTING = 0.1
 """What a rolling car loses without any pedal, about [m/s²]; the correction finds the rest."""

@@ -88,10 +88,10 @@ def carla_eval(
     import torch
 
     from sb3_delta_waypoint.carla_bridge.errors import CarlaError
-    from sb3_delta_waypoint.evaluation.carla_suite import CarlaScenario, choose, read_suite
-    from sb3_delta_waypoint.evaluation.closed_loop import evaluate_closed_loop
-    from sb3_delta_waypoint.evaluation.closed_loop_report import closed_loop_table
-    from sb3_delta_waypoint.evaluation.closed_loop_results import Results
+    from sb3_delta_waypoint.evaluation.carla.closed_loop import evaluate_closed_loop
+    from sb3_delta_waypoint.evaluation.carla.report import closed_loop_table
+    from sb3_delta_waypoint.evaluation.carla.results import ResultFolder
+    from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, choose, read_suite
     from sb3_delta_waypoint.evaluation.report import console
 
     if suite is not None and routes is not None:
@@ -110,7 +110,7 @@ def carla_eval(
     drivers, models = _drivers(checkpoint, sft)
     own = host is None and port is None
     run = {**models, "seed": seed, "server": "the command's own" if own else "a running one"}
-    results = Results(output_dir, run, chosen, list(drivers.policies), fresh=smoke)
+    results = ResultFolder(output_dir, run, chosen, list(drivers.policies), fresh=smoke)
     before = sum(len(found.episodes) for found in results.scenarios.values())
     server = {"timeout": timeout} if own else {"host": host, "port": port, "timeout": timeout}
     try:
@@ -150,8 +150,8 @@ def _town(town: str) -> str:
 
 def _drivers(checkpoint: Path, sft: Path | None) -> tuple[Any, dict[str, Any]]:
     """Who drives, and which files they are."""
-    from sb3_delta_waypoint.evaluation.carla_suite import sha256
-    from sb3_delta_waypoint.evaluation.closed_loop import Drivers
+    from sb3_delta_waypoint.evaluation.carla.closed_loop import Drivers
+    from sb3_delta_waypoint.evaluation.carla.suite import sha256
     from sb3_delta_waypoint.evaluation.side_by_side import planner_inside
     from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
     from sb3_delta_waypoint.policies.inference import WaypointPolicy

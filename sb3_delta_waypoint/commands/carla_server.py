@@ -32,12 +32,12 @@ def carla_server(port: int, host: str, maps: tuple[Path, ...], fps: float) -> No
     from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
     from sb3_delta_waypoint.carla_bridge.loopback.run import exit_on_signals, warm_up
     from sb3_delta_waypoint.carla_bridge.loopback.server import Server
-    from sb3_delta_waypoint.carla_bridge.loopback.wire import check_client_version
+    from sb3_delta_waypoint.carla_bridge.loopback.wire import check_wire_version
 
-    check_client_version()
+    check_wire_version()
     readers = map_readers(maps)
     exit_on_signals()
     warm_up()
     server = Server(readers, fps, port, host)
-    click.echo(f"loopback server: {server.world.road_map.name} on {host}:{server.port} (Ctrl-C ends it)")
+    click.echo(f"loopback server: {server.simulator.world.road_map.name} on {host}:{server.port} (Ctrl-C ends it)")
     server.run()

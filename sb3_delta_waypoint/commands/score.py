@@ -35,9 +35,9 @@ def score(results: Path, rules: str) -> None:
     from rich import box
     from rich.table import Table
 
-    from sb3_delta_waypoint.evaluation.driving_score import RULES
+    from sb3_delta_waypoint.evaluation.leaderboard.driving_score import RULES
+    from sb3_delta_waypoint.evaluation.leaderboard.result_file import average, check_averages, check_record, read_results
     from sb3_delta_waypoint.evaluation.report import console
-    from sb3_delta_waypoint.evaluation.result_file import average, check_averages, check_record, read_results
 
     found = read_results(results)
     checks = [check_record(record, RULES[rules]) for record in found.records]

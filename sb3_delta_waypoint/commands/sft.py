@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.key_value import key_and_value
+
 
 class Widths(click.ParamType):
     """Comma-separated positive integers."""
@@ -39,7 +41,22 @@ class Widths(click.ParamType):
     type=click.FloatRange(min=0, min_open=True),
     help="Adam's, at the first step; it falls to zero along a cosine.",
 )
-@click.option("--hidden-dims", default="128,128", show_default=True, type=Widths(), help="Widths of the hidden layers.")
+@click.option(
+    "--planner",
+    metavar="MODULE:CLASS",
+    help="Class of the planner, by its import path.  [default: the multilayer perceptron of this package]",
+)
+@click.option(
+    "--planner-kwargs",
+    multiple=True,
+    metavar="KEY:VALUE",
+    help="Further arguments of its class, such as width:64 or \"groups:('state','route','signal')\"; can be repeated.",
+)
+@click.option(
+    "--hidden-dims",
+    type=Widths(),
+    help="Widths of the planner's hidden layers: --planner-kwargs hidden_dims:(…).  [default: 128,128]",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of weights, split and batches.")
 @click.option(
     "--validation-fraction",
@@ -57,9 +74,22 @@ class Widths(click.ParamType):
     type=click.Path(file_okay=False, writable=True, path_type=Path),
     help="Folder for model.pt, config.json, metrics.json and loss.png.",
 )
-def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settings: Any) -> None:
+def sft(
+    episodes_glob: str,
+    planner: str | None,
+    planner_kwargs: tuple[str, ...],
+    hidden_dims: tuple[int, ...] | None,
+    skip_invalid: bool,
+    device: str,
+    out: Path,
+    **settings: Any,
+) -> None:
     """
     Train a planner on demonstrations by behaviour cloning.
+
+    \b
+    sb3-delta-waypoint sft --episodes-glob 'out/episodes/*.json' --out out/sft
+    sb3-delta-waypoint sft --episodes-glob 'out/episodes/*.json' --planner my_module:MyPlanner --planner-kwargs width:64
 
     Keeps the weights with the lowest displacement error (ADE) on held-out data. Ctrl-C and SIGTERM end the training early and
     keep the best so far.
@@ -68,8 +98,12 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
 
     from sb3_delta_waypoint.devices import find_device
     from sb3_delta_waypoint.episodes.reader import read_episodes
+    from sb3_delta_waypoint.sft.planners import SFTWaypointModel
     from sb3_delta_waypoint.sft.training import save_run, train_sft
 
+    kwargs = dict(key_and_value(text, "--planner-kwargs") for text in planner_kwargs)
+    if hidden_dims is not None:
+        kwargs["hidden_dims"] = hidden_dims
     try:
         torch_device = find_device(device)
     except ValueError as error:
@@ -83,7 +117,9 @@ def sft(episodes_glob: str, skip_invalid: bool, device: str, out: Path, **settin
     out.mkdir(parents=True, exist_ok=True)
     # a network this small gains nothing from a second thread
     torch.set_num_threads(1)
-    result = train_sft(episodes, device=torch_device, progress=True, **settings)
+    result = train_sft(
+        episodes, planner=planner or SFTWaypointModel, planner_kwargs=kwargs, device=torch_device, progress=True, **settings
+    )
     model_path = save_run(result, out)
     metrics, data = result.metrics, result.config["data"]
     if result.interrupted:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sb3_delta_waypoint.commands.evaluate import evaluate
+from sb3_delta_waypoint.commands.key_value import key_and_value
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.commands.zoo_command import ALGORITHMS, zoo_command
 from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
@@ -19,7 +20,18 @@ from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
     metavar="NAME",
     help=f"Algorithm: {', '.join(ALGORITHMS)}; for envs that are not of this package, any of rl_zoo3's.",
 )
-@click.option("--sft", metavar="PATH", help="The planner to refine: a model.pt.  [default: the small one of this package]")
+@click.option(
+    "--sft",
+    metavar="PATH",
+    help="The planner to refine: a model.pt, or the import path of a planner or its class, my_module:MyPlanner.  "
+    "[default: the small one of this package]",
+)
+@click.option(
+    "--sft-kwargs",
+    multiple=True,
+    metavar="KEY:VALUE",
+    help="Arguments of the class that --sft names, such as width:64; can be repeated.",
+)
 @click.option(
     "--delta-hidden-dim", type=click.IntRange(min=1), metavar="N", help="Width of the residual head's hidden layers."
 )
@@ -58,6 +70,7 @@ from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 def train(
     algo: str,
     sft: str | None,
+    sft_kwargs: tuple[str, ...],
     delta_hidden_dim: int | None,
     max_delta: float | None,
     routes: str | None,
@@ -80,7 +93,12 @@ def train(
     from sb3_delta_waypoint import zoo
     from sb3_delta_waypoint.evaluation.selection import parse_where
 
-    policy_kwargs: dict[str, Any] = {"sft": sft, "delta_hidden_dim": delta_hidden_dim, "max_delta": max_delta}
+    policy_kwargs: dict[str, Any] = {
+        "sft": sft,
+        "sft_kwargs": dict(key_and_value(text, "--sft-kwargs") for text in sft_kwargs) or None,
+        "delta_hidden_dim": delta_hidden_dim,
+        "max_delta": max_delta,
+    }
     selection = {"metric": metric, "where": parse_where(constraints) or None}
     manager = zoo.train(
         ["--algo", algo, *arguments],

@@ -13,9 +13,9 @@ carla = pytest.importorskip("carla")
 from sb3_delta_waypoint.carla_bridge.ego import on_road
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
-from sb3_delta_waypoint.carla_bridge.frames import pose_of
 from sb3_delta_waypoint.carla_bridge.route_file import write_routes
 from sb3_delta_waypoint.carla_bridge.routes import Route
+from sb3_delta_waypoint.maps.carla_frame import pose_of
 from tests.carla_bridge.conftest import drive, look_around
 
 

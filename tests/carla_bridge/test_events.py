@@ -10,9 +10,9 @@ pytest.importorskip("carla")
 # ruff: noqa: E402 (the imports below need it)
 from sb3_delta_waypoint.carla_bridge.ego import Collision
 from sb3_delta_waypoint.carla_bridge.events import EventMonitor, StopLine
-from sb3_delta_waypoint.carla_bridge.frames import pose_of
 from sb3_delta_waypoint.carla_bridge.signals import may_go
-from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT
+from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT
+from sb3_delta_waypoint.maps.carla_frame import pose_of
 
 
 class Road:
