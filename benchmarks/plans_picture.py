@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from sb3_delta_waypoint import WaypointPolicy, make_waypoint_vec_env
-from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import to_world
-from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
+from sb3_delta_waypoint.driving.simulation import Simulation
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 from sb3_delta_waypoint.policies.inference import PlanParts
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
 from sb3_delta_waypoint.rendering.scene import pose, scene
@@ -33,11 +33,11 @@ REMAINING = 30.0
 """Before the goal [m]: no road is drawn beyond it."""
 
 
-def off_the_middle(plan: np.ndarray, drive: Drive, i: int) -> np.ndarray:
+def off_the_middle(plan: np.ndarray, simulation: Simulation, i: int) -> np.ndarray:
     """How far the waypoints of car ``i`` lie beside the middle of its road, (H,) metres."""
-    car = drive.cars[i]
-    points = to_world(plan, pose(drive, i))
-    route = drive.routes[i, : car["n_points"]]
+    car = simulation.cars[i]
+    points = to_world(plan, pose(simulation, i))
+    route = simulation.routes[i, : car["n_points"]]
     line = np.stack([route["x"], route["y"]], axis=1)
     steps = np.diff(line, axis=0)
     share = np.clip(((points[:, None] - line[:-1]) * steps).sum(axis=2) / (steps**2).sum(axis=1), 0.0, 1.0)
@@ -45,20 +45,20 @@ def off_the_middle(plan: np.ndarray, drive: Drive, i: int) -> np.ndarray:
     return np.linalg.norm(points[:, None] - nearest, axis=2).min(axis=1)
 
 
-def departure(parts: PlanParts, drive: Drive, i: int) -> float:
+def departure(parts: PlanParts, simulation: Simulation, i: int) -> float:
     """How far the planner's plan leaves the road [m]; 0 where the refined one comes near the kerb, or the goal is near."""
-    car, half_width = drive.cars[i], drive.config.rules.off_route_distance
+    car, half_width = simulation.cars[i], simulation.config.rules.off_route_distance
     if car["route_length"] - car["progress"] < REMAINING:
         return 0.0
-    if off_the_middle(parts.waypoints, drive, i).max() > half_width - CLEAR:
+    if off_the_middle(parts.waypoints, simulation, i).max() > half_width - CLEAR:
         return 0.0
-    return float(off_the_middle(parts.sft_waypoints, drive, i).max()) - half_width
+    return float(off_the_middle(parts.sft_waypoints, simulation, i).max()) - half_width
 
 
 def scenario_of_the_picture(policy: WaypointPolicy) -> int:
     """The scenario with the moment that the rule asks for."""
     venv = make_waypoint_vec_env(ENV_ID, SCENARIOS, REPORT_SEED)
-    drive = venv.get_attr("simulation")[0]
+    simulation = venv.get_attr("simulation")[0]
     observations, most = venv.reset(), np.zeros(SCENARIOS)
     running = np.ones(SCENARIOS, bool)
     while running.any():
@@ -66,7 +66,7 @@ def scenario_of_the_picture(policy: WaypointPolicy) -> int:
         # exact distances only where the plans differ by as much as would win
         differ = np.linalg.norm(parts.delta, axis=2).max(axis=1) > most.max()
         for i in np.flatnonzero(running & differ):
-            most[i] = max(most[i], departure(PlanParts(*(part[i] for part in parts)), drive, i))
+            most[i] = max(most[i], departure(PlanParts(*(part[i] for part in parts)), simulation, i))
         observations, _, dones, _ = venv.step(parts.waypoints)
         running &= ~dones
     venv.close()
@@ -84,16 +84,16 @@ def main() -> None:
     scenario = scenario_of_the_picture(policy)
     env = gym.make(ENV_ID)
     observation, _ = env.reset(seed=REPORT_SEED, options={"scenario": scenario})
-    drive, renderer = env.unwrapped.drive, Renderer("rgb_array", 10, pixels_per_metre=PIXELS_PER_METRE)
+    simulation, renderer = env.unwrapped.simulation, Renderer("rgb_array", 10, pixels_per_metre=PIXELS_PER_METRE)
     done, most, picture, caption, trail = False, 0.0, None, "", []
     while not done:
         parts = policy(observation, parts=True)
-        trail.append(pose(drive, 0)[:2])
-        off_road = departure(parts, drive, 0)
+        trail.append(pose(simulation, 0)[:2])
+        off_road = departure(parts, simulation, 0)
         if off_road > most:
             plans = {"expert": env.unwrapped.expert_plan(), "sft": parts.sft_waypoints, "final": parts.waypoints}
-            most, picture = off_road, renderer.draw(scene(drive, 0, plans, np.array(trail), 0)._replace(text=()))
-            car, off_middle = drive.cars[0], off_the_middle(parts.waypoints, drive, 0).max()
+            most, picture = off_road, renderer.draw(scene(simulation, 0, plans, np.array(trail), 0)._replace(text=()))
+            car, off_middle = simulation.cars[0], off_the_middle(parts.waypoints, simulation, 0).max()
             caption = (
                 f"scenario {scenario}, {car['progress']:.0f} m after its start, {car['speed']:.1f} m/s: "
                 f"the planner's plan leaves the road by {off_road:.2f} m, the refined one stays {2.0 - off_middle:.2f} m "

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.carla_bridge.lane_graph import SNAP_DISTANCE, LaneGraph, Place
 from sb3_delta_waypoint.driving.network import polyline_length, resample
+from sb3_delta_waypoint.maps.lane_graph import SNAP_DISTANCE, LaneGraph, Place
 
 BACKWARDS = 2.0
 """A place this far behind the one before it counts as reached [m]: places are rarely given to the centimetre."""

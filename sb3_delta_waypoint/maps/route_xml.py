@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
-from sb3_delta_waypoint.carla_bridge.routes import Route, Scenario, Weather, route_through
-from sb3_delta_waypoint.driving.frames import wrap
+from sb3_delta_waypoint.driving.frames import right_handed, wrap
 from sb3_delta_waypoint.files import read_xml
+from sb3_delta_waypoint.maps.lane_graph import LaneGraph
+from sb3_delta_waypoint.maps.routes import Route, Scenario, Weather, route_through
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 WEATHER_PARAMETERS = (
@@ -125,12 +125,11 @@ def _location(element: Element, heading: bool) -> tuple[float | None, ...]:
 
 
 def _position(element: Element) -> tuple[float, float]:
-    """In the package's frame: CARLA's y and yaw are left-handed, its angles degrees."""
-    return _number(element, "x"), -_number(element, "y")
+    return right_handed(_number(element, "x"), _number(element, "y"), 0.0)[:2]
 
 
 def _yaw(element: Element) -> float:
-    return wrap(-math.radians(_number(element, "yaw")))
+    return wrap(right_handed(0.0, 0.0, _number(element, "yaw"))[2])
 
 
 def _weather(element: Element) -> Weather:
