@@ -100,9 +100,10 @@ def imitate(start: Start, whole: bool, rounds: int, steps: int, gradient_steps: 
     schedule = th.optim.lr_scheduler.CosineAnnealingLR(optimizer, rounds * gradient_steps)
     driver, generator = WaypointPolicy(learner, device="cpu"), np.random.default_rng(start.seed)
 
-    frames: dict[str, list[np.ndarray]] = {
-        name: [getattr(episode, name) for episode in start.demonstrations[:5]] for name in ("state", "route", "waypoints")
-    }
+    frames: dict[str, list[np.ndarray]] = {"state": [], "route": [], "waypoints": []}
+    for episode in start.demonstrations[:5]:
+        for name, values in ({**episode.observations, "waypoints": episode.waypoints}).items():
+            frames[name].append(values)
     observation: Any = venv.reset()
     for _ in range(rounds):
         for _ in range(steps):

@@ -11,19 +11,19 @@ from stable_baselines3 import PPO
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, SFTWaypointModel, WaypointPolicy, make_waypoint_vec_env, zoo
 from sb3_delta_waypoint.carla_bridge.loopback import town
-from sb3_delta_waypoint.carla_bridge.route_file import read_routes
-from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml
 from sb3_delta_waypoint.driving.network import from_paths
 from sb3_delta_waypoint.episodes.paths import driven_paths
 from sb3_delta_waypoint.episodes.reader import read_episode
 from sb3_delta_waypoint.episodes.recorder import record_episodes
-from sb3_delta_waypoint.evaluation.carla_suite import SUITE, read_suite
-from sb3_delta_waypoint.evaluation.closed_loop_results import ScenarioResults
-from sb3_delta_waypoint.evaluation.driving_score import KINDS as INFRACTIONS
+from sb3_delta_waypoint.evaluation.carla.results import ScenarioResults
+from sb3_delta_waypoint.evaluation.carla.suite import SUITE, read_suite
+from sb3_delta_waypoint.evaluation.leaderboard.driving_score import KINDS as INFRACTIONS
+from sb3_delta_waypoint.evaluation.leaderboard.result_file import average, check_averages, check_record, read_results
 from sb3_delta_waypoint.evaluation.predictions import read_predictions
-from sb3_delta_waypoint.evaluation.result_file import average, check_averages, check_record, read_results
 from sb3_delta_waypoint.files import naming, write_json
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
+from sb3_delta_waypoint.maps.route_file import read_routes
+from sb3_delta_waypoint.maps.route_xml import read_route_xml
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
 from sb3_delta_waypoint.zoo.manager import HYPERPARAMS, WaypointExperimentManager
 

@@ -18,10 +18,10 @@ from PIL import Image
 from sb3_delta_waypoint import WaypointPolicy, make_waypoint_vec_env
 from sb3_delta_waypoint.driving.frames import to_world
 from sb3_delta_waypoint.driving.simulation import Simulation
-from sb3_delta_waypoint.envs.rendering import Renderer
-from sb3_delta_waypoint.envs.scenes import pose, scene
-from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 from sb3_delta_waypoint.policies.inference import PlanParts
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
+from sb3_delta_waypoint.rendering.scene import pose, scene
 
 ENV_ID = "ToyWaypoint-v0"
 SCENARIOS = 1000

@@ -39,8 +39,7 @@ def arc_drive(number: int, n_frames: int, horizon_steps: int) -> Episode:
         source={"dataset": "arcs", "split": "train", "scene_id": str(number)},
         path=Path(),
         t=0.1 * np.arange(n_frames),
-        state=states,
-        route=ahead(3.0 * np.arange(1, 11)),
+        observations={"state": states, "route": ahead(3.0 * np.arange(1, 11))},
         waypoints=ahead(0.1 * speed * np.arange(1, horizon_steps + 1)),
         dt=0.1,
     )

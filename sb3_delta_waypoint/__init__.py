@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sb3_delta_waypoint.callbacks import WaypointEvalCallback
     from sb3_delta_waypoint.grpo import GRPO
     from sb3_delta_waypoint.policies import DeltaWaypointPolicy, WaypointPolicy
-    from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+    from sb3_delta_waypoint.sft.planners import SFTWaypointModel
     from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
 
 __version__ = version("sb3_delta_waypoint")
@@ -28,7 +28,7 @@ __all__ = [
 _HOMES = {
     "GRPO": "grpo",
     "DeltaWaypointPolicy": "policies",
-    "SFTWaypointModel": "sft.planner",
+    "SFTWaypointModel": "sft.planners",
     "WaypointEvalCallback": "callbacks",
     "WaypointPolicy": "policies",
     "make_waypoint_vec_env": "vec_env",

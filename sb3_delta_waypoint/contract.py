@@ -110,19 +110,24 @@ TRAFFIC_GROUPS = ("agents", "agents_valid", "signal")
 """What an env with other road users gives besides."""
 
 
-def check_groups(groups: Iterable[str], given: Iterable[str]) -> tuple[str, ...]:
+def check_groups(groups: Iterable[str], given: Iterable[str], argument: str = "observe") -> tuple[str, ...]:
     """
     :param groups: names of groups that an env is to give
     :param given: names of those that it can give
+    :param argument: what the caller calls the groups
     :return: the groups wanted, in the order of :data:`GROUPS`
     :raises ValueError: for none, for a name that is unknown, or a group that this env cannot give
     """
     given = tuple(given)
+    if not isinstance(groups, Iterable):
+        raise ValueError(f"{argument}={short_repr(groups)}: expected names of groups, of {', '.join(given)}")
     wanted = (groups,) if isinstance(groups, str) else tuple(groups)
     for name in wanted:
         if name not in given:
             problem = "this env does not give it" if name in GROUPS else "there is no such group"
-            raise ValueError(f"observe={short_repr(groups)}: {short_repr(name)}: {problem}; accepted are {', '.join(given)}")
+            raise ValueError(
+                f"{argument}={short_repr(groups)}: {short_repr(name)}: {problem}; accepted are {', '.join(given)}"
+            )
     if not wanted:
-        raise ValueError(f"observe={short_repr(groups)}: expected one group at least, of {', '.join(given)}")
+        raise ValueError(f"{argument}={short_repr(groups)}: expected one group at least, of {', '.join(given)}")
     return tuple(name for name in GROUPS if name in wanted)

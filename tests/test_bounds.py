@@ -7,9 +7,9 @@ import pytest
 
 from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters

@@ -90,7 +90,7 @@ def test_every_file_of_the_package_is_found_once_installed(
         "sft/default_planner.pt",
         "hyperparams/ppo.yml",
         "hyperparams/grpo.yml",
-        "evaluation/carla_suite.yml",
+        "evaluation/carla/suite.yml",
     ):
         assert name in report["files"]
     expected = {path.relative_to(sources / PACKAGE).as_posix() for path in (sources / PACKAGE).glob("**/*") if path.is_file()}

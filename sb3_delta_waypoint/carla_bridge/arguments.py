@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.carla_bridge.events import EVENTS
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.messages import short_repr
 
 FPS = Bounds(10.0, 1000.0)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sb3_delta_waypoint.carla_bridge.ego import Collision
-from sb3_delta_waypoint.carla_bridge.frames import location_of
-from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.maps.carla_frame import location_of
 
 EVENTS = ("collision", "lane_invasion", "off_road", "red_light", "stop_sign", "blocked")
 """What can happen, apart from the outcomes that each episode has."""
@@ -94,9 +94,9 @@ class EventMonitor:
         """
         What one control step has brought.
 
-        :param car: record of :data:`~.car.CAR`, measured after the step
+        :param car: record of :data:`~.records.CAR`, measured after the step
         :param height: of the car, measured [m]
-        :param tangent: of the route where the car is, record of :data:`~.car.ROUTE_POINT`
+        :param tangent: of the route where the car is, record of :data:`~.records.ROUTE_POINT`
         :param progress_before: arc length of the car before the step [m]
         :param collisions: that were reported in it
         :param red: names of the lines whose light was red

@@ -2,17 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.events import StopLine
-from sb3_delta_waypoint.carla_bridge.frames import pose_of, wrap
-from sb3_delta_waypoint.driving.frames import Pose
+from sb3_delta_waypoint.driving.frames import Pose, wrap
+from sb3_delta_waypoint.maps.signals import STOP_SIGN, TRAFFIC_LIGHT, read_signals
 
-TRAFFIC_LIGHT, STOP_SIGN = "1000001", "206"
-"""OpenDRIVE's signal types, after the German catalogue."""
 NEAR_ROUTE = 2.0
 """A stop line this far from the route, at most, is on it [m]."""
 SAME_DIRECTION = math.radians(60.0)
@@ -37,12 +34,11 @@ class Signals:
         import carla
 
         self._session, self._frozen = session, frozen
-        self._places: list[tuple[Pose, float, str, bool]] = []
+        self._places: list[tuple[Pose, float, str, bool]] = []  # pose, height, name, whether it is a stop sign
         with session.calls():
             for kind in (TRAFFIC_LIGHT, STOP_SIGN):
-                for landmark in session.map.get_all_landmarks_of_type(kind):
-                    places = _stop_places(session.map, landmark)
-                    self._places += [(pose, height, landmark.id, kind == STOP_SIGN) for pose, height in places]
+                for signal in read_signals(session.map, kind):
+                    self._places += [(pose, height, signal.name, kind == STOP_SIGN) for pose, height in signal.stops]
             for name in sorted({name for _, _, name, is_stop_sign in self._places if not is_stop_sign}):
                 light = session.world.get_traffic_light_from_opendrive_id(name)
                 if light is not None:
@@ -55,7 +51,7 @@ class Signals:
         """
         Begin an episode; lights that run begin their cycle again.
 
-        :param route: records of :data:`~.car.ROUTE_POINT`
+        :param route: records of :data:`~.records.ROUTE_POINT`
         :param heights: of these points [m]
         :return: the lines on the route, in its order
         """
@@ -85,17 +81,6 @@ class Signals:
         :return: the names of those whose light is red
         """
         return {line.name for line in lines if self.state(line) == "Red"}
-
-
-def _stop_places(road_map: Any, landmark: Any) -> list[tuple[Pose, float]]:
-    """Where those whom a sign or light is for have to stop: pose and height [m] on each lane that it is valid for."""
-    places = []
-    for first, last in landmark.get_lane_validities():
-        for lane in range(min(first, last), max(first, last) + 1):
-            waypoint = road_map.get_waypoint_xodr(landmark.road_id, lane, landmark.s) if lane else None
-            if waypoint is not None:
-                places.append((pose_of(waypoint.transform), waypoint.transform.location.z))
-    return places
 
 
 def may_go(line: StopLine, state: str, stopped: bool, left: float, speed: float) -> bool:

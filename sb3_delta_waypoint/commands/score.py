@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
+from sb3_delta_waypoint.commands.command import command, option
+
 SHOWN = 20
 """How many records that do not agree are listed one by one."""
 
 
-@click.command()
+@command()
 @click.argument("results", type=click.Path(path_type=Path))
-@click.option(
+@option(
     "--rules",
     default="bench2drive",
     show_default=True,
@@ -35,9 +37,9 @@ def score(results: Path, rules: str) -> None:
     from rich import box
     from rich.table import Table
 
-    from sb3_delta_waypoint.evaluation.driving_score import RULES
+    from sb3_delta_waypoint.evaluation.leaderboard.driving_score import RULES
+    from sb3_delta_waypoint.evaluation.leaderboard.result_file import average, check_averages, check_record, read_results
     from sb3_delta_waypoint.evaluation.report import console
-    from sb3_delta_waypoint.evaluation.result_file import average, check_averages, check_record, read_results
 
     found = read_results(results)
     checks = [check_record(record, RULES[rules]) for record in found.records]

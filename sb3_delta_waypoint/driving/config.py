@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
-from sb3_delta_waypoint.driving.episode import EpisodeRules
+from sb3_delta_waypoint.contract import POSITION_BOUND
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.network import RoadNetwork
-from sb3_delta_waypoint.driving.plans import POSITION_BOUND
 from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 

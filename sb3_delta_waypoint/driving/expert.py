@@ -6,8 +6,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.bounds import Bounds
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import clip
 
 
@@ -103,12 +103,12 @@ def expert_plans(
     offset and heading error by a cubic Hermite curve over arc length (a Frenet-frame plan as in Werling et al., 2010, with
     the cubic in place of the quintic).
 
-    :param cars: records of :data:`~.car.CAR`, at most :data:`BLOCK`, projected on their routes
-    :param routes: records of :data:`~.car.ROUTE_POINT`, a row for each car
+    :param cars: records of :data:`~.records.CAR`, at most :data:`BLOCK`, projected on their routes
+    :param routes: records of :data:`~.records.ROUTE_POINT`, a row for each car
     :param expert: how it drives
     :param plan_dt: seconds between the plans' rows
     :param leads: records of :data:`LEAD` ``(BLOCK, H + 1)``: memory to work in
-    :param plans: records of :data:`~.car.WAYPOINT` ``(n, H)``, written: metres, ego frame
+    :param plans: records of :data:`~.records.WAYPOINT` ``(n, H)``, written: metres, ego frame
     """
     _follow_profiles(cars, routes, expert, plan_dt, leads)
     for i in range(cars.shape[0]):

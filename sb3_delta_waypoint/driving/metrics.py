@@ -56,12 +56,15 @@ class Metric:
     :param label: the words in tables and plots
     :param unit: SI unit, empty for shares, rates and counts
     :param higher_is_better: None where neither direction is better in itself
+    :param of_every_episode: whether every env measures it in every episode: then it is a field of
+        :data:`~.records.EPISODE`, which :func:`~.score.write_episode` fills
     """
 
     name: str
     label: str
     unit: str = ""
     higher_is_better: bool | None = None
+    of_every_episode: bool = False
 
     @property
     def arrow(self) -> str:
@@ -72,20 +75,20 @@ class Metric:
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("success_rate", "success rate", "", True),
-        Metric("ade", "ADE", "m", False),
-        Metric("fde", "FDE", "m", False),
+        Metric("success_rate", "success rate", "", True, of_every_episode=True),
+        Metric("ade", "ADE", "m", False, of_every_episode=True),
+        Metric("fde", "FDE", "m", False, of_every_episode=True),
         Metric("open_loop_ade", "open-loop ADE", "m", False),
         Metric("open_loop_fde", "open-loop FDE", "m", False),
-        Metric("route_completion", "route completion", "", True),
-        Metric("waypoint_hit_rate", "waypoint hit rate", "", True),
-        Metric("lateral_deviation_mean", "lateral deviation", "m", False),
-        Metric("episode_reward", "reward", "", True),
-        Metric("lateral_deviation_max", "max lateral deviation", "m", False),
+        Metric("route_completion", "route completion", "", True, of_every_episode=True),
+        Metric("waypoint_hit_rate", "waypoint hit rate", "", True, of_every_episode=True),
+        Metric("lateral_deviation_mean", "lateral deviation", "m", False, of_every_episode=True),
+        Metric("episode_reward", "reward", "", True, of_every_episode=True),
+        Metric("lateral_deviation_max", "max lateral deviation", "m", False, of_every_episode=True),
         Metric("driving_score_2_0", "driving score 2.0", "", True),
         Metric("driving_score_2_1", "driving score 2.1", "", True),
         Metric("waypoints_reached", "waypoints reached", "", True),
-        Metric("off_route", "off route", "", False),
+        Metric("off_route", "off route", "", False, of_every_episode=True),
         Metric("collision", "collision", "", False),
         Metric("collision_pedestrian", "collision with pedestrian", "", False),
         Metric("collision_vehicle", "collision with vehicle", "", False),
@@ -96,14 +99,22 @@ METRICS = {
         Metric("red_light", "red lights run", "", False),
         Metric("stop_sign", "stop signs run", "", False),
         Metric("blocked", "blocked", "", False),
-        Metric("timeout", "out of time", "", False),
-        Metric("jerk_mean", "mean jerk", "m/s³", False),
-        Metric("lateral_acceleration_max", "max lateral acc.", "m/s²", False),
-        Metric("speed_mean", "mean speed", "m/s"),
-        Metric("episode_length", "episode length", "steps"),
+        Metric("timeout", "out of time", "", False, of_every_episode=True),
+        Metric("jerk_mean", "mean jerk", "m/s³", False, of_every_episode=True),
+        Metric("lateral_acceleration_max", "max lateral acc.", "m/s²", False, of_every_episode=True),
+        Metric("speed_mean", "mean speed", "m/s", of_every_episode=True),
+        Metric("episode_length", "episode length", "steps", of_every_episode=True),
     )
 }
 """The metrics known by name, the most telling first; see :func:`metric_info` for the families beside them."""
+
+EPISODE_METRICS = tuple(
+    # of one episode a rate is a yes or no
+    "success" if metric.name == "success_rate" else metric.name
+    for metric in METRICS.values()
+    if metric.of_every_episode
+)
+"""The metrics that every env reports at the end of an episode, beside the reward's terms and the displacements."""
 
 HEADLINE = (
     "success_rate",

@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sb3_delta_waypoint.contract import POSITION_BOUND
 from sb3_delta_waypoint.driving.kernels import kernel
 
-POSITION_BOUND = 100.0
-"""Largest coordinate of a waypoint or an observed route point [m], ego frame."""
 _BOUND = np.float32(POSITION_BOUND)
 
 
@@ -27,7 +26,7 @@ def checked_plans(plans: ArrayLike, *shape: int) -> np.ndarray:
     :param shape: ``n, H, 2`` for the plans of ``n`` cars, ``H, 2`` for one plan
     :return: float32, contiguous
     :raises ValueError: if they are no numbers, have another shape, or a coordinate is not finite or beyond
-        :data:`POSITION_BOUND`
+        :data:`~.contract.POSITION_BOUND`
     """
     try:
         given = np.asarray(plans)
@@ -55,7 +54,7 @@ def checked_plans(plans: ArrayLike, *shape: int) -> np.ndarray:
 
 def within_bound(plans: np.ndarray) -> np.ndarray:
     """
-    Hold plans within :data:`POSITION_BOUND`, in place: an expert that is faster than its cruise speed may look beyond.
+    Hold plans within :data:`~.contract.POSITION_BOUND`, in place: an expert faster than its cruise speed may look beyond.
 
     :param plans: float32, metres, ego frame
     :return: the same array

@@ -1,29 +1,48 @@
 """Routes: drawn by seed from random curvature or from a road network, and where a car is on its route.
 
-A route in memory is an array of :data:`~.car.ROUTE_POINT` records exactly 1 m of arc length apart, so that the whole part of
-an arc length is the index of the point behind it.
+A route in memory is an array of :data:`~.records.ROUTE_POINT` records exactly 1 m of arc length apart, so that the whole
+part of an arc length is the index of the point behind it.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.car import ROUTE_POINT, Record
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.scenarios import hash64, uniform
 
-OBSERVED_POINTS = 10
-"""Route points in an observation."""
-OBSERVED_SPACING = 3
-"""Arc length between them, in whole metres."""
 KNOT_SPACING = 12.5
 """A random route's curvature runs smoothly from one random value to the next over this arc length [m]."""
 MAX_CURVATURE = 0.16
 """Random curvatures lie between plus and minus this [1/m]."""
 MIN_ROUTE_SPEED = 1.0
 """The speed profile never asks for less [m/s]: stops in recordings are not replayed."""
+
+
+class RouteSource(NamedTuple):
+    """
+    Where routes are drawn from.
+
+    :param from_network: from the network, else of random curvature
+    :param whole: a segment is driven from its start to its end
+    :param recorded: the speeds of the segments are those that were driven, and are taken as they are
+    :param max_points: of a route, 1 m apart
+    :param network: the segments
+    :param starts: int64 ``(K, 2)``, segment and point at which a route may begin
+    :param reach: float64 ``(S,)``, how far each segment leads [m]
+    """
+
+    from_network: bool
+    whole: bool
+    recorded: bool
+    max_points: int
+    network: RoadNetwork
+    starts: np.ndarray
+    reach: np.ndarray
 
 
 @inlined
@@ -39,7 +58,7 @@ def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None
     A route of smooth random curvature from the origin along x: knots of uniform curvature, blended by smoothstep.
 
     :param seed: the scenario's seed
-    :param route: records of :data:`~.car.ROUTE_POINT`; positions and speeds (no limit) are written
+    :param route: records of :data:`~.records.ROUTE_POINT`; positions and speeds (no limit) are written
     :param n_points: how many points to write
     """
     x, y, heading = 0.0, 0.0, 0.0
@@ -59,30 +78,26 @@ def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None
 
 
 @inlined
-def draw_network_route(
-    seed: np.uint64, network: RoadNetwork, starts: np.ndarray, reach: np.ndarray, whole: bool, route: np.ndarray, n_points: int
-) -> int:
+def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, n_points: int) -> int:
     """
     A drive through a road network, turning at random where the lane forks and never into a dead end.
 
     :param seed: the scenario's seed
-    :param network: where to drive
-    :param starts: int64 ``(K, 2)``: segment and point from which a route may start
-    :param reach: float64 ``(S,)``: driving length available from the start of each segment [m]
-    :param whole: drive to the end of the segment that the route starts in (recorded paths) and no further
-    :param route: records of :data:`~.car.ROUTE_POINT`; positions and speed limits are written
+    :param source: the network, and where in it a route may begin
+    :param route: records of :data:`~.records.ROUTE_POINT`; positions and speed limits are written
     :param n_points: how many points to write at most
     :return: how many points were written
     """
-    pick = int(hash64(seed, np.uint64(8)) % np.uint64(starts.shape[0]))
-    segment, point = starts[pick, 0], starts[pick, 1]
+    network, reach = source.network, source.reach
+    pick = int(hash64(seed, np.uint64(8)) % np.uint64(source.starts.shape[0]))
+    segment, point = source.starts[pick, 0], source.starts[pick, 1]
     x, y = network.points[point, 0], network.points[point, 1]
     route[0].x, route[0].y, route[0].speed = x, y, network.speeds[point]
     written, remaining, fork = 1, 1.0, 0
     while written < n_points:
         point += 1
         if point == network.offsets[segment + 1]:
-            if whole:
+            if source.whole:
                 break
             wanted = n_points - written + 1.0
             first, beyond = network.successor_offsets[segment], network.successor_offsets[segment + 1]
@@ -123,7 +138,7 @@ def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: Exper
     The profile is the lowest of cruise speed, speed limit and ``sqrt(a_lat / |curvature|)``, then run backwards so that the
     braking limit suffices everywhere. Recorded speeds are taken as they are.
 
-    :param route: records of :data:`~.car.ROUTE_POINT`, completed in place
+    :param route: records of :data:`~.records.ROUTE_POINT`, completed in place
     :param n_points: points in use
     :param recorded: whether the speeds are recorded ones
     :param expert: how the expert drives
@@ -157,8 +172,8 @@ def project(car: Record, route: np.ndarray) -> None:
     """
     Find where the car is on its route, starting from where it was: writes ``index``, ``progress`` and ``lateral``.
 
-    :param car: record of :data:`~.car.CAR`
-    :param route: records of :data:`~.car.ROUTE_POINT`
+    :param car: record of :data:`~.records.CAR`
+    :param route: records of :data:`~.records.ROUTE_POINT`
     """
     j = car.index
     while j < car.n_points - 1:
@@ -180,37 +195,3 @@ def project(car: Record, route: np.ndarray) -> None:
     car.index = j
     car.progress = j + along / length_squared
     car.lateral = (step_x * (car.y - here.y) - step_y * (car.x - here.x)) / math.sqrt(length_squared)
-
-
-@inlined
-def observe(car: Record, route: np.ndarray, state: np.ndarray, points: np.ndarray) -> None:
-    """
-    Write the observation of one car.
-
-    :param car: record of :data:`~.car.CAR`, projected on its route
-    :param route: records of :data:`~.car.ROUTE_POINT`
-    :param state: float32 ``(4,)``: speed [m/s], steering angle [rad], yaw rate [rad/s], acceleration [m/s²]
-    :param points: float32 ``(10, 2)``: the next route points, 3 m apart, metres, ego frame
-    """
-    state[0], state[1], state[2], state[3] = car.speed, car.steer, car.yaw_rate, car.acceleration
-    cos_yaw, sin_yaw = math.cos(car.yaw), math.sin(car.yaw)
-    last = car.n_points - 1
-    s = max(car.progress, 0.0)
-    j = int(s)
-    part = s - j  # the same for every point, since they are whole metres apart
-    for k in range(OBSERVED_POINTS):
-        j += OBSERVED_SPACING
-        here, after = route[min(j, last)], route[min(j + 1, last)]
-        x = here.x + part * (after.x - here.x) - car.x
-        y = here.y + part * (after.y - here.y) - car.y
-        points[k, 0] = cos_yaw * x + sin_yaw * y
-        points[k, 1] = cos_yaw * y - sin_yaw * x
-
-
-def new_routes(n_cars: int, max_points: int) -> np.ndarray:
-    """
-    Memory for the routes of some cars.
-
-    :return: records of :data:`~.car.ROUTE_POINT`, ``(n_cars, max_points)``
-    """
-    return np.zeros((n_cars, max_points), ROUTE_POINT)

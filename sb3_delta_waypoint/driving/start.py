@@ -6,14 +6,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.bounds import Bounds
-from sb3_delta_waypoint.driving.car import Record
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.routes import project
 from sb3_delta_waypoint.driving.scenarios import uniform
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, steady_steer, steady_yaw_rate
-
-CONTROL_DT = 0.1
-"""Length of a control step [s]: a plan is tracked for this long, then made again."""
 
 
 class StartParameters(NamedTuple):
@@ -29,16 +27,14 @@ class StartParameters(NamedTuple):
 
 @inlined
 def set_out(
-    car: Record, route: np.ndarray, totals: Record, displacements: np.ndarray, seed: np.uint64, start: StartParameters,
-    vehicle: VehicleParameters, n_points: int, seconds: float, scenario: int,
+    car: Record, route: np.ndarray, seed: np.uint64, start: StartParameters, vehicle: VehicleParameters, n_points: int,
+    seconds: float, scenario: int,
 ) -> None:  # fmt: skip
     """
     Put a car at the start of its route.
 
-    :param car: record of :data:`~.car.CAR`, written
-    :param route: records of :data:`~.car.ROUTE_POINT`, finished
-    :param totals: record of :data:`~.car.TOTALS`, cleared
-    :param displacements: float64 ``(H,)``, cleared
+    :param car: record of :data:`~.records.CAR`, written
+    :param route: records of :data:`~.records.ROUTE_POINT`, finished
     :param seed: uint64, the scenario's seed
     :param start: how far from the route
     :param vehicle: what the car can do
@@ -62,9 +58,3 @@ def set_out(
     car.scenario = scenario
     car.index = 0
     project(car, route)
-    totals.steps, totals.waypoints_hit, totals.waypoints_passed = 0, 0, 0
-    totals.progress, totals.goal, totals.time, totals.lateral_deviation = 0.0, 0.0, 0.0, 0.0
-    totals.imitation, totals.comfort, totals.off_route, totals.reward = 0.0, 0.0, 0.0, 0.0
-    totals.ade, totals.fde, totals.lateral_sum, totals.lateral_max = 0.0, 0.0, 0.0, 0.0
-    totals.jerk_sum, totals.lateral_acceleration_max, totals.speed_sum, totals.furthest = 0.0, 0.0, 0.0, 0.0
-    displacements[:] = 0.0

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 
 LOOKAHEAD_TIME = 0.6
@@ -21,7 +21,7 @@ def track(car: Record, plan: np.ndarray, plan_dt: float, vehicle: VehicleParamet
     """
     Follow a plan: pure pursuit for steering (Coulter, 1992), constant acceleration to the plan's position for speed.
 
-    :param car: record of :data:`~.car.CAR`
+    :param car: record of :data:`~.records.CAR`
     :param plan: float32 ``(H, 2)``, metres, ego frame; row ``h`` is the place ``(h + 1) * plan_dt`` seconds from now
     :param plan_dt: seconds between the rows
     :param vehicle: what the car can do

@@ -4,8 +4,8 @@ import math
 from typing import Annotated, NamedTuple
 
 from sb3_delta_waypoint.bounds import Bounds
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
 
 
 class VehicleParameters(NamedTuple):
@@ -88,7 +88,7 @@ def advance(car: Record, vehicle: VehicleParameters, steer: float, acceleration:
     Kinematic bicycle about the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2), integrated with the values at the
     middle of the step.
 
-    :param car: record of :data:`~.car.CAR`
+    :param car: record of :data:`~.records.CAR`
     :param vehicle: what the car can do
     :param steer: commanded steering angle [rad], left positive
     :param acceleration: commanded acceleration [m/s²]

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.car import Record
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.records import Record
 
 AGENT = np.dtype(
     [("x", "f8"), ("y", "f8"), ("yaw", "f8"), ("speed", "f8"), ("length", "f8"), ("width", "f8"), ("kind", "f8")], align=True
@@ -65,8 +65,8 @@ def find_hazards(
     """
     The agents that a car must yield to.
 
-    :param car: record of :data:`~.car.CAR`, projected on its route
-    :param route: records of :data:`~.car.ROUTE_POINT`
+    :param car: record of :data:`~.records.CAR`, projected on its route
+    :param route: records of :data:`~.records.ROUTE_POINT`
     :param agents: records of :data:`AGENT`, the car itself not among them
     :param half_width: of the car [m]
     :param front: from its reference point to its bumper [m]
@@ -89,7 +89,7 @@ def slow_for(hazard: Record, route: np.ndarray, first: int, n_points: int, braki
     Lower a speed profile so that a car braking steadily is as slow as it must be where it must be.
 
     :param hazard: record of :data:`HAZARD`
-    :param route: records of :data:`~.car.ROUTE_POINT`; speeds are lowered
+    :param route: records of :data:`~.records.ROUTE_POINT`; speeds are lowered
     :param first: index of the first point that matters
     :param n_points: points in use
     :param braking: [m/s²]

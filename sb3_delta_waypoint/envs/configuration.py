@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import EpisodeRules
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, validate_network
 from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 from sb3_delta_waypoint.messages import short_repr

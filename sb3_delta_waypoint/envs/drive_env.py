@@ -3,14 +3,13 @@
 import gymnasium as gym
 import numpy as np
 
+from sb3_delta_waypoint.contract import CONTROL_DT
+from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import to_ego, to_world
-from sb3_delta_waypoint.driving.measured import MeasuredDrive
 from sb3_delta_waypoint.driving.plans import checked_plans
-from sb3_delta_waypoint.driving.simulation import Simulation
-from sb3_delta_waypoint.driving.start import CONTROL_DT
-from sb3_delta_waypoint.envs.rendering import Renderer, Scene
 from sb3_delta_waypoint.envs.resets import check_reset
-from sb3_delta_waypoint.envs.scenes import pose, scene
+from sb3_delta_waypoint.rendering.birds_eye import Renderer, Scene
+from sb3_delta_waypoint.rendering.scene import pose, scene
 
 
 class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
@@ -22,7 +21,7 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": round(1 / CONTROL_DT)}
-    drive: Simulation | MeasuredDrive
+    drive: Drive
     """The car's route, state, totals and metrics."""
 
     def __init__(self, render_mode: str | None = None):
@@ -45,7 +44,8 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         :return: float32 ``(H, 2)``, metres, ego frame, within the action space
         :raises ResetNeeded: before the first ``reset()``, and after ``close()``
         """
-        raise NotImplementedError
+        check_reset(self._begun)
+        return self.drive.expert_plans()[0]
 
     def _begin_episode(self) -> None:
         """An episode has begun."""

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from sb3_delta_waypoint.contract import GROUPS
 from sb3_delta_waypoint.episodes.reader import Episode
+
+STATE_COLUMNS = [column.name for column in GROUPS["state"].columns]
 
 
 def driven_paths(episodes: Iterable[Episode]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -18,14 +21,14 @@ def driven_paths(episodes: Iterable[Episode]) -> list[tuple[np.ndarray, np.ndarr
     :param episodes: E episodes
     :return: E pairs of points (T, 2) in metres, in the frame of the first ego pose, and speeds (T,) in m/s
     """
-    return [(_dead_reckoned(episode.t, episode.state), episode.state[:, 0].astype(np.float64)) for episode in episodes]
+    return [_dead_reckoned(episode.t, episode.observations["state"].astype(np.float64)) for episode in episodes]
 
 
-def _dead_reckoned(t: np.ndarray, state: np.ndarray) -> np.ndarray:
-    speed, yaw_rate = state[:, 0].astype(np.float64), state[:, 2].astype(np.float64)
+def _dead_reckoned(t: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    speed, yaw_rate = (state[:, STATE_COLUMNS.index(name)] for name in ("speed", "yaw rate"))
     dt = np.diff(t)
     turn = yaw_rate[1:] * dt
     chord = 0.5 * (speed[:-1] + speed[1:]) * dt * np.sinc(turn / (2 * np.pi))
     heading = np.cumsum(turn) - 0.5 * turn  # of each chord
     steps = np.stack([chord * np.cos(heading), chord * np.sin(heading)], axis=1)
-    return np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    return np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)]), speed

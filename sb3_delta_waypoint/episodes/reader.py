@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from sb3_delta_waypoint.episodes.schema import ROUTE_SHAPE, STATE_SHAPE, EpisodeError, check_structure, stack_numbers
+from sb3_delta_waypoint.contract import GROUPS
+from sb3_delta_waypoint.episodes.schema import EpisodeError, check_structure, stack_numbers
 from sb3_delta_waypoint.files import naming, read_json
 
 
@@ -24,8 +25,8 @@ class Episode:
     :param source: where it comes from: ``dataset``, ``split``, ``scene_id``
     :param path: its file
     :param t: float64 (T,), time of each frame, seconds
-    :param state: float32 (T, 4): speed [m/s], steering angle [rad], yaw rate [rad/s], longitudinal acceleration [m/s^2]
-    :param route: float32 (T, 10, 2), the next route points, ego frame, metres
+    :param observations: float32 (T, …) by the name of the observation group: ``state``, ``route``, and what else of
+        :data:`~sb3_delta_waypoint.contract.GROUPS` the env gave
     :param waypoints: float32 (T, H, 2), the expert's plan, ego frame, metres
     :param dt: seconds from one waypoint of the plan to the next
     """
@@ -35,8 +36,7 @@ class Episode:
     source: dict[str, str]
     path: Path
     t: np.ndarray
-    state: np.ndarray
-    route: np.ndarray
+    observations: dict[str, np.ndarray]
     waypoints: np.ndarray
     dt: float
 
@@ -86,8 +86,11 @@ def _episode(path: Path, data: Any, horizon_steps: int | None) -> Episode:
         source=data["source"],
         path=path,
         t=check_times(path, stack_numbers(path, "t", [frame["t"] for frame in frames], ())),
-        state=_observed(path, frames, "state", STATE_SHAPE),
-        route=_observed(path, frames, "route", ROUTE_SHAPE),
+        observations={
+            name: _observed(path, frames, name, group.shape)
+            for name, group in GROUPS.items()
+            if any(name in frame["observations"] for frame in frames)
+        },
         waypoints=stack_numbers(
             path, "expert.waypoints", [frame["expert"]["waypoints"] for frame in frames], (horizon, 2)
         ).astype(np.float32),
@@ -156,5 +159,8 @@ def check_times(path: str | Path, t: np.ndarray) -> np.ndarray:
 
 
 def _observed(path: Path, frames: list[dict], key: str, shape: tuple[int, ...]) -> np.ndarray:
+    for index, frame in enumerate(frames):
+        if key not in frame["observations"]:
+            raise EpisodeError(path, "the field is missing, which other frames have", index, f"observations.{key}")
     rows = [frame["observations"][key] for frame in frames]
     return stack_numbers(path, f"observations.{key}", rows, shape).astype(np.float32)

@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sb3_delta_waypoint.driving.start import CONTROL_DT
+from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS
 from sb3_delta_waypoint.episodes.reader import Episode
 from sb3_delta_waypoint.episodes.writer import write_episode
 
@@ -31,7 +31,7 @@ def record_episodes(
 ) -> list[Path]:
     """
     Let the expert drive and write what it saw and planned, one file per episode: ``toy-<seed>-<scenario>.json``, with
-    ``loopback`` or ``carla`` in front where the env drives there. Of the observations ``state`` and ``route`` are written.
+    ``loopback`` or ``carla`` in front where the env drives there. Every observation group that the env gives is written.
 
     Scenarios are played in order. One in which the expert does not reach the goal is not written but replaced by the next, and
     a warning says which. One that a simulator breaks off is driven again. Breaking off (Ctrl-C) leaves the episodes that are
@@ -93,12 +93,13 @@ def _drive_once(env: gym.Env, domain: str, seed: int, scenario: int, path: Path)
     """One episode of the expert, and the info at its end."""
     unwrapped: Any = env.unwrapped
     observation, info = env.reset(seed=seed, options={"scenario": scenario})
-    states, routes, plans = [], [], []
+    observations: dict[str, list[np.ndarray]] = {name: [] for name in GROUPS if name in observation}
+    plans = []
     done = False
     while not done:
         plan = unwrapped.expert_plan()
-        states.append(observation["state"])
-        routes.append(observation["route"])
+        for name, values in observations.items():
+            values.append(observation[name])
         plans.append(plan)
         observation, _, terminated, truncated, info = env.step(plan)
         done = terminated or truncated
@@ -109,8 +110,7 @@ def _drive_once(env: gym.Env, domain: str, seed: int, scenario: int, path: Path)
         source={"dataset": dataset, "split": "train", "scene_id": f"{seed}/{scenario}"},
         path=path,
         t=np.arange(len(plans)) * CONTROL_DT,
-        state=np.stack(states),
-        route=np.stack(routes),
+        observations={name: np.stack(values) for name, values in observations.items()},
         waypoints=np.stack(plans),
         dt=unwrapped.drive.config.plan_dt,
     )

@@ -10,13 +10,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 
-from sb3_delta_waypoint.driving.routes import OBSERVED_POINTS
 from sb3_delta_waypoint.messages import short_repr, short_text
-
-STATE_SHAPE = (4,)
-"""speed [m/s], steering angle [rad], yaw rate [rad/s], longitudinal acceleration [m/s^2]"""
-ROUTE_SHAPE = (OBSERVED_POINTS, 2)
-"""the next route points [x, y], ego frame, metres"""
 
 
 class EpisodeError(ValueError):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sb3_delta_waypoint.contract import GROUPS
 from sb3_delta_waypoint.episodes.reader import Episode, check_times
-from sb3_delta_waypoint.episodes.schema import ROUTE_SHAPE, STATE_SHAPE, check_structure, stack_numbers
+from sb3_delta_waypoint.episodes.schema import check_structure, stack_numbers
 from sb3_delta_waypoint.files import write_atomically
 
 DECIMALS = 5
@@ -16,7 +17,7 @@ DECIMALS = 5
 def write_episode(path: str | Path, episode: Episode) -> Path:
     """
     Write an episode file, one line per frame, after the checks that a reader would make. The path holds the whole file or
-    what it held before.
+    what it held before. Observations that are no group of the contract, such as images, are not written.
 
     :param path: the file; its folder is created where it is missing
     :param episode: what to write; its own ``path`` is not looked at
@@ -31,12 +32,19 @@ def write_episode(path: str | Path, episode: Episode) -> Path:
     }
     n_frames = len(episode)
     t = check_times(path, _rounded(path, "t", episode.t, n_frames, ()))
-    state = _rounded(path, "observations.state", episode.state, n_frames, STATE_SHAPE)
-    route = _rounded(path, "observations.route", episode.route, n_frames, ROUTE_SHAPE)
+    observed = {
+        name: _rounded(path, f"observations.{name}", values, n_frames, GROUPS[name].shape).tolist()
+        for name, values in episode.observations.items()
+        if name in GROUPS
+    }
     waypoints = _rounded(path, "expert.waypoints", episode.waypoints, n_frames, (episode.horizon_steps, 2))
     frames = [
-        {"t": time, "observations": {"state": speeds, "route": points}, "expert": {"waypoints": plan}}
-        for time, speeds, points, plan in zip(t.tolist(), state.tolist(), route.tolist(), waypoints.tolist(), strict=True)
+        {
+            "t": time,
+            "observations": {name: values[index] for name, values in observed.items()},
+            "expert": {"waypoints": plan},
+        }
+        for index, (time, plan) in enumerate(zip(t.tolist(), waypoints.tolist(), strict=True))
     ]
     check_structure({**header, "frames": frames}, path)
 

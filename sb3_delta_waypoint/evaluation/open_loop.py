@@ -23,7 +23,7 @@ def evaluate_open_loop(policy: BatchPolicy, episodes: Sequence[Episode]) -> dict
         raise ValueError("open-loop evaluation needs at least one episode, got none")
     rows = []
     for episode in episodes:
-        plans = np.asarray(policy({"state": episode.state, "route": episode.route}))
+        plans = np.asarray(policy(episode.observations))
         if plans.shape != episode.waypoints.shape:
             raise ValueError(
                 f"{episode.path}: the policy plans {plans.shape[1]} steps, the episode holds {episode.waypoints.shape[1]}: "

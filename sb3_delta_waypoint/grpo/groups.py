@@ -51,7 +51,7 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
             self._episodes = 0
         self._scenario = (self._episodes * self._n_envs + self._index) // self._group_size
         self._episodes += 1
-        seed = scenario_seed(self._base_seed, self._scenario)
+        seed = reset_seed(self._base_seed, self._scenario)
         _seed_spaces(self.env, seed)
         return self.env.reset(seed=seed, **({} if options is None else {"options": options}))
 
@@ -63,7 +63,7 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
         return observation, reward, terminated, truncated, info
 
 
-def scenario_seed(base_seed: int, scenario: int) -> int:
+def reset_seed(base_seed: int, scenario: int) -> int:
     """
     :param base_seed: of the run
     :param scenario: its number, from 0

@@ -14,7 +14,7 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer, Seen, Transitions, map_tensors
-from sb3_delta_waypoint.grpo.groups import number_scenarios, scenario_seed
+from sb3_delta_waypoint.grpo.groups import number_scenarios, reset_seed
 from sb3_delta_waypoint.grpo.policies import EncodingPolicy
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 
@@ -96,7 +96,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         base_seed = getattr(self.env.unwrapped, "_seeds", [None])[0]
         if base_seed is None:
             base_seed = int(np.random.randint(2**31))
-        self.env.seed(scenario_seed(base_seed, timesteps) if timesteps else base_seed)
+        self.env.seed(reset_seed(base_seed, timesteps) if timesteps else base_seed)
 
     def collect_rollouts(  # type: ignore[override]
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: EpisodeBuffer, n_rollout_steps: int

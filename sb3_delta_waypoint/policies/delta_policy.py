@@ -1,6 +1,6 @@
 """The policy: a frozen planner and a residual head."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import nn
 
 from sb3_delta_waypoint.policies.distribution import INITIAL_LOG_STD, PlanDistribution, ResidualBasis
-from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtractor
+from sb3_delta_waypoint.policies.extractor import FrozenPlannerExtractor, PlannerFeatures
 from sb3_delta_waypoint.policies.learning_rates import scale_learning_rates
 from sb3_delta_waypoint.policies.options import OF_THE_STATE, check_state_fits, checked_options
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
@@ -28,9 +28,9 @@ MAX_RESIDUAL_SCALE = 2.0
 """… and at most this [m], which is also that of planners that do not know their errors."""
 
 
-class PlannerFeatures(NamedTuple):
+class PolicyFeatures(NamedTuple):
     """
-    What the frozen part makes of a batch of observations, once; everything else follows from it.
+    What the policy's frozen part makes of a batch of observations, once; everything else follows from it.
 
     ``sft_waypoints``: ``(B, H, 2)``, metres, ego frame; ``inputs``: what the heads see, ``(B, F)``; ``stretch``: ``(B, 1)``,
     how much larger residuals are in this state than usual.
@@ -53,15 +53,17 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     ones would have no density, by which PPO's and GRPO's ratios are taken; squashed ones would have no entropy in closed form,
     nor the reach that they need just where the planner is metres beside the route (:class:`~.distribution.PlanDistribution`).
 
-    :param observation_space: ``Dict`` with ``state`` and ``route``
+    :param observation_space: ``Dict`` with what the planner reads, and perhaps more
     :param action_space: ``Box (H, 2)``, metres
     :param lr_schedule: learning rate from the remaining progress
     :param sft: the planner: a file, an import path, a module, or None for the one that ships with the package
+    :param sft_kwargs: arguments of the class or function that makes the planner, where ``sft`` is its import path
     :param delta_hidden_dim: width of the residual head's two hidden layers
     :param value_hidden_dim: width of the value head's two hidden layers
     :param max_delta: bound of each coordinate of the deterministic residual [m], which samples may exceed; None for no bound
-    :param head_inputs: what the heads see, some of ``"latent"``, ``"observation"`` (state and route), ``"sft_waypoints"`` and
-        ``"route_offset"`` (how far these lie beside the route)
+    :param head_inputs: what the heads see, some of ``"latent"``, ``"observation"`` (those groups of the contract that the
+        planner reads), ``"sft_waypoints"`` and ``"route_offset"`` (how far these lie beside the route, if the planner reads
+        one); None for all
     :param basis: ``"smooth"`` or ``"independent"`` exploration along the horizon, see :class:`~.distribution.ResidualBasis`
     :param residual_scale: size of a residual of one standard unit: at the first and the last waypoint [m], linear between;
         or ``"planner"`` for four times the planner's own error on held-out data (its ``residual_std``) at the last waypoint,
@@ -90,10 +92,11 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         action_space: spaces.Space,
         lr_schedule: Schedule,
         sft: str | Path | nn.Module | None = None,
+        sft_kwargs: Mapping[str, Any] | None = None,
         delta_hidden_dim: int = 64,
         value_hidden_dim: int = 64,
         max_delta: float | None = 2.0,
-        head_inputs: Sequence[str] = HEAD_INPUTS,
+        head_inputs: Sequence[str] | None = None,
         basis: str = "smooth",
         residual_scale: tuple[float, float] | str = "planner",
         log_std_init: float = INITIAL_LOG_STD,
@@ -110,6 +113,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             raise ValueError(f"a waypoint policy acts in Box(H, 2), metres, not in {action_space}")
         options = {
             "sft": sft,
+            "sft_kwargs": sft_kwargs,
             "delta_hidden_dim": delta_hidden_dim,
             "value_hidden_dim": value_hidden_dim,
             "max_delta": max_delta,
@@ -136,7 +140,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """The frozen planner; where its file is away, a saved state may still bring it (:meth:`load_state_dict`)."""
         sft = self._options["sft"]
         try:
-            planner = load_planner(sft)
+            planner = load_planner(sft, kwargs=self._options["sft_kwargs"])
         except FileNotFoundError as error:
             self._absent: FileNotFoundError | None = error
             absent = nn.Identity()
@@ -162,7 +166,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     def _build_heads(self) -> None:
         options, horizon_steps = self._options, self.action_space.shape[0]
         n_coordinates = 2 * horizon_steps
-        inputs_dim = self.features_extractor.inputs_dim + n_coordinates * ("route_offset" in options["head_inputs"])
+        inputs_dim = self.features_extractor.features_dim
         self.basis = ResidualBasis(self._residual_scale(), options["basis"])
         self.delta_net = _mlp(inputs_dim, options["delta_hidden_dim"], n_coordinates)
         self.value_net = _mlp(inputs_dim, options["value_hidden_dim"], 1)  # type: ignore[assignment]
@@ -204,30 +208,31 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         if self._absent is None:  # a copied optimiser has lost its hooks
             scale_learning_rates(self.optimizer)
 
-    def encode(self, obs: PyTorchObs | PlannerFeatures) -> PlannerFeatures:
+    def encode(self, obs: PyTorchObs | PolicyFeatures) -> PolicyFeatures:
         """
         Run the frozen part.
 
         :param obs: batch of observations, or features, which are returned as they are
         :return: the features, without gradient
         """
-        if isinstance(obs, PlannerFeatures):
+        if isinstance(obs, PolicyFeatures):
             return obs
         if self._absent is not None:
             raise self._absent
         features = self.extract_features(obs)
-        assert isinstance(features, th.Tensor)  # the extractor is shared
-        n_coordinates = 2 * self.action_space.shape[0]
-        sft_waypoints, offset, inputs = features.tensor_split((n_coordinates, 2 * n_coordinates), dim=1)
+        assert isinstance(features, PlannerFeatures)
+        sft_waypoints, inputs, offset = features
+        if offset is None:
+            return PolicyFeatures(sft_waypoints, inputs, th.ones_like(sft_waypoints[:, 0, :1]))
         # centimetres matter where the planner follows the route, metres where it has lost it: there residuals, learnt and
         # explored ones, are larger by the root mean square of how many scales its waypoints lie beside the route
-        offset = offset / self.basis.scale
+        offset = offset.flatten(1) / self.basis.scale
         stretch = (1.0 + 2.0 * offset.square().mean(dim=1, keepdim=True)).sqrt()
-        if "route_offset" in self._options["head_inputs"]:
+        if "route_offset" in self.features_extractor.head_inputs:
             inputs = th.cat([inputs, offset / stretch], dim=1)
-        return PlannerFeatures(sft_waypoints.view(-1, *self.action_space.shape), inputs, stretch)
+        return PolicyFeatures(sft_waypoints, inputs, stretch)
 
-    def get_distribution(self, obs: PyTorchObs | PlannerFeatures) -> PlanDistribution:
+    def get_distribution(self, obs: PyTorchObs | PolicyFeatures) -> PlanDistribution:
         """
         :param obs: batch of observations or of their features
         :return: the distribution over plans
@@ -244,7 +249,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         delta = metres.view_as(features.sft_waypoints)
         return PlanDistribution(self.basis, features.sft_waypoints, delta, log_std, features.stretch)
 
-    def kl_to_reference(self, obs: PyTorchObs | PlannerFeatures) -> th.Tensor:
+    def kl_to_reference(self, obs: PyTorchObs | PolicyFeatures) -> th.Tensor:
         """
         KL divergence to the planner with the initial standard deviation, in closed form.
 
@@ -253,7 +258,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """
         return self.get_distribution(obs).kl_to(self.reference_log_std)
 
-    def reference_distribution(self, obs: PyTorchObs | PlannerFeatures) -> PlanDistribution:
+    def reference_distribution(self, obs: PyTorchObs | PolicyFeatures) -> PlanDistribution:
         """
         The policy that training started from.
 
@@ -274,9 +279,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, self.value_net(features.inputs), distribution.log_prob(actions)
 
-    def evaluate_actions(
-        self, obs: PyTorchObs | PlannerFeatures, actions: th.Tensor
-    ) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
+    def evaluate_actions(self, obs: PyTorchObs | PolicyFeatures, actions: th.Tensor) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """
         :param obs: batch of observations or of their features
         :param actions: plans ``(B, H, 2)`` or ``(B, 2 H)``, metres
@@ -286,7 +289,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         distribution = self.get_distribution(features)
         return self.value_net(features.inputs), distribution.log_prob(actions), distribution.entropy()
 
-    def predict_values(self, obs: PyTorchObs | PlannerFeatures) -> th.Tensor:
+    def predict_values(self, obs: PyTorchObs | PolicyFeatures) -> th.Tensor:
         """
         :param obs: batch of observations or of their features
         :return: values ``(B, 1)``
@@ -301,7 +304,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """What :meth:`load_state_dict` needs: how to build the planner without its file, and options; primitives only."""
         if self._absent is not None:
             raise self._absent
-        return {**self._describe_planner(), "options": {name: self._options[name] for name in OF_THE_STATE}}
+        options = {**self._options, "head_inputs": self.features_extractor.head_inputs}
+        return {**self._describe_planner(), "options": {name: options[name] for name in OF_THE_STATE}}
 
     def _describe_planner(self) -> dict[str, Any]:
         planner = self.features_extractor.planner
@@ -317,7 +321,9 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :raises ValueError: if the state was trained with other options, such as another ``max_delta``
         """
         planner = dict(state_dict.get("_extra_state", {}))
-        check_state_fits(self._options, planner.pop("options", {}))
+        options = planner.pop("options", {})
+        given = {name: value for name, value in options.items() if name != "head_inputs"}
+        check_state_fits(self._options, given)
         if planner and (self._absent is not None or self._describe_planner() != planner):
             self._absent = None
             self.features_extractor = self._extractor(build_planner(planner, state=state_dict))
@@ -326,6 +332,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             self._build_heads()
         elif self._absent is not None:
             raise self._absent
+        # those that nobody named are known once the planner is
+        check_state_fits({**options, "head_inputs": self.features_extractor.head_inputs}, options)
         return super().load_state_dict(state_dict, strict, assign)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:

@@ -2,28 +2,40 @@
 
 import copy
 import math
-from collections.abc import Sequence
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import torch as th
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import get_flattened_obs_dim, preprocess_obs
+from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
 
-from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
+from sb3_delta_waypoint.contract import GROUPS
+from sb3_delta_waypoint.sft.planners.protocol import observation_keys, plan
+from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 
 HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
 """
-What the heads can be given: the planner's latent, the state and route, the planner's waypoints, and how far these lie beside
-the route (:func:`route_offset`).
+What the heads can be given: the planner's latent, those groups of the contract that the planner reads, the planner's
+waypoints, and how far these lie beside the route (:func:`route_offset`).
 """
 SLACK = 0.01
 """Observations may be outside their bounds by this share of the bounds' distance: a car at rest may measure -0.01 m/s."""
-_METRES = 20.0
-_STATE_SCALE = (10.0, 0.5, 1.0, 3.0)
+_METRES = GROUPS["route"].columns[0].scale
+
+
+class PlannerFeatures(NamedTuple):
+    """What the frozen planner makes of a batch of observations."""
+
+    sft_waypoints: th.Tensor
+    """``(B, H, 2)``, metres, ego frame."""
+    inputs: th.Tensor
+    """What the heads see of the planner and the observation, ``(B, F)``; the route offset is not among it."""
+    route_offset: th.Tensor | None
+    """From the waypoints to the route, ``(B, H, 2)``, metres; None where the planner reads no route."""
 
 
 class FrozenPlannerExtractor(BaseFeaturesExtractor):
@@ -35,12 +47,11 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     :param observation_space: what the env gives
     :param planner: maps the observation to ``(latent (B, D), waypoints (B, H, 2))``; copied
     :param horizon_steps: rows ``H`` of the env's plans
-    :param head_inputs: what the heads see, some of ``HEAD_INPUTS``
+    :param head_inputs: what the heads see, some of ``HEAD_INPUTS``; None for all that go with the planner
     :param plan_dt: seconds between the rows of the env's plans; None where the env does not say
     :raises ValueError: if the planner does not fit the env
     """
 
-    state_scale: th.Tensor
     _low: th.Tensor
     _high: th.Tensor
 
@@ -49,29 +60,36 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         observation_space: spaces.Dict,
         planner: nn.Module,
         horizon_steps: int,
-        head_inputs: Sequence[str] = HEAD_INPUTS,
+        head_inputs: Sequence[str] | None = None,
         plan_dt: float | None = None,
     ):
         check_planner_fits(planner, observation_space, horizon_steps, plan_dt)
+        groups = tuple(name for name in GROUPS if name in observation_keys(planner))
+        head_inputs = _head_inputs(head_inputs, groups)
         frozen = freeze(copy.deepcopy(planner)).eval()
+        # a planner that does not say what it reads is given everything
+        read = getattr(planner, "observation_keys", observation_space.spaces)
         with th.no_grad():
-            latent, waypoints = frozen(_zeros(observation_space))
-        if waypoints.shape[1:] != (horizon_steps, 2):
-            raise ValueError(
-                f"the planner's waypoints have the shape {tuple(waypoints.shape)}; expected (batch, {horizon_steps}, 2)"
-            )
-        size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 0}
-        size["observation"] = sum(get_flattened_obs_dim(observation_space[key]) for key in ("state", "route"))
-        inputs_dim = sum(size[name] for name in head_inputs)
-        super().__init__(observation_space, 4 * horizon_steps + inputs_dim)
+            latent, _ = plan(frozen, _zeros(observation_space, read), type(planner).__name__)
+        size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 2 * horizon_steps}
+        size["observation"] = sum(math.prod(observation_space[name].shape or ()) for name in groups)
+        features_dim = sum(size[name] for name in head_inputs)
+        if features_dim == 0:
+            raise ValueError(f"head_inputs={head_inputs}: the planner reads no group of the contract; add 'latent'")
+        super().__init__(observation_space, features_dim)
         self.planner = frozen
-        self.head_inputs = tuple(head_inputs)
-        self.inputs_dim = inputs_dim
-        self.register_buffer("state_scale", th.tensor(_STATE_SCALE), persistent=False)
-        bounded = {key: space for key, space in observation_space.items() if _is_measured(space)}
+        self.head_inputs = head_inputs
+        self.groups = groups
+        for name in groups:
+            scale = [column.scale for column in GROUPS[name].columns]
+            self.register_buffer(f"{name}_scale", th.tensor(scale), persistent=False)
+        bounded = {key: space for key, space in observation_space.items() if key in read and _is_measured(space)}
         self._bounded_keys = tuple(bounded)
         self._key_of_column = [key for key, space in bounded.items() for _ in range(space.low.size)]
-        low, high = (np.concatenate([getattr(space, end).ravel() for space in bounded.values()]) for end in ("low", "high"))
+        low, high = (
+            np.concatenate([np.zeros(0), *(getattr(space, end).ravel() for space in bounded.values())]).astype(np.float32)
+            for end in ("low", "high")
+        )
         slack = np.where(np.isfinite(high - low), SLACK * (high - low), 0.0)
         self.register_buffer("_low", th.as_tensor(low - slack), persistent=False)
         self.register_buffer("_high", th.as_tensor(high + slack), persistent=False)
@@ -82,29 +100,29 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         self.planner.eval()
         return self
 
-    def forward(self, observations: dict[str, th.Tensor]) -> th.Tensor:
+    def forward(self, observations: dict[str, th.Tensor]) -> PlannerFeatures:
         """
         :param observations: batch of observations, physical units
-        :return: ``(B, 4 H + F)``: the planner's waypoints and their route offset, flattened, metres, and the other inputs of
-            the heads
+        :return: the features, without gradient
         :raises ValueError: if an observation is outside its bounds
         """
         with th.no_grad():
             latent, waypoints = self.planner(observations)
             self._check_bounds(observations)
-            offset = route_offset(waypoints, observations["route"]).flatten(1)
-            parts = [waypoints.flatten(1), offset]
+            offset = route_offset(waypoints, observations["route"]) if "route" in self.groups else None
+            parts = [waypoints.new_empty(len(waypoints), 0)]
             for name in self.head_inputs:
                 if name == "latent":
                     parts.append(F.layer_norm(latent, latent.shape[1:]))
                 elif name == "sft_waypoints":
                     parts.append(waypoints.flatten(1) / _METRES)
                 elif name == "observation":
-                    parts.append(observations["state"] / self.state_scale)
-                    parts.append(observations["route"].flatten(1) / _METRES)
-            return th.cat(parts, dim=1)
+                    parts += [(observations[key] / getattr(self, f"{key}_scale")).flatten(1) for key in self.groups]
+            return PlannerFeatures(waypoints, th.cat(parts, dim=1), offset)
 
     def _check_bounds(self, observations: dict[str, th.Tensor]) -> None:
+        if not self._bounded_keys:
+            return
         # one comparison of all numbers: this runs once per step
         values = th.cat([observations[key].flatten(1) for key in self._bounded_keys], dim=1)
         within = (values >= self._low) & (values <= self._high)
@@ -147,16 +165,20 @@ def check_planner_fits(
     """
     if not isinstance(observation_space, spaces.Dict):
         raise ValueError(
-            f"a waypoint policy needs a Dict observation with 'state' and 'route', not {observation_space}; "
+            f"a waypoint policy needs a Dict observation with {_listed(observation_keys(planner))}, not {observation_space}; "
             "use an env of this package, or one that keeps its contract"
         )
     check_same_plans(planner, horizon_steps, plan_dt)
-    keys = set(observation_space.spaces)
-    missing = [key for key in (*getattr(planner, "observation_keys", ()), "state", "route") if key not in keys]
+    read, given = observation_keys(planner), set(observation_space.spaces)
+    missing = [key for key in read if key not in given]
     if missing:
+        remedy = "make the env with what the planner was trained on"
+        if missing[0] in GROUPS:
+            remedy = f"make the env with observe={read}"
+        if not hasattr(planner, "observation_keys"):
+            remedy += "; a planner of your own names what it reads by the attribute observation_keys"
         raise ValueError(
-            f"the planner reads {missing[0]!r}, which the env does not give: its observation has {sorted(keys)}; "
-            "make the env with what the planner was trained on"
+            f"the planner reads {missing[0]!r}, which the env does not give: its observation has {sorted(given)}; {remedy}"
         )
 
 
@@ -174,7 +196,7 @@ def check_same_plans(planner: Any, horizon_steps: int, plan_dt: float | None) ->
             f"the planner plans {planner.horizon_steps} waypoints and the env wants {horizon_steps}: make the env with "
             f"horizon_steps={planner.horizon_steps}, or train a planner on episodes with {horizon_steps}"
         )
-    own = float(getattr(planner, "plan_dt", DEFAULT_PLAN_DT))
+    own = plan_dt_of(planner)
     if plan_dt is not None and not math.isclose(own, plan_dt, rel_tol=1e-5):
         raise ValueError(
             f"the planner's waypoints are {own:g} s apart and the env's {plan_dt:g} s: make the env with plan_dt={own:g}, or "
@@ -200,6 +222,22 @@ def _is_measured(space: spaces.Space) -> TypeGuard[spaces.Box]:
     return isinstance(space, spaces.Box) and space.dtype.kind == "f"
 
 
-def _zeros(observation_space: spaces.Dict) -> dict[str, th.Tensor]:
-    zeros = {key: th.zeros((1, *space.shape)) for key, space in observation_space.spaces.items() if space.shape is not None}
+def _head_inputs(head_inputs: Sequence[str] | None, groups: Sequence[str]) -> tuple[str, ...]:
+    """Those wanted, or all that a planner with these groups has."""
+    if "route" in groups:
+        return HEAD_INPUTS if head_inputs is None else tuple(head_inputs)
+    if head_inputs is not None and "route_offset" in head_inputs:
+        raise ValueError(
+            f"head_inputs={tuple(head_inputs)}: 'route_offset' needs 'route', and the planner reads {_listed(groups)}: omit "
+            "'route_offset'"
+        )
+    return tuple(name for name in head_inputs or HEAD_INPUTS if name != "route_offset")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) or "no group of the contract"
+
+
+def _zeros(observation_space: spaces.Dict, names: Iterable[str]) -> dict[str, th.Tensor]:
+    zeros = {key: th.zeros((1, *space.shape)) for key in names if (space := observation_space[key]).shape is not None}
     return preprocess_obs(zeros, observation_space)  # type: ignore[return-value]

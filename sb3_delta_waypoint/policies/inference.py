@@ -10,13 +10,14 @@ from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.utils import get_device
 from torch import nn
 
-from sb3_delta_waypoint.driving.plans import POSITION_BOUND
+from sb3_delta_waypoint.contract import GROUPS, POSITION_BOUND
 from sb3_delta_waypoint.files import refuse_compressed
 from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.preprocessing import preprocess
 from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, refuse_views, torch_reason
-from sb3_delta_waypoint.sft.planner import DEFAULT_PLAN_DT
+from sb3_delta_waypoint.sft.planners.protocol import observation_keys
+from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
 
@@ -60,8 +61,13 @@ class WaypointPolicy:
         planner: Any = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
         self.horizon_steps: int = planner.horizon_steps
         """Rows ``H`` of a plan."""
-        self.plan_dt: float = float(getattr(planner, "plan_dt", DEFAULT_PLAN_DT))
+        self.plan_dt: float = plan_dt_of(planner)
         """Seconds between them."""
+        self.observation_keys: tuple[str, ...] = observation_keys(planner)
+        """Names of the observations that it reads."""
+        # a policy whose planner does not say reads all that its env gave
+        unsaid = module.observation_space.spaces if isinstance(module, DeltaWaypointPolicy) else ()
+        self._needed = tuple(getattr(planner, "observation_keys", unsaid))
 
     @overload
     def __call__(self, observation: Mapping[str, Any]) -> Any: ...
@@ -74,23 +80,36 @@ class WaypointPolicy:
         Plan.
 
         :param observation: NumPy arrays or tensors, one observation or a batch: ``state`` ``(4,)`` or ``(B, 4)``, …; images
-            as the env gives them, uint8 from 0 to 255, which the network sees as floats from 0 to 1
+            as the env gives them, uint8 from 0 to 255, which the network sees as floats from 0 to 1; what the planner does not
+            read may be missing
         :param parts: give the planner's waypoints and the residual as well
         :return: ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame, of the observation's kind; or :class:`PlanParts`
-        :raises ValueError: if ``state`` is missing
+        :raises ValueError: if an observation is missing that the planner reads
         """
-        if "state" not in observation:
-            raise ValueError(f"the observation lacks 'state'; it has {sorted(observation)}")
+        missing = [key for key in self._needed if key not in observation]
+        if missing or not observation:
+            which = f" {missing[0]!r}, which the planner reads" if missing else " everything"
+            raise ValueError(f"the observation lacks{which}; it has {sorted(observation)}")
         tensors = {key: th.as_tensor(value, device=self.device) for key, value in observation.items()}
-        single = tensors["state"].dim() == 1
+        single = self._is_single(tensors)
         if single:
             tensors = {key: value[None] for key, value in tensors.items()}
         result = self._plan(tensors)
         if single:
             result = PlanParts(*(part[0] for part in result))
-        if not isinstance(observation["state"], th.Tensor):
+        if not any(isinstance(value, th.Tensor) for value in observation.values()):
             result = PlanParts(*(part.cpu().numpy() for part in result))
         return result if parts else result.waypoints
+
+    def _is_single(self, tensors: Mapping[str, th.Tensor]) -> bool:
+        """Whether this is one observation, by the first whose shape is known; others hold a vector or an image each."""
+        n_axes = {key: len(group.shape) for key, group in GROUPS.items()}
+        if isinstance(self.module, DeltaWaypointPolicy):
+            n_axes |= {key: len(space.shape or ()) for key, space in self.module.observation_space.spaces.items()}
+        for key, values in tensors.items():
+            if key in n_axes:
+                return values.dim() == n_axes[key]
+        return all(values.dim() == (3 if values.dtype == th.uint8 else 1) for values in tensors.values())
 
     @th.no_grad()
     def _plan(self, observation: dict[str, th.Tensor]) -> PlanParts:
@@ -102,11 +121,8 @@ class WaypointPolicy:
             waypoints = self._within_action_space(waypoints)
             return PlanParts(waypoints, waypoints, th.zeros_like(waypoints))
         # keys that the policy does not know are left out, as the planner does
-        spaces = self.module.observation_space.spaces
-        missing = [key for key in spaces if key not in observation]
-        if missing:
-            raise ValueError(f"the observation lacks {missing[0]!r}, which the policy reads; it has {sorted(observation)}")
-        distribution = self.module.get_distribution({key: observation[key] for key in spaces})
+        known = self.module.observation_space.spaces
+        distribution = self.module.get_distribution({key: observation[key] for key in known if key in observation})
         waypoints, sft_waypoints = map(self._within_action_space, (distribution.mode(), distribution.sft_waypoints))
         return PlanParts(waypoints, sft_waypoints, distribution.delta)
 

@@ -1,6 +1,6 @@
 """Which options of the policy make sense."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,15 @@ def checked_options(options: dict[str, Any]) -> dict[str, Any]:
     check(
         "sft", lambda sft: sft is None or isinstance(sft, str | Path | nn.Module), "a file, an import path, a module, or None"
     )
+    check("sft_kwargs", _are_arguments, "arguments by name, a mapping, or None")
     check("delta_hidden_dim", _is_width, "a whole number, 1 at least")
     check("value_hidden_dim", _is_width, "a whole number, 1 at least")
     check("max_delta", lambda bound: bound is None or _is_positive(bound), "a positive number of metres, or None for no bound")
-    check("head_inputs", _are_head_inputs, f"accepted are one or more of {HEAD_INPUTS}, each once")
+    check(
+        "head_inputs",
+        lambda names: names is None or _are_head_inputs(names),
+        f"accepted are one or more of {HEAD_INPUTS}, each once, and None",
+    )
     check("residual_scale", _is_residual_scale, "accepted are 'planner' and two positive sizes in metres")
     check("log_std_init", _is_log_std, f"a number between {-LARGEST_LOG_STD:g} and {LARGEST_LOG_STD:g}")
     check("state_dependent_std", lambda answer: isinstance(answer, bool), "True or False")
@@ -77,6 +82,10 @@ def _is_width(value: Any) -> bool:
 
 def _is_log_std(value: Any) -> bool:
     return is_number(value) and abs(value) <= LARGEST_LOG_STD
+
+
+def _are_arguments(value: Any) -> bool:
+    return value is None or isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
 
 
 def _are_head_inputs(names: Any) -> bool:

@@ -1,7 +1,5 @@
 """A planner's file, and finding a planner by file, object or import path."""
 
-import importlib
-import inspect
 import io
 import re
 import zipfile
@@ -14,6 +12,7 @@ from torch import nn
 
 from sb3_delta_waypoint.files import refuse_compressed, refuse_expansion, write_atomically
 from sb3_delta_waypoint.messages import short_repr, short_text
+from sb3_delta_waypoint.sft.planners.finding import called, import_path_of, resolve
 from sb3_delta_waypoint.sft.trust import IMPORT_PATH, check_trusted, trust_typed, trusting
 
 FORMAT = "sb3_delta_waypoint.planner/1"
@@ -42,29 +41,40 @@ def save_planner(model: nn.Module, path: str | Path) -> Path:
 
 
 def load_planner(
-    sft: str | Path | nn.Module | None = None, device: str | torch.device = "cpu", trust: str | Sequence[str] = ()
+    sft: str | Path | nn.Module | None = None,
+    device: str | torch.device = "cpu",
+    trust: str | Sequence[str] = (),
+    kwargs: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """
-    Find a planner. Any module that maps the observation dictionary to ``(latent (B, D), waypoints (B, H, 2))``, metres, and
-    has the attribute ``horizon_steps`` will do; ``plan_dt`` (0.1), ``observation_keys`` (all) and ``latent_dim`` are optional.
+    Find a planner: a module as :class:`~sb3_delta_waypoint.sft.planners.protocol.WaypointPlanner` describes it.
 
-    :param sft: a file (``model.pt``), an import path (``"package.module:attribute"``; a module, or a class or function to be
-        called without arguments), a module, which is returned as it is, or None for the planner that ships with the package
+    :param sft: a file (``model.pt``), an import path (``"package.module:attribute"``: a planner, or a class or function that
+        makes one), a planner, which is returned as it is, or None for the planner that ships with the package
     :param device: where to put a planner from a file or an import path
     :param trust: names of modules whose classes a file may name, beside those of this package, of import paths that were given
         in this process, and of the environment variable ``SB3_DELTA_WAYPOINT_TRUST``
+    :param kwargs: arguments of the class or function that an import path names
     :return: the planner; from a file, in evaluation mode
     :raises FileNotFoundError: if there is no such file
     :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if a file names a class of a module that is not trusted
-    :raises ValueError: if what is found is not a planner, or an import path leads nowhere
+    :raises ValueError: if what is found is not a planner, an import path leads nowhere, or there are arguments for nobody
     """
+    if kwargs and not is_import_path(sft):
+        shown = type(sft).__name__ if isinstance(sft, nn.Module) else short_repr(str(sft or "the planner of this package"))
+        raise ValueError(
+            f"{shown} takes no arguments, but was given {', '.join(kwargs)}: only an import path, package.module:Class, does"
+        )
     if isinstance(sft, nn.Module):
         return _checked(sft, type(sft).__name__)
     if sft is None:
         return _from_file(DEFAULT_PLANNER, device)
     if is_import_path(sft):
         trust_typed(str(sft))
-        return _checked(_made(resolve(str(sft)), str(sft)), str(sft)).to(device)
+        found = resolve(str(sft))
+        if kwargs or not (isinstance(found, nn.Module) or not callable(found)):
+            found = called(found, str(sft), kwargs or {})
+        return _checked(found, str(sft)).to(device)
     with trusting(trust):
         return _from_file(Path(sft), device)
 
@@ -88,7 +98,7 @@ def describe_planner(model: nn.Module) -> dict[str, Any]:
     config = getattr(model, "config", None)
     if not callable(config):
         raise ValueError(f"a {type(model).__name__} cannot be saved: it lacks config(), the arguments to build it again")
-    return {"class": f"{type(model).__module__}:{type(model).__qualname__}", "config": config()}
+    return {"class": import_path_of(type(model)), "config": config()}
 
 
 def build_planner(description: Any, file: str | Path = "the saved state", state: Mapping[str, Any] | None = None) -> nn.Module:
@@ -121,45 +131,11 @@ def _described(description: Any, file: str | Path) -> tuple[type[nn.Module], dic
     if not (isinstance(planner_class, type) and issubclass(planner_class, nn.Module)):
         raise ValueError(f"{short_repr(named)} is not a torch.nn.Module")
     # modules hold what they import, too
-    check_trusted(f"{planner_class.__module__}:{planner_class.__name__}", file)
+    check_trusted(import_path_of(planner_class), file)
     refuse_expansion(config)
     if not isinstance(config, dict) or not all(isinstance(name, str) for name in config):
         raise ValueError(f"config is {short_repr(config)}, expected arguments by name")
     return planner_class, config
-
-
-def resolve(import_path: str) -> Any:
-    """
-    :param import_path: ``"package.module:attribute"``
-    :return: what it names
-    :raises ValueError: if it leads nowhere
-    """
-    module_name, _, attribute = import_path.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:  # whatever its code raises
-        raise ValueError(
-            f"planner '{import_path}': cannot import '{module_name}' ({error or type(error).__name__}); "
-            "it must be installed or lie on PYTHONPATH"
-        ) from error
-    for name in attribute.split("."):
-        if not hasattr(found, name):
-            raise ValueError(f"planner '{import_path}': '{module_name}' has no '{attribute}'")
-        found = getattr(found, name)
-    return found
-
-
-def _made(found: Any, import_path: str) -> Any:
-    if isinstance(found, nn.Module) or not callable(found):
-        return found
-    needed = [
-        name
-        for name, parameter in inspect.signature(found).parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-    if needed:
-        raise ValueError(f"planner '{import_path}' is called without arguments, but needs {', '.join(needed)}")
-    return found()
 
 
 def _checked(planner: Any, name: str) -> nn.Module:

@@ -2,24 +2,25 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
 from torch.nn import functional as F
 
 from sb3_delta_waypoint.episodes.reader import Episode
 from sb3_delta_waypoint.files import write_json
 from sb3_delta_waypoint.sft.checkpoint import save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.data import Frames, frames_of, plans_of, split
+from sb3_delta_waypoint.sft.planners.finding import import_path_of, new_planner
+from sb3_delta_waypoint.sft.planners.mlp import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners.protocol import check_trainable, observation_keys
 from sb3_delta_waypoint.sft.plot import plot_history
 
-MIN_EPISODES_TO_SPLIT = 5
-"""With fewer episodes single frames are held out: a whole one would be too much of the data."""
 N_EVALUATIONS = 40
 """Evaluations on the held-out data over a training run, more where they would lie further apart than ``MAX_INTERVAL``."""
 MAX_INTERVAL = 500
@@ -40,7 +41,6 @@ class TrainingSettings:
     num_steps: int
     batch_size: int
     learning_rate: float
-    hidden_dims: tuple[int, ...]
     seed: int
     validation_fraction: float
 
@@ -64,44 +64,26 @@ class SFTResult:
         ``validation_fde`` in metres, ``learning_rate``
     :param metrics: of the model on the held-out frames: ``step`` of its evaluation (0: none yet), ``validation_loss``,
         ``validation_ade``, ``validation_fde`` and ``displacement`` (H,) by horizon step, metres
-    :param config: ``model``, ``training`` and ``data``: its architecture, the settings, how much data and what was held out
+    :param config: ``planner``, ``model``, ``training`` and ``data``: its class and architecture, the settings, how much data
+        and what was held out
     :param interrupted: whether Ctrl-C cut the training short
     """
 
-    model: SFTWaypointModel
+    model: nn.Module
     history: list[dict[str, float]]
     metrics: dict[str, Any]
     config: dict[str, Any]
     interrupted: bool = False
 
 
-@dataclass
-class Frames:
-    """Frames of any number of episodes: state (N, 4), route (N, R, 2), waypoints (N, H, 2)."""
-
-    state: torch.Tensor
-    route: torch.Tensor
-    waypoints: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.state)
-
-    def __getitem__(self, index: torch.Tensor) -> "Frames":
-        return Frames(self.state[index], self.route[index], self.waypoints[index])
-
-    @property
-    def observation(self) -> dict[str, torch.Tensor]:
-        """What the planner sees."""
-        return {"state": self.state, "route": self.route}
-
-
 def train_sft(
     episodes: Sequence[Episode],
     *,
+    planner: str | type[nn.Module] = SFTWaypointModel,
+    planner_kwargs: Mapping[str, Any] | None = None,
     num_steps: int = 2000,
     batch_size: int = 256,
     learning_rate: float = 1e-3,
-    hidden_dims: Sequence[int] = (128, 128),
     seed: int = 0,
     validation_fraction: float = 0.2,
     device: str | torch.device = "cpu",
@@ -111,27 +93,37 @@ def train_sft(
     Clone the expert: Adam on the smooth L1 error (Girshick, Fast R-CNN, 2015) of the waypoints in metres.
 
     Part of the episodes is held out (of fewer than five, part of the frames); the weights with the lowest ADE on it are kept,
-    in a tie of 5% the latest of them, and its errors give ``residual_std``. Ctrl-C ends the training early and keeps the best
-    weights so far: see ``SFTResult.interrupted``. The same seed gives the same planner.
+    in a tie of 5% the latest of them, and its errors give ``residual_std``, where the planner has that buffer. Ctrl-C ends the
+    training early and keeps the best weights so far: see ``SFTResult.interrupted``. The same seed gives the same planner.
 
     :param episodes: demonstrations with plans of one horizon
+    :param planner: class of the planner, a ``torch.nn.Module`` that keeps the contract of
+        :class:`~sb3_delta_waypoint.sft.planners.protocol.WaypointPlanner`, or its import path, ``"package.module:Class"``
+    :param planner_kwargs: its arguments beside ``horizon_steps`` and ``plan_dt``, which are those of the episodes, such as
+        ``{"hidden_dims": (128, 128), "groups": ("state", "route", "signal")}``
     :param num_steps: gradient steps
     :param batch_size: frames per step, drawn with replacement
     :param learning_rate: at the first step; it falls to zero along a cosine
-    :param hidden_dims: widths of the planner's hidden layers
     :param seed: of initial weights, split and batches
     :param validation_fraction: share that is held out, between 0 and 1
     :param device: where to train
     :param progress: show a progress bar
     :return: the planner, its history and its metrics
-    :raises ValueError: if an argument is out of range, there is too little data, or the loss is not finite
+    :raises ValueError: if an argument is out of range, there is too little data, the planner breaks its contract, or the loss
+        is not finite
     """
-    settings = TrainingSettings(num_steps, batch_size, learning_rate, tuple(hidden_dims), seed, validation_fraction)
-    train, held_out, data = _split(episodes, validation_fraction, seed, torch.device(device))
+    settings = TrainingSettings(num_steps, batch_size, learning_rate, seed, validation_fraction)
+    horizon_steps, plan_dt = plans_of(episodes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = SFTWaypointModel(episodes[0].horizon_steps, episodes[0].dt, hidden_dims, train.route.shape[1]).to(device)
-    model.fit_normalisation(train.state, train.route, train.waypoints)
+        model: Any
+        model, name = new_planner(planner, horizon_steps, plan_dt, planner_kwargs or {})
+        frames = frames_of(episodes, observation_keys(model), torch.device(device))
+        train, held_out, data = split(episodes, frames, validation_fraction, seed)
+        model.to(device)
+        if hasattr(model, "fit_normalisation"):
+            model.fit_normalisation(train.observations, train.waypoints)
+        check_trainable(model, train[torch.arange(min(len(train), 2))].observations, name)
 
     history: list[dict[str, float]] = []
     interrupted = False
@@ -151,13 +143,15 @@ def train_sft(
     model.eval()
 
     errors = _errors(model, held_out)
-    model.residual_std.copy_(errors.std(dim=0, correction=0))
+    if isinstance(getattr(model, "residual_std", None), torch.Tensor):
+        model.residual_std.copy_(errors.std(dim=0, correction=0))
     metrics = {
         "step": best_step,
         **_summary(errors),
         "displacement": errors.norm(dim=-1).mean(dim=0).tolist(),
     }
-    config = {"model": model.config(), "training": asdict(settings), "data": data}
+    described = {"planner": import_path_of(type(model)), "model": model.config()}
+    config = {**described, "training": asdict(settings), "data": data}
     return SFTResult(model, history, metrics, config, interrupted)
 
 
@@ -178,40 +172,9 @@ def save_run(result: SFTResult, out_dir: str | Path) -> Path:
     return model_path
 
 
-def _split(
-    episodes: Sequence[Episode], fraction: float, seed: int, device: torch.device
-) -> tuple[Frames, Frames, dict[str, Any]]:
-    """Frames to train on, frames held out, and what was held out."""
-    specs = {(episode.horizon_steps, episode.dt) for episode in episodes}
-    if len(specs) > 1:
-        raise ValueError(f"the episodes' plans differ in (horizon_steps, dt): {sorted(specs)}; train on one kind at a time")
-    n_frames = sum(map(len, episodes))
-    if n_frames < 2:
-        raise ValueError(f"{len(episodes)} episodes with {n_frames} frames are too few: expected at least 2 frames")
-    frames = Frames(
-        *(
-            torch.from_numpy(np.concatenate([getattr(episode, name) for episode in episodes])).to(device)
-            for name in ("state", "route", "waypoints")
-        )
-    )
-    by_episode = len(episodes) >= MIN_EPISODES_TO_SPLIT
-    owner = np.repeat(np.arange(len(episodes)), [len(episode) for episode in episodes]) if by_episode else np.arange(n_frames)
-    n_owners = int(owner[-1]) + 1
-    n_held_out = min(max(round(fraction * n_owners), 1), n_owners - 1)
-    chosen = np.sort(np.random.default_rng(seed).permutation(n_owners)[:n_held_out])
-    held_out = torch.from_numpy(np.isin(owner, chosen)).to(device)
-    data = {
-        "episodes": len(episodes),
-        "frames": n_frames,
-        "held_out_frames": int(held_out.sum()),
-        "held_out_episodes": [episodes[index].episode_id for index in chosen] if by_episode else [],
-    }
-    return frames[~held_out], frames[held_out], data
-
-
-def _fit(model: SFTWaypointModel, train: Frames, held_out: Frames, settings: TrainingSettings) -> Iterator[dict[str, float]]:
+def _fit(model: nn.Module, train: Frames, held_out: Frames, settings: TrainingSettings) -> Iterator[dict[str, float]]:
     """Take the gradient steps; yield a row of the history at each evaluation."""
-    device = train.state.device
+    device = train.waypoints.device
     generator = torch.Generator(device).manual_seed(settings.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.num_steps)
@@ -220,7 +183,7 @@ def _fit(model: SFTWaypointModel, train: Frames, held_out: Frames, settings: Tra
     for step in range(1, settings.num_steps + 1):
         learning_rate = float(schedule.get_last_lr()[0])
         batch = train[torch.randint(len(train), (settings.batch_size,), generator=generator, device=device)]
-        loss = _loss(model(batch.observation)[1] - batch.waypoints)
+        loss = _loss(model(batch.observations)[1] - batch.waypoints)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -241,10 +204,14 @@ def _fit(model: SFTWaypointModel, train: Frames, held_out: Frames, settings: Tra
 
 
 @torch.no_grad()
-def _errors(model: SFTWaypointModel, frames: Frames) -> torch.Tensor:
-    """Predicted minus expert waypoints, (N, H, 2)."""
-    parts = torch.arange(len(frames), device=frames.state.device).split(PREDICTED_AT_ONCE)
-    return torch.cat([model(frames[part].observation)[1] - frames[part].waypoints for part in parts])
+def _errors(model: nn.Module, frames: Frames) -> torch.Tensor:
+    """Predicted minus expert waypoints, (N, H, 2), of the planner in evaluation mode."""
+    training = model.training
+    model.eval()
+    parts = torch.arange(len(frames), device=frames.waypoints.device).split(PREDICTED_AT_ONCE)
+    errors = torch.cat([model(frames[part].observations)[1] - frames[part].waypoints for part in parts])
+    model.train(training)
+    return errors
 
 
 def _loss(errors: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.evaluation.rollout import evaluate_scenarios
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
 
 KWARGS = {"route_length": 12.0, "horizon_steps": 5}

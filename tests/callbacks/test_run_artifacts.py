@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from sb3_delta_waypoint.callbacks import KLPenaltyCallback, RunArtifactsCallback, WaypointEvalCallback
 from sb3_delta_waypoint.policies import DeltaWaypointPolicy
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
 
 ENV_KWARGS = {"route_length": 12.0, "horizon_steps": 5}

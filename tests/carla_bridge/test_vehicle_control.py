@@ -12,9 +12,10 @@ carla = pytest.importorskip("carla")
 # ruff: noqa: E402 (the imports below need it)
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.ego import Ego
-from sb3_delta_waypoint.carla_bridge.frames import pose_of, transform_of, wrap
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.carla_bridge.vehicle_control import VehicleModel
+from sb3_delta_waypoint.driving.frames import wrap
+from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of
 
 VEHICLES = ["vehicle.lincoln.mkz_2020", "vehicle.nissan.micra", "vehicle.carlamotors.carlacola"]
 

@@ -8,7 +8,7 @@ from stable_baselines3 import PPO
 
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.sft.checkpoint import save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
 from tests.command_line import TINY, call, succeeded
 

@@ -18,10 +18,10 @@ pytest.importorskip("carla")
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.cli import main
-from sb3_delta_waypoint.evaluation import closed_loop
+from sb3_delta_waypoint.evaluation.carla import closed_loop
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
 
 SUITE = """

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sb3_delta_waypoint.sft.checkpoint import save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from tests.command_line import call
 from tests.commands.conftest import ON_SHORT_ROUTES, H, write_predictions
 

@@ -7,7 +7,7 @@ import pytest
 from sb3_delta_waypoint.evaluation.rollout import Scenarios
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 from sb3_delta_waypoint.sft.checkpoint import save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from tests.command_line import call
 from tests.commands.conftest import ON_SHORT_ROUTES, H, write_episode, write_predictions
 

@@ -5,7 +5,7 @@ import json
 from click.testing import CliRunner
 
 from sb3_delta_waypoint.cli import main
-from sb3_delta_waypoint.evaluation.driving_score import KINDS
+from sb3_delta_waypoint.evaluation.leaderboard.driving_score import KINDS
 
 
 def score(*arguments):

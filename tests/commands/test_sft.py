@@ -35,6 +35,24 @@ def test_sft_trains_a_planner(recorded, tmp_path):
     assert (training["seed"], training["learning_rate"], training["num_steps"]) == (3, 0.01, 60)
 
 
+def test_sft_trains_a_planner_of_ones_own(recorded, tmp_path, monkeypatch):
+    (tmp_path / "typed_planners.py").write_text(
+        "from sb3_delta_waypoint import SFTWaypointModel\n"
+        "class Wide(SFTWaypointModel):\n"
+        "    def __init__(self, width=4, **kwargs):\n"
+        "        super().__init__(**{'hidden_dims': (width,), **kwargs})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = ("--planner", "typed_planners:Wide", "--planner-kwargs", "width:12")
+    result = sft(f"{recorded}/**/*.json", tmp_path / "run", *own)
+    assert result.exit_code == 0, result.output
+    planner = load_planner(tmp_path / "run" / "model.pt")
+    assert type(planner).__name__ == "Wide" and planner.hidden_dims == (12,)
+    assert "'--planner-kwargs': 'width' is not KEY:VALUE" in sft(recorded, tmp_path, *own[:3], "width").output
+    failed(sft(f"{recorded}/**/*.json", tmp_path / "run", *own[:3], "depth:1"), "typed_planners:Wide", "depth")
+    failed(sft(f"{recorded}/**/*.json", tmp_path / "run", "--planner", "typed_planners"), "package.module:Class")
+
+
 def cut_off(path):
     path.write_text(path.read_text()[:3000])
 

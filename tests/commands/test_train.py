@@ -112,6 +112,8 @@ def test_single_envs_in_processes(planner, tmp_path):
         planner,
         "-f",
         tmp_path,
+        "--algo",
+        "ppo",
         "-n",
         128,
         "--eval-freq",
@@ -136,8 +138,7 @@ def test_single_envs_in_processes(planner, tmp_path):
         (["--env", "ToyWayPoint-v0"], ["ToyWayPoint-v0", "ToyWaypoint-v0"]),
         (["--algo", "ppo", "--group-size", "4"], ["--group-size", "--algo grpo"]),
         (["--algo", "grpo", "-params", "batch_size:100000"], ["batch_size=100000", "make it smaller"]),
-        (["--algo", "reinforce"], ["reinforce", "ppo", "--help"]),
-        (["--colour", "red"], ["--colour", "--help"]),
+        (["--algo", "reinforce"], ["reinforce", "grpo, ppo"]),
         (["-i", "absent.zip"], ["trained_agent"]),
     ],
 )
@@ -191,3 +192,26 @@ def test_ctrl_c(planner, tmp_path, monkeypatch):
     result = call(*ENDLESS, "--sft", planner, "-f", tmp_path)
     assert result.exit_code == 130, result.output
     check_interrupted(result.output, tmp_path)
+
+
+def test_a_planner_by_import_path_with_arguments(tmp_path, monkeypatch):
+    (tmp_path / "trained_planners.py").write_text(
+        "from sb3_delta_waypoint import SFTWaypointModel\n"
+        "class Wide(SFTWaypointModel):\n"
+        "    def __init__(self, width, **kwargs):\n"
+        "        super().__init__(**{'hidden_dims': (width,), **kwargs})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    few = ("-f", tmp_path / "typed", "-n", 128, "--eval-freq", -1, *TINY)
+    succeeded("train", "--sft", "trained_planners:Wide", "--sft-kwargs", "width:12", *few)
+    model = next((tmp_path / "typed").glob("ppo/*_1/ToyWaypoint-v0.zip"))
+    assert WaypointPolicy(model).module.features_extractor.planner.hidden_dims == (12,)
+    failed(call("train", "--sft", "trained_planners:Wide", *few), "trained_planners:Wide", "'width'")
+    # and the same in a yaml, as it may be written
+    (tmp_path / "own.yml").write_text(
+        "ToyWaypoint-v0:\n  policy: sb3_delta_waypoint.DeltaWaypointPolicy\n  n_timesteps: 128\n"
+        "  policy_kwargs: \"dict(sft='trained_planners:Wide', sft_kwargs=dict(width=20))\"\n"
+    )
+    succeeded("train", "-conf", tmp_path / "own.yml", "-f", tmp_path / "yaml", "--eval-freq", -1, *TINY)
+    model = next((tmp_path / "yaml").glob("ppo/*_1/ToyWaypoint-v0.zip"))
+    assert WaypointPolicy(model).module.features_extractor.planner.hidden_dims == (20,)

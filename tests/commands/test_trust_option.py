@@ -9,7 +9,7 @@ import torch
 
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.sft.checkpoint import save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from sb3_delta_waypoint.sft.trust import VARIABLE, UntrustedError, check_trusted
 from tests.command_line import call
 
@@ -18,7 +18,7 @@ READERS = ("train", "enjoy", "evaluate", "compare", "select", "carla-eval", "rec
 
 def test_a_module_is_trusted_while_the_command_runs(tmp_path, monkeypatch):
     (tmp_path / "planners_of_others.py").write_text(
-        "from sb3_delta_waypoint.sft.planner import SFTWaypointModel as Model\nclass Planner(Model): pass\n"
+        "from sb3_delta_waypoint.sft.planners import SFTWaypointModel as Model\nclass Planner(Model): pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     path = save_planner(SFTWaypointModel(hidden_dims=(4,)), tmp_path / "model.pt")

@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from sb3_delta_waypoint.contract import POSITION_BOUND
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.network import from_paths
-from sb3_delta_waypoint.driving.plans import POSITION_BOUND, checked_plans
+from sb3_delta_waypoint.driving.plans import checked_plans
 from sb3_delta_waypoint.driving.simulation import Simulation
 
 

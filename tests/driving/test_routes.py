@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.start import StartParameters
 

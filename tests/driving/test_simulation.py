@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.episode import GOAL, OFF_ROUTE, RUNNING, TIMEOUT
 from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, from_segments
+from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.scenarios import scenario_seed, uniform
+from sb3_delta_waypoint.driving.score import GOAL, OFF_ROUTE, RUNNING, TIMEOUT
 from sb3_delta_waypoint.driving.simulation import Simulation
-from sb3_delta_waypoint.driving.start import CONTROL_DT, StartParameters
+from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance
 
@@ -246,9 +247,9 @@ def test_reward_is_the_sum_of_its_weighted_terms():
         running &= result.outcome == RUNNING
     assert running.sum() > 32
     for name, value in expected.items():
-        np.testing.assert_allclose(simulation.totals[name][running], value[running], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(simulation.totals[f"reward_{name}"][running], value[running], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(simulation.totals["reward"][running], total[running], atol=1e-9)
-    np.testing.assert_allclose(simulation.totals["time"][running], -0.07 * 60)
+    np.testing.assert_allclose(simulation.totals["reward_time"][running], -0.07 * 60)
 
 
 def test_displacements_are_means_over_the_steps():
@@ -276,7 +277,7 @@ def test_scenarios_come_in_the_documented_order_whatever_the_lengths():
     for _ in range(400):
         plans = simulation.expert_plans() + rng.normal(0.0, 0.3, (6, 20, 2)).astype(np.float32)
         for i in np.flatnonzero(simulation.step(plans).outcome):
-            played[i].append(int(simulation.final_scenario[i]))
+            played[i].append(int(simulation.final.scenario[i]))
     assert len({len(numbers) for numbers in played}) > 1 or min(map(len, played)) > 5
     for i, numbers in enumerate(played):
         assert numbers == [(k * 6 + i) // 2 for k in range(len(numbers))]
@@ -297,6 +298,6 @@ def test_outcomes_are_told_apart():
 
 def test_memory_of_a_car_is_small():
     simulation = Simulation(4, DrivingConfig())
-    arrays = (simulation.cars, simulation.routes, simulation.totals, simulation.final_metrics, *simulation.final)
+    arrays = (simulation.cars, simulation.routes, simulation.totals, simulation.final_metrics, *simulation.final.observation)
     assert sum(array.nbytes for array in arrays) / 4 < 64 * 1024
     assert simulation.routes.dtype == ROUTE_POINT

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.simulation import CONTROL_DT, DrivingConfig, Simulation
+from sb3_delta_waypoint.contract import CONTROL_DT
+from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import steady_steer
 

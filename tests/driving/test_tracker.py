@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.car import CAR
 from sb3_delta_waypoint.driving.config import DrivingConfig
+from sb3_delta_waypoint.driving.records import CAR
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters

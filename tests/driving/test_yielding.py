@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.car import CAR, ROUTE_POINT
+from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT
 from sb3_delta_waypoint.driving.yielding import (
     AGENT,
     GAP,

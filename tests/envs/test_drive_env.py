@@ -5,7 +5,7 @@ import pytest
 
 from sb3_delta_waypoint.driving.frames import to_world
 from sb3_delta_waypoint.envs import ToyWaypointEnv
-from sb3_delta_waypoint.envs.rendering import Renderer
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from gymnasium.error import ResetNeeded
 
 from sb3_delta_waypoint import make_waypoint_vec_env
 from sb3_delta_waypoint.driving.config import DrivingConfig
-from sb3_delta_waypoint.driving.measured import MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive, Measurement
 from sb3_delta_waypoint.driving.simulation import Simulation
 
 PLANS = np.zeros((2, 20, 2), np.float32)

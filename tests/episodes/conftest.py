@@ -25,8 +25,10 @@ def circle():
             source={"dataset": "circles", "split": "train", "scene_id": name},
             path=Path(f"{name}.json"),
             t=0.1 * np.arange(n_frames),
-            state=np.tile(state, (n_frames, 1)),
-            route=np.tile(ahead(3.0 * np.arange(1, 11)), (n_frames, 1, 1)),
+            observations={
+                "state": np.tile(state, (n_frames, 1)),
+                "route": np.tile(ahead(3.0 * np.arange(1, 11)), (n_frames, 1, 1)),
+            },
             waypoints=np.tile(plan, (n_frames, 1, 1)),
             dt=0.1,
         )

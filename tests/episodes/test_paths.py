@@ -16,7 +16,7 @@ def test_a_circle_is_exact(circle):
 
 def test_a_straight_line_with_gaps_in_time(circle):
     episode = circle(n_frames=3, speed=4.0)
-    episode.state[:, 2] = 0.0
+    episode.observations["state"][:, 2] = 0.0
     episode.t = np.array([0.0, 0.1, 1.0])
     points, _ = driven_paths([episode])[0]
     np.testing.assert_allclose(points, [[0.0, 0.0], [0.4, 0.0], [4.0, 0.0]])
@@ -34,5 +34,6 @@ def test_standing_still(circle):
 
 def test_the_speed_between_two_frames_is_their_mean(circle):
     episode = circle(n_frames=3)
-    episode.state[:, 0], episode.state[:, 2], episode.t = [2.0, 4.0, 10.0], 0.0, np.array([0.0, 0.1, 0.3])
+    state, episode.t = episode.observations["state"], np.array([0.0, 0.1, 0.3])
+    state[:, 0], state[:, 2] = [2.0, 4.0, 10.0], 0.0
     np.testing.assert_allclose(driven_paths([episode])[0][0], [[0.0, 0.0], [0.3, 0.0], [1.7, 0.0]], atol=1e-6)

@@ -26,10 +26,11 @@ def test_what_is_written_is_read_back(written, circle):
     episode, original = read_episode(written), circle()
     assert (episode.episode_id, episode.domain, episode.source) == ("circle", "test", original.source)
     assert (episode.path, episode.dt, episode.horizon_steps, len(episode)) == (written, 0.1, 4, 12)
-    for name, dtype in (("t", np.float64), ("state", np.float32), ("route", np.float32), ("waypoints", np.float32)):
-        values, expected = getattr(episode, name), getattr(original, name)
-        assert values.dtype == dtype and values.shape == expected.shape
-        np.testing.assert_allclose(values, expected, atol=5.1e-6)
+    assert episode.t.dtype == np.float64
+    read = {"t": episode.t, "waypoints": episode.waypoints, **episode.observations}
+    for name, expected in {"t": original.t, "waypoints": original.waypoints, **original.observations}.items():
+        assert read[name].dtype == expected.dtype and read[name].shape == expected.shape
+        np.testing.assert_allclose(read[name], expected, atol=5.1e-6)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,34 @@ def test_an_error_names_file_frame_field_and_value(written, edit, frame, field, 
     assert (caught.value.path, caught.value.frame, caught.value.field) == (written, frame, field)
     where = field if frame is None else f"frame {frame}, {field}"
     assert str(caught.value).startswith(f"{written}: {where}: ")
+
+
+def agents_of(n_frames):
+    agents = np.random.default_rng(0).uniform(-1, 1, (n_frames, 16, 7)).astype(np.float32)
+    return {"agents": agents, "agents_valid": np.eye(16, dtype=np.float32)[:n_frames]}
+
+
+def test_groups_beyond_state_and_route_are_read_back_where_a_file_has_them(tmp_path, circle):
+    episode = circle()
+    assert set(read_episode(write_episode(tmp_path / "alone.json", episode)).observations) == {"state", "route"}
+    episode.observations |= agents_of(12)
+    again = read_episode(write_episode(tmp_path / "others.json", episode))
+    assert set(again.observations) == {"state", "route", "agents", "agents_valid"}
+    for name, values in episode.observations.items():
+        assert again.observations[name].dtype == np.float32
+        np.testing.assert_allclose(again.observations[name], values, atol=5.1e-6)
+
+
+def test_a_group_must_be_in_every_frame_and_of_its_shape(tmp_path, circle):
+    episode = circle()
+    episode.observations |= agents_of(12)
+    path = write_episode(tmp_path / "others.json", episode)
+    change(path, lambda data: data["frames"][5]["observations"]["agents"].pop())
+    with pytest.raises(EpisodeError, match=r"frame 5, observations.agents: has shape \(15, 7\), expected \(16, 7\)"):
+        read_episode(path)
+    change(path, lambda data: data["frames"][4]["observations"].pop("agents"))
+    with pytest.raises(EpisodeError, match="frame 4, observations.agents: the field is missing, which other frames have"):
+        read_episode(path)
 
 
 def test_a_truncated_file_is_located(written):

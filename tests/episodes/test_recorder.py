@@ -62,8 +62,8 @@ def test_frames_are_what_the_expert_saw_and_planned(recorded):
     for frame in range(len(episode)):
         plan = env.unwrapped.expert_plan()
         assert episode.t[frame] == pytest.approx(0.1 * frame)
-        np.testing.assert_allclose(episode.state[frame], observation["state"], atol=1e-5)
-        np.testing.assert_allclose(episode.route[frame], observation["route"], atol=1e-5)
+        np.testing.assert_allclose(episode.observations["state"][frame], observation["state"], atol=1e-5)
+        np.testing.assert_allclose(episode.observations["route"][frame], observation["route"], atol=1e-5)
         np.testing.assert_allclose(episode.waypoints[frame], plan, atol=1e-5)
         observation, _, done, _, info = env.step(plan)
     assert done and info["is_success"]
@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_files_and_another_seed_others(recorded, tm
     again = record_episodes(env, 2, tmp_path / "again", seed=7)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths[:2]]
     other = record_episodes(env, 1, tmp_path / "other", seed=8)
-    assert not np.array_equal(read_episode(other[0]).route[0], read_episode(paths[0]).route[0])
+    assert not np.array_equal(read_episode(other[0]).observations["route"][0], read_episode(paths[0]).observations["route"][0])
 
 
 def test_other_plans(tmp_path):

@@ -23,7 +23,7 @@ def test_the_writer_refuses_what_the_reader_would(tmp_path, circle):
     with pytest.raises(EpisodeError, match="bad.json: frame 5, t: is 0.4 after 0.4"):
         write_episode(tmp_path / "bad.json", episode)
     episode = circle()
-    episode.state = episode.state[:-1]
+    episode.observations["state"] = episode.observations["state"][:-1]
     with pytest.raises(ValueError, match="observations.state has 11 frames, t has 12"):
         write_episode(tmp_path / "bad.json", episode)
     assert list(tmp_path.iterdir()) == []

@@ -17,8 +17,8 @@ def episode(name, n_frames, sideways):
     waypoints[:, :, 0] = np.arange(1, H + 1)
     state = np.zeros((n_frames, 4), dtype=np.float32)
     state[:, 0] = sideways
-    route = np.zeros((n_frames, 10, 2), dtype=np.float32)
-    return Episode(name, "toy", {}, Path(f"{name}.json"), np.arange(n_frames) * 0.1, state, route, waypoints, 0.1)
+    observations = {"state": state, "route": np.zeros((n_frames, 10, 2), dtype=np.float32)}
+    return Episode(name, "toy", {}, Path(f"{name}.json"), np.arange(n_frames) * 0.1, observations, waypoints, 0.1)
 
 
 def erring(observations):

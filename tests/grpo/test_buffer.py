@@ -91,16 +91,16 @@ def test_one_slow_env_holds_back_its_own_groups_only():
 
 @pytest.mark.parametrize("kind", [dict, list])
 def test_what_the_policy_acts_on_keeps_its_kind(kind):
-    from sb3_delta_waypoint.policies import PlannerFeatures
+    from sb3_delta_waypoint.policies import PolicyFeatures
 
     def seen(label):
-        return {"a": label, "b": label[:, :1].byte()} if kind is dict else PlannerFeatures(label, label[:, :1], label[:, :1])
+        return {"a": label, "b": label[:, :1].byte()} if kind is dict else PolicyFeatures(label, label[:, :1], label[:, :1])
 
     taken = Player(LENGTHS, seen=seen).play(100).buffer.take().transitions.seen
     if kind is dict:
         assert set(taken) == {"a", "b"} and taken["b"].dtype == th.uint8 and (taken["b"] == taken["a"][:, :1]).all()
     else:
-        assert isinstance(taken, PlannerFeatures) and (taken.inputs == taken.sft_waypoints[:, :1]).all()
+        assert isinstance(taken, PolicyFeatures) and (taken.inputs == taken.sft_waypoints[:, :1]).all()
 
 
 def test_readiness():

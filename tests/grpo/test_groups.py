@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, make_waypoint_vec_env
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
-from sb3_delta_waypoint.grpo.groups import scenario_seed
+from sb3_delta_waypoint.grpo.groups import reset_seed
 from tests.grpo.conftest import QUICK, short_budget
 
 
@@ -56,7 +56,7 @@ def test_cartpole(n_envs):
     found = check(recorder, 4)
     # and scenario g is the same for any number of envs
     for scenario, observation in list(found.items())[:3]:
-        expected = gym.make("CartPole-v1").reset(seed=scenario_seed(3, scenario))[0]
+        expected = gym.make("CartPole-v1").reset(seed=reset_seed(3, scenario))[0]
         np.testing.assert_array_equal(observation, expected)
 
 

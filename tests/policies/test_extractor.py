@@ -8,7 +8,7 @@ from stable_baselines3 import PPO
 
 from sb3_delta_waypoint import GRPO, DeltaWaypointPolicy, SFTWaypointModel, make_waypoint_vec_env
 from sb3_delta_waypoint.envs.spaces import observation_space
-from sb3_delta_waypoint.policies.extractor import FrozenPlannerExtractor
+from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS, FrozenPlannerExtractor, route_offset
 from tests.policies.conftest import observations
 
 
@@ -23,10 +23,10 @@ def test_inputs_of_the_heads_are_scaled_one_by_one():
     random = np.random.default_rng(0)
     state = th.tensor(random.uniform(size=(3, 4)), dtype=th.float32)
     route = th.tensor(10.0 * random.normal(size=(3, 10, 2)), dtype=th.float32)
-    features = extractor({"state": state, "route": route})
-    plan = planner({"state": state, "route": route})[1].detach().flatten(1)
-    th.testing.assert_close(features[:, :40], plan)
-    inputs = features[:, 80:]
+    waypoints, inputs, offset = extractor({"state": state, "route": route})
+    th.testing.assert_close(waypoints, planner({"state": state, "route": route})[1].detach())
+    th.testing.assert_close(offset, route_offset(waypoints, route))
+    plan = waypoints.flatten(1)
     metres = plan[0, 0] / inputs[0, 0]
     assert metres > 1.0
     th.testing.assert_close(inputs[:, :40] * metres, plan)
@@ -56,11 +56,64 @@ def test_groups_without_bounds_and_images_are_left_alone(planner):
     space["far"] = spaces.Box(-np.inf, np.inf, (3,), np.float32)
     space["near"] = spaces.Box(0.0, np.inf, (1,), np.float32)
     space["front"] = spaces.Box(0, 255, (3, 8, 8), np.uint8)
+    planner.observation_keys = ("state", "route", "far", "near", "front")
     extractor = FrozenPlannerExtractor(space, planner, 20)
     more = {"far": th.full((2, 3), 1e9), "near": th.zeros(2, 1), "front": th.full((2, 3, 8, 8), 255.0)}
     extractor({**observations(2), **more})
     with pytest.raises(ValueError, match="'near' holds -1"):
         extractor({**observations(2), **more, "near": -th.ones(2, 1)})
+
+
+def test_what_the_planner_does_not_read_is_neither_checked_nor_fed_to_the_heads(planner):
+    space = observation_space()
+    alone = FrozenPlannerExtractor(space, planner, 20).features_dim
+    space["signal"] = spaces.Box(0.0, np.array([100.0, 1.0], np.float32), (2,), np.float32)
+    extractor = FrozenPlannerExtractor(space, planner, 20)
+    assert extractor.features_dim == alone
+    extractor({**observations(2), "signal": -th.ones(2, 2)})
+    reader = SFTWaypointModel(hidden_dims=(32,), groups=("state", "route", "signal"))
+    extractor = FrozenPlannerExtractor(space, reader, 20)
+    assert extractor.features_dim == alone + 2
+    inputs = extractor({**observations(2), "signal": th.tensor([[40.0, 1.0], [0.0, 0.0]])}).inputs
+    assert inputs[:, 32 + 24 : 32 + 26].tolist() == [[2.0, 1.0], [0.0, 0.0]]
+    with pytest.raises(ValueError, match="'signal' holds -1"):
+        extractor({**observations(2), "signal": -th.ones(2, 2)})
+
+
+def test_a_planner_without_a_route_has_no_offset_from_it():
+    planner = SFTWaypointModel(hidden_dims=(8,), groups=("state",))
+    space = spaces.Dict({"state": observation_space()["state"]})
+    extractor = FrozenPlannerExtractor(space, planner, 20)
+    assert extractor.head_inputs == ("latent", "observation", "sft_waypoints")
+    features = extractor({"state": observations(3)["state"]})
+    assert features.route_offset is None and features.inputs.shape == (3, 8 + 4 + 40)
+    with pytest.raises(ValueError, match="'route_offset' needs 'route', and the planner reads 'state': omit 'route_offset'"):
+        FrozenPlannerExtractor(space, planner, 20, HEAD_INPUTS)
+
+
+def test_a_group_that_the_env_does_not_give_is_named_with_the_remedy():
+    planner = SFTWaypointModel(hidden_dims=(8,), groups=("state", "route", "signal"))
+    with pytest.raises(ValueError, match=r"reads 'signal'.*\['route', 'state'\]; make the env with observe="):
+        FrozenPlannerExtractor(observation_space(), planner, 20)
+    with pytest.raises(ValueError, match="reads 'route'.*names what it reads by the attribute observation_keys"):
+        FrozenPlannerExtractor(spaces.Dict({"state": observation_space()["state"]}), Unsaid(), 20)
+
+
+class Unsaid(th.nn.Module):
+    horizon_steps = 20
+
+    def forward(self, observation):
+        return observation["state"], observation["state"][:, :1, None].expand(-1, 20, 2)
+
+
+class Flat(Unsaid):
+    def forward(self, observation):
+        return observation["state"], observation["route"].flatten(1)
+
+
+def test_a_planner_whose_output_has_another_shape_is_told_so():
+    with pytest.raises(ValueError, match=r"planner 'Flat': its waypoints have the shape \(1, 20\); expected \(1, 20, 2\)"):
+        FrozenPlannerExtractor(observation_space(), Flat(), 20)
 
 
 @pytest.mark.parametrize("algorithm", [PPO, GRPO])

@@ -9,6 +9,7 @@ from sb3_delta_waypoint.policies.options import check_state_fits, checked_option
 
 GOOD = {
     "sft": None,
+    "sft_kwargs": None,
     "delta_hidden_dim": 64,
     "value_hidden_dim": 64,
     "max_delta": 2.0,
@@ -23,10 +24,11 @@ GOOD = {
 NAN, INF = float("nan"), float("inf")
 BAD = {
     "sft": (3, True, ["model.pt"]),
+    "sft_kwargs": ([3], "width", {3: 4}),
     "delta_hidden_dim": (0, -1, 8.0, NAN, "64", None, True),
     "value_hidden_dim": (0, 2.5),
     "max_delta": (NAN, INF, -INF, -1.0, 0.0, "2.0", True, [2.0]),
-    "head_inputs": ((), "latent", ("camera",), ("latent", "latent"), 3, None, (["latent"],)),
+    "head_inputs": ((), "latent", ("camera",), ("latent", "latent"), 3, (["latent"],)),
     "residual_scale": ("huge", (1.0,), (0.1, NAN), (0.0, 1.0), (0.1, INF), ("0.1", "1"), 2.0, None),
     "log_std_init": (NAN, INF, 50.0, "-1", None),
     "state_dependent_std": ("yes", 1, None),
@@ -50,6 +52,7 @@ def test_refused(name, value):
         ("max_delta", 3, 3),
         ("delta_hidden_dim", np.int64(8), 8),
         ("head_inputs", ["latent"], ("latent",)),
+        ("head_inputs", None, None),
         ("residual_scale", [np.float64(0.1), 2], (0.1, 2)),
         ("delta_lr_scale", 0, 0),
     ],

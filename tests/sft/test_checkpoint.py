@@ -11,7 +11,7 @@ from stable_baselines3 import PPO
 from torch import nn
 
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 
 OBSERVATION = {"state": torch.rand(2, 4), "route": torch.rand(2, 10, 2)}
 
@@ -98,7 +98,7 @@ def test_a_class_of_the_user_is_saved_and_loaded(tmp_path, own_module):
     [
         ("absent", "'own_planners' has no 'absent'"),
         ("text", "is a str; expected a torch.nn.Module"),
-        ("NeedsArguments", "called without arguments, but needs width"),
+        ("NeedsArguments", "cannot be built with no arguments: missing .* argument: 'width'"),
         ("WithoutHorizon", "needs the attribute horizon_steps"),
     ],
 )

@@ -6,17 +6,22 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from sb3_delta_waypoint.sft import training
 from sb3_delta_waypoint.sft.checkpoint import load_planner
 from sb3_delta_waypoint.sft.training import save_run, train_sft
+from sb3_delta_waypoint.sft.trust import trusting
 
-SHORT = {"num_steps": 80, "batch_size": 32, "learning_rate": 1e-2, "hidden_dims": (32,)}
+SHORT = {"num_steps": 80, "batch_size": 32, "learning_rate": 1e-2, "planner_kwargs": {"hidden_dims": (32,)}}
 
 
 def errors(model, episodes):
     with torch.no_grad():
-        plans = [model({"state": torch.tensor(e.state), "route": torch.tensor(e.route)})[1].numpy() for e in episodes]
+        plans = [
+            model({"state": torch.tensor(e.observations["state"]), "route": torch.tensor(e.observations["route"])})[1].numpy()
+            for e in episodes
+        ]
     return np.concatenate(plans) - np.concatenate([episode.waypoints for episode in episodes])
 
 
@@ -145,6 +150,53 @@ def test_save_run(result, tmp_path):
     assert metrics["best"]["validation_ade"] == result.metrics["validation_ade"]
     assert [row["step"] for row in metrics["history"]] == list(range(2, 82, 2))
     assert (tmp_path / "run" / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+class Own(nn.Module):
+    """Reads the state only; knows neither its errors nor statistics; its normalisation differs in training."""
+
+    observation_keys = ("state",)
+
+    def __init__(self, horizon_steps, plan_dt, width=16):
+        super().__init__()
+        self.horizon_steps, self.plan_dt, self.width = horizon_steps, plan_dt, width
+        self.body = nn.Sequential(nn.Linear(4, width), nn.BatchNorm1d(width), nn.ReLU())
+        self.head = nn.Linear(width, 2 * horizon_steps)
+
+    def config(self):
+        return {"horizon_steps": self.horizon_steps, "plan_dt": self.plan_dt, "width": self.width}
+
+    def forward(self, observation):
+        latent = self.body(observation["state"])
+        return latent, self.head(latent).unflatten(1, (self.horizon_steps, 2))
+
+
+def test_a_planner_of_ones_own_is_trained_judged_and_saved(episodes, tmp_path):
+    result = train_sft(episodes, planner=Own, **{**SHORT, "planner_kwargs": {"width": 24}})
+    assert result.config["model"] == {"horizon_steps": 6, "plan_dt": 0.1, "width": 24}
+    assert result.config["planner"].endswith("test_training:Own")
+    assert result.history[-1]["train_loss"] < 0.5 * result.history[0]["train_loss"]
+    displacement = np.linalg.norm(errors(result.model, held_out(episodes, result)), axis=-1)
+    assert result.metrics["validation_ade"] == pytest.approx(displacement.mean(), rel=1e-4)
+    best = next(row for row in result.history if row["step"] == result.metrics["step"])
+    assert best["validation_ade"] == pytest.approx(result.metrics["validation_ade"], rel=1e-5)
+    with trusting(Own.__module__):
+        loaded = load_planner(save_run(result, tmp_path))
+    observation = {"state": torch.rand(2, 4)}
+    assert torch.equal(loaded(observation)[1], result.model(observation)[1])
+
+
+def test_a_planner_reads_the_groups_that_it_declares(episodes):
+    for episode in episodes:
+        episode.observations["signal"] = np.ones((len(episode), 2), np.float32)
+    result = train_sft(episodes, **{**SHORT, "planner_kwargs": {"groups": ("state", "signal")}})
+    assert result.model.config()["groups"] == ["state", "signal"]
+    assert result.model.state_mean.any() and result.model.signal_mean.all()
+    del episodes[2].observations["signal"]
+    with pytest.raises(ValueError, match="toy-0-2.json: the episode lacks 'signal', which the planner reads; it has route, s"):
+        train_sft(episodes, **{**SHORT, "planner_kwargs": {"groups": ("state", "signal")}})
+    for episode in episodes:
+        episode.observations.pop("signal", None)
 
 
 @pytest.mark.parametrize(

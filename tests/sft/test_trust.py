@@ -7,12 +7,12 @@ import torch
 
 from sb3_delta_waypoint.sft import trust
 from sb3_delta_waypoint.sft.checkpoint import build_planner, load_planner, save_planner
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
 MODULE = """
 from pathlib import Path
-from sb3_delta_waypoint.sft.planner import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners import SFTWaypointModel
 
 Path(__file__).with_name("imported").touch()
 

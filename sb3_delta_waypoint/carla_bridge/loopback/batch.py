@@ -1,12 +1,13 @@
 """Batches of commands: what each of them is as a call."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.loopback.arguments import check, optional
 
-if TYPE_CHECKING:
-    from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
+Calls = Mapping[str, Callable[..., Any]]
+"""By their names on the wire."""
 
 CALLS = {
     2: "apply_control_to_vehicle",
@@ -26,11 +27,11 @@ COMMAND = ((int, [Any]),)
 """A command: its number and its arguments."""
 
 
-def apply_batch(calls: "Calls", commands: list[Any]) -> list[Any]:
+def apply_batch(calls: Calls, commands: list[Any]) -> list[Any]:
     """
     Carry out commands one after another; one that fails does not stop the rest.
 
-    :param calls: what carries them out
+    :param calls: those that carry them out
     :param commands: each ``[[number, arguments]]``
     :return: for each the id of its actor, ``[[1, id]]``, or why it failed, ``[[0, [message]]]``
     """
@@ -49,13 +50,13 @@ def apply_batch(calls: "Calls", commands: list[Any]) -> list[Any]:
     return results
 
 
-def _spawn(calls: "Calls", arguments: list[Any]) -> int:
+def _spawn(calls: Calls, arguments: list[Any]) -> int:
     check(arguments, (Any, Any, optional(int), Any, Any, [COMMAND]), "SpawnActor")
     description, transform, parent, _, _, then = arguments
     if parent[0]:
-        actor = calls.table["spawn_actor_with_parent"](description, transform, parent[1])
+        actor = calls["spawn_actor_with_parent"](description, transform, parent[1])
     else:
-        actor = calls.table["spawn_actor"](description, transform)
+        actor = calls["spawn_actor"](description, transform)
     actor_id: int = actor[0]
     for ((number, rest),) in then:
         # written before the actor had an id
@@ -63,20 +64,20 @@ def _spawn(calls: "Calls", arguments: list[Any]) -> int:
     return actor_id
 
 
-def _apply(calls: "Calls", number: int, arguments: list[Any]) -> None:
+def _apply(calls: Calls, number: int, arguments: list[Any]) -> None:
     if number == 1:
-        if not calls.table["destroy_actor"](*arguments):
+        if not calls["destroy_actor"](*arguments):
             raise ValueError(f"unable to destroy actor {arguments[0]}: not found")
     elif number == 7:
         check(arguments, (Any, Any, Any), "ApplyWalkerState")
         actor_id, transform, speed = arguments
-        calls.table["set_actor_transform"](actor_id, transform)
+        calls["set_actor_transform"](actor_id, transform)
         yaw = math.radians(transform[1][1])
-        calls.table["apply_control_to_walker"](actor_id, [[math.cos(yaw), math.sin(yaw), 0.0], speed, False])
+        calls["apply_control_to_walker"](actor_id, [[math.cos(yaw), math.sin(yaw), 0.0], speed, False])
     elif number == 18:
         check(arguments, (Any, Any), "SetVehicleLightState")
-        calls.table["set_vehicle_light_state"](arguments[0], arguments[1:])
+        calls["set_vehicle_light_state"](arguments[0], arguments[1:])
     elif number in CALLS:
-        calls.table[CALLS[number]](*arguments)
+        calls[CALLS[number]](*arguments)
     else:
         raise ValueError(f"the loopback server does not know command {number}")

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import STEERING_SHARE, STEERING_SPEEDS
+from sb3_delta_waypoint.driving.bodies import STEERING_SHARE, STEERING_SPEEDS
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 
 BOOL, INT, FLOAT, STRING, COLOUR = 1, 2, 3, 4, 5

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from sb3_delta_waypoint.carla_bridge.loopback.wire import CLIENT_VERSION, check_client_version
+from sb3_delta_waypoint.carla_bridge.loopback.wire import CLIENT_VERSION, check_wire_version
 
 TERMINATE_TIMEOUT = 5.0
 """How long the process may take to end [s] before it is killed."""
@@ -78,7 +78,7 @@ class LoopbackServer:
         """
         if self._process is not None:
             raise RuntimeError(f"the loopback server runs already, as process {self.pid}; close() it first")
-        check_client_version()
+        check_wire_version()
         while True:
             self.port = self._launch()
             if self.requested_port or self.port not in self._used_ports:

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sb3_delta_waypoint.carla_bridge.loopback import town
-from sb3_delta_waypoint.carla_bridge.loopback.ground import Ground, paint_ground
-from sb3_delta_waypoint.carla_bridge.loopback.lights import Signal, governed_points, read_signals
-from sb3_delta_waypoint.carla_bridge.loopback.traffic import lane_conflicts
+from sb3_delta_waypoint.carla_bridge.loopback.ground_strips import ground_strips
+from sb3_delta_waypoint.driving.agents.lane_following import lane_conflicts
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.files import read_text
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
+from sb3_delta_waypoint.maps.signals import TRAFFIC_LIGHT, Signal, governed_points, junctions_of_signals, read_signals
+from sb3_delta_waypoint.rendering.ground import Ground, paint_ground
 
 SPAWN_SPACING = 30.0
 """Distance between spawn points along a lane [m]."""
@@ -73,7 +74,13 @@ class RoadMap:
     @cached_property
     def signals(self) -> list[Signal]:
         """Its traffic lights."""
-        return read_signals(self.text, self.carla_map)
+        return read_signals(self.carla_map, TRAFFIC_LIGHT)
+
+    @cached_property
+    def junctions(self) -> list[str]:
+        """Of each light its junction, whose lights take turns; a light of none is on its own."""
+        junctions = junctions_of_signals(self.text)
+        return [junctions.get(signal.name, f"none ({signal.name})") for signal in self.signals]
 
     @cached_property
     def governed(self) -> NDArray[np.int64]:
@@ -83,7 +90,7 @@ class RoadMap:
     @cached_property
     def ground(self) -> Ground:
         """What a camera sees of it."""
-        return paint_ground(self.carla_map)
+        return paint_ground(ground_strips(self.carla_map))
 
     @cached_property
     def spawn_points(self) -> list[list[list[float]]]:

@@ -8,9 +8,10 @@ meanwhile do nothing, as in CARLA.
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
+from sb3_delta_waypoint.carla_bridge.loopback.actors import Actor
 from sb3_delta_waypoint.carla_bridge.loopback.arguments import (
     Description,
     PhysicsControl,
@@ -26,15 +27,14 @@ from sb3_delta_waypoint.carla_bridge.loopback.arguments import (
     checked,
 )
 from sb3_delta_waypoint.carla_bridge.loopback.batch import apply_batch
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import VEHICLE
-from sb3_delta_waypoint.carla_bridge.loopback.lights import GREEN, RED, YELLOW
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import MAX_PIXELS, make_sensor
+from sb3_delta_waypoint.carla_bridge.loopback.simulator import Simulator
 from sb3_delta_waypoint.carla_bridge.loopback.traffic_managers import traffic_manager_calls
-from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, World
-
-if TYPE_CHECKING:
-    from sb3_delta_waypoint.carla_bridge.loopback.server import Server
+from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.driving.bodies import VEHICLE
+from sb3_delta_waypoint.driving.frames import left_handed, mirrored, right_handed
+from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW
 
 MAP_FOLDER = "/Game/Carla/Maps/"
 SENT = "OpenDriveMap"
@@ -45,11 +45,11 @@ class Calls:
     """
     The methods that a client can call.
 
-    :param server: whose world they act on
+    :param simulator: whose world they act on
     """
 
-    def __init__(self, server: "Server"):
-        self._server = server
+    def __init__(self, simulator: Simulator):
+        self._simulator = simulator
         self._sent: RoadMap | None = None
         self._lights: dict[int, int] = {}
         own = {name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_")}
@@ -59,7 +59,7 @@ class Calls:
 
     @property
     def _world(self) -> World:
-        return self._server.world
+        return self._simulator.world
 
     def _actor(self, actor_id: int) -> Actor:
         actor = self._world.actors.get(actor_id)
@@ -73,14 +73,14 @@ class Calls:
     # --------------------------------------------------------------- session
 
     def version(self) -> str:
-        return self._server.version
+        return self._simulator.version
 
     def get_episode_info(self) -> Wire:
         return [self._world.episode, wire.token(wire.WORLD_STREAM, self._world.stream_port)]
 
     def get_sensor_token(self, stream: int) -> Wire:
         if wire.WORLD_STREAM <= stream < self._world.next_stream:
-            self._server.streams.announced.add(stream)
+            self._simulator.streams.announced.add(stream)
         return wire.token(stream, self._world.stream_port)
 
     def get_episode_settings(self) -> Wire:
@@ -98,8 +98,8 @@ class Calls:
         return []
 
     def tick_cue(self) -> int:
-        if self._server.synchronous:
-            self._server.tick()
+        if self._simulator.synchronous:
+            self._simulator.tick()
             return self._world.frame
         return self._world.frame + 1
 
@@ -112,20 +112,20 @@ class Calls:
         return self._world.road_map.text
 
     def get_available_maps(self) -> list[str]:
-        return [MAP_FOLDER + name for name in self._server.maps]
+        return [MAP_FOLDER + name for name in self._simulator.maps]
 
     def load_new_episode(self, name: str, reset_settings: bool = True, layers: int = 0) -> None:
         """An empty name stands for the current map."""
         key = name.rpartition("/")[2] or self._world.road_map.name
-        if key in self._server.maps:
-            road_map = self._server.maps[key]()
+        if key in self._simulator.maps:
+            road_map = self._simulator.maps[key]()
         elif self._sent is not None and key == SENT:
             road_map = self._sent
         else:
-            raise ValueError(f"map '{name}' not found; the loopback server has {', '.join(self._server.maps)}")
+            raise ValueError(f"map '{name}' not found; the loopback server has {', '.join(self._simulator.maps)}")
         if reset_settings:
             self._world.settings = list(wire.DEFAULT_SETTINGS)
-        self._server.sensors.clear()
+        self._simulator.sensors.clear()
         self._lights.clear()
         self._world.begin_episode(road_map)
 
@@ -166,7 +166,7 @@ class Calls:
     # ---------------------------------------------------------------- actors
 
     def get_actor_definitions(self) -> Wire:
-        return blueprints.definitions(marked=not self._server.disguised)
+        return blueprints.definitions(marked=not self._simulator.disguised)
 
     def get_spectator(self) -> Wire:
         return self._world.spectator.wire
@@ -187,7 +187,7 @@ class Calls:
         actor = self._world.spawn(description, transform, parent)
         try:
             if sensor := make_sensor(self._world, actor):
-                sensors = self._server.sensors
+                sensors = self._simulator.sensors
                 if sum(other.n_pixels for other in sensors.values()) + sensor.n_pixels > MAX_PIXELS:
                     raise ValueError(f"Spawn failed: all cameras together have at most {MAX_PIXELS} pixels")
                 sensors[actor.id] = sensor
@@ -197,7 +197,7 @@ class Calls:
         return actor
 
     def destroy_actor(self, actor_id: int) -> bool:
-        self._server.sensors.pop(actor_id, None)
+        self._simulator.sensors.pop(actor_id, None)
         self._lights.pop(actor_id, None)
         return self._world.destroy(actor_id)
 
@@ -230,10 +230,11 @@ class Calls:
 
     def apply_control_to_walker(self, actor_id: int, control: WalkerControl) -> None:
         (x, y, _), speed, _ = control
-        self._world.controls[self._actor(actor_id).row] = (x, y, speed, False, False, False, 0)
+        x, y, _ = right_handed(float(x), float(y), 0.0)
+        self._world.controls[self._actor(actor_id).row] = (x, y, speed, False, False)
 
     def apply_batch(self, commands: Wire, tick: bool = False) -> list[Wire]:
-        return apply_batch(self, commands)
+        return apply_batch(self.table, commands)
 
     # ---------------------------------------------------------------- lights
 
@@ -263,7 +264,7 @@ class Calls:
         self._world.lights.freeze(frozen)
 
     def reset_all_traffic_lights(self) -> None:
-        self._world.lights.seconds = 0.0
+        self._world.lights.restart()
 
     def get_light_boxes(self, actor_id: int) -> Wire:
         return []
@@ -280,17 +281,20 @@ class Calls:
         return body
 
     def apply_control_to_vehicle(self, actor_id: int, control: VehicleControl) -> None:
-        world = self._world
-        world.controls[self._actor(actor_id).row] = tuple(control)
+        throttle, steer, brake, hand_brake, reverse, manual_gear_shift, _ = control
+        row = self._actor(actor_id).row
+        self._world.controls[row] = (throttle, mirrored(float(steer)), brake, hand_brake, reverse)
+        self._world.mounts[row]["manual_gear_shift"] = manual_gear_shift
 
     def set_actor_target_velocity(self, actor_id: int, velocity: Vector) -> None:
         body = self._vehicle(actor_id)
-        forward = velocity[0] * math.cos(body["yaw"]) - velocity[1] * math.sin(body["yaw"])
+        x, y, _ = right_handed(float(velocity[0]), float(velocity[1]), 0.0)
+        forward = x * math.cos(body["yaw"]) + y * math.sin(body["yaw"])
         body["speed"], body["direction"] = abs(forward), -1.0 if forward < 0.0 else 1.0
         body["yaw_rate"] = 0.0
 
     def set_actor_target_angular_velocity(self, actor_id: int, velocity: Vector) -> None:
-        self._vehicle(actor_id)["yaw_rate"] = -math.radians(velocity[2])
+        self._vehicle(actor_id)["yaw_rate"] = right_handed(0.0, 0.0, float(velocity[2]))[2]
 
     def set_actor_autopilot(self, actor_id: int, enabled: bool) -> None:
         self._vehicle(actor_id)
@@ -326,4 +330,4 @@ class Calls:
 
     def get_wheel_steer_angle(self, actor_id: int, wheel: int) -> float:
         """Degrees, right positive; of the front wheels (0 and 1)."""
-        return -math.degrees(self._vehicle(actor_id)["steer"]) if wheel < 2 else 0.0
+        return left_handed(0.0, 0.0, float(self._vehicle(actor_id)["steer"]))[2] if wheel < 2 else 0.0

@@ -7,11 +7,13 @@ import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
+from sb3_delta_waypoint.carla_bridge.loopback.actors import Actor
 from sb3_delta_waypoint.carla_bridge.loopback.arguments import MAX_NUMBER
-from sb3_delta_waypoint.carla_bridge.loopback.boxes import first_ahead
-from sb3_delta_waypoint.carla_bridge.loopback.camera import light, render
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Bytes
-from sb3_delta_waypoint.carla_bridge.loopback.world import Actor, World
+from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.driving.boxes import first_ahead
+from sb3_delta_waypoint.driving.frames import left_handed, right_handed
+from sb3_delta_waypoint.rendering.camera import light, render
 
 GRAVITY = 9.81
 """[m/s²]"""
@@ -59,7 +61,7 @@ class Sensor:
 
     def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
         """
-        :param hits: the collisions of this step, :data:`~.bodies.HIT`
+        :param hits: the collisions of this step, :data:`~sb3_delta_waypoint.driving.collisions.HIT`
         :return: the bodies of its messages of this step, each in parts
         """
         raise NotImplementedError
@@ -72,7 +74,7 @@ class Sensor:
         return wire.HEADER.pack(size + wire.HEADER.size - 4, kind, self.world.frame, self.world.seconds, *transform)
 
 
-class Collision(Sensor):
+class CollisionSensor(Sensor):
     """Every step in which its vehicle touches something."""
 
     name = "sensor.other.collision"
@@ -84,9 +86,10 @@ class Collision(Sensor):
         messages: list[list[Bytes]] = []
         by_row: dict[int, Actor] = {actor.row: actor for actor in self.world.actors.values()}
         for hit in hits:
+            x, y, _ = left_handed(float(hit["x"]), float(hit["y"]), 0.0)
             for me, other, sign in ((hit["body"], hit["other"], 1.0), (hit["other"], hit["body"], -1.0)):
                 if me == owner.row:
-                    impulse = [sign * float(hit["x"]), sign * float(hit["y"]), 0.0]
+                    impulse = [sign * x, sign * y, 0.0]
                     messages.append([msgpack.packb([owner.wire, by_row[int(other)].wire, impulse])])
         return messages
 
@@ -105,7 +108,7 @@ class Obstacle(Sensor):
         world = self.world
         owner = world.actors.get(self.actor.parent)
         row = world.rows[self.actor.row]
-        pose = (float(row["x"]), -float(row["y"]), -math.radians(row["yaw"]))
+        pose = right_handed(float(row["x"]), float(row["y"]), float(row["yaw"]))
         row_of_owner = owner.row if owner else -1
         found, distance = first_ahead(world.bodies, world.n, row_of_owner, pose, self.reach, self.radius, self.movable)
         if found < 0:
@@ -144,7 +147,7 @@ class Gnss(Sensor):
 
 
 class RgbCamera(Sensor):
-    """A simple picture: see :mod:`~.camera`."""
+    """A simple picture: see :mod:`~sb3_delta_waypoint.rendering.camera`."""
 
     name = "sensor.camera.rgb"
 
@@ -180,7 +183,7 @@ class RgbCamera(Sensor):
         return [[self.prefix, self.pixels]]
 
 
-KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (Collision, Obstacle, Imu, Gnss, RgbCamera)}
+KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (CollisionSensor, Obstacle, Imu, Gnss, RgbCamera)}
 
 
 def make_sensor(world: World, actor: Actor) -> Sensor | None:

@@ -1,4 +1,4 @@
-"""The server: sockets, calls, and the clock."""
+"""The server: sockets, calls, and when it is time for a step."""
 
 import contextlib
 import logging
@@ -14,9 +14,8 @@ from sb3_delta_waypoint.carla_bridge.loopback.callers import MAX_WARNINGS, RECEI
 from sb3_delta_waypoint.carla_bridge.loopback.door import Door
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
-from sb3_delta_waypoint.carla_bridge.loopback.sensors import Sensor
+from sb3_delta_waypoint.carla_bridge.loopback.simulator import Simulator
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Streams
-from sb3_delta_waypoint.carla_bridge.loopback.world import World
 from sb3_delta_waypoint.messages import short_repr
 
 logger = logging.getLogger(__name__)
@@ -54,54 +53,37 @@ class Server:
     ):
         if not fps > 0.0:
             raise ValueError(f"fps is {fps}; it must be positive")
-        self.maps = dict(maps)
-        self.default_dt = 1.0 / fps
-        self.version = version
-        self.disguised = disguised
         self.selector = selectors.DefaultSelector()
         self.door = Door(host, port)
         self.port = self.door.port
         self.streams = Streams(Door(host, 0))
-        self.sensors: dict[int, Sensor] = {}
+        self.simulator = Simulator(maps, 1.0 / fps, self.streams, version, disguised)
         # in the order in which they came; those in `busy` have calls that wait for their next turn
         self.callers: dict[Caller, None] = {}
         self.busy: dict[Caller, None] = {}
-        self.world = World(next(iter(self.maps.values()))(), self.streams.door.port)
-        self.world.drives_autopilots = not disguised
-        self.calls = Calls(self).table
+        self.calls = Calls(self.simulator).table
         self.selector.register(self.door.socket, selectors.EVENT_READ, lambda _: self._accept())
         self.selector.register(self.streams.selector, selectors.EVENT_READ, lambda _: self.streams.serve())
 
-    @property
-    def synchronous(self) -> bool:
-        """Whether time stands still until a client ticks."""
-        return bool(self.world.settings[0])
-
-    @property
-    def dt(self) -> float:
-        """Length of a step [s]."""
-        given, *seconds = self.world.settings[2]
-        return seconds[0] if given and seconds[0] > 0.0 else self.default_dt
-
     def run(self) -> None:
         """Serve until something is raised, such as ``SystemExit`` by a signal's handler."""
-        next_tick = time.monotonic()
+        simulator, next_tick = self.simulator, time.monotonic()
         with contextlib.closing(self):
             while True:
-                wait = None if self.synchronous else max(0.0, next_tick - time.monotonic())
+                wait = None if simulator.synchronous else max(0.0, next_tick - time.monotonic())
                 for key, events in self.selector.select(0.0 if self.busy else wait):
                     key.data(events)
                 for caller in tuple(self.busy):
                     if caller in self.busy:
                         self._serve(caller)
-                if not self.synchronous and time.monotonic() >= next_tick:
+                if not simulator.synchronous and time.monotonic() >= next_tick:
                     try:
-                        self.tick()
+                        simulator.tick()
                     except Exception:
                         # a mistake of the server: time goes on for the clients all the same
                         logger.exception("a step failed")
                     # never more than one step behind: a server that was stopped does not catch up
-                    next_tick = max(next_tick + self.dt, time.monotonic())
+                    next_tick = max(next_tick + simulator.dt, time.monotonic())
 
     def close(self) -> None:
         """Close every connection."""
@@ -110,18 +92,6 @@ class Server:
             caller.connection.close()
         self.streams.close()
         self.selector.close()
-
-    def tick(self) -> None:
-        """One step of the world. Sensors go first: who has seen the snapshot can rely on having been sent the rest."""
-        world, dt = self.world, self.dt
-        if self.streams.announced:
-            self.streams.await_announced()
-        n_hits = world.step(dt)
-        for sensor in self.sensors.values():
-            if sensor.actor.stream in self.streams.subscribers and sensor.due():
-                for parts in sensor.measure(world.hits[:n_hits]):
-                    self.streams.send(sensor.actor.stream, sensor.header(sum(map(len, parts))), *parts)
-        self.streams.send(wire.WORLD_STREAM, world.snapshot(dt))
 
     # ----------------------------------------------------------------- calls
 

@@ -88,7 +88,7 @@ DEFAULT_WEATHER = [10.0, 0.0, 0.0, 10.0, 0.0, 45.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.
 """Fourteen numbers; the sixth is the altitude of the sun [degrees]."""
 
 
-def check_client_version() -> None:
+def check_wire_version() -> None:
     """
     :raises ImportError: if the installed client is not of a version whose sensor table is known
     """

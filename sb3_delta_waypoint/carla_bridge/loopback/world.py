@@ -7,22 +7,16 @@ from typing import Any
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.loopback import blueprints, lights, wire
+from sb3_delta_waypoint.carla_bridge.loopback.actors import Actor
 from sb3_delta_waypoint.carla_bridge.loopback.arguments import Transform
-from sb3_delta_waypoint.carla_bridge.loopback.bodies import (
-    BODY,
-    CONTROL,
-    FIXED,
-    HIT,
-    MAX_HITS,
-    VEHICLE,
-    WALKER,
-    rows_pose,
-    step_bodies,
-)
-from sb3_delta_waypoint.carla_bridge.loopback.boxes import first_overlap
 from sb3_delta_waypoint.carla_bridge.loopback.lights import TrafficLights
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
-from sb3_delta_waypoint.carla_bridge.loopback.traffic import drive_traffic, join_lane
+from sb3_delta_waypoint.carla_bridge.loopback.snapshot import MOUNT, left_handed_origin, write_rows
+from sb3_delta_waypoint.driving.agents.lane_following import drive_traffic, join_lane
+from sb3_delta_waypoint.driving.bodies import BODY, CONTROL, FIXED, VEHICLE, WALKER
+from sb3_delta_waypoint.driving.boxes import first_overlap
+from sb3_delta_waypoint.driving.collisions import HIT, MAX_HITS, step_bodies
+from sb3_delta_waypoint.driving.frames import right_handed
 
 FIRST_STREAM = wire.WORLD_STREAM + 1
 AUTOPILOT = "autopilot"
@@ -33,24 +27,6 @@ CAPACITY = 64
 """Actors that there is room for at first."""
 MAX_ACTORS = 4096
 """More are not spawned."""
-
-
-class Actor:
-    """What the client is told about an actor; its state is in the arrays of the world, at ``row``."""
-
-    __slots__ = ("id", "name", "parent", "row", "stream", "wire", "box", "attributes")
-
-    def __init__(
-        self, actor_id: int, description: list[Any], box: list[Any], tag: bytes, parent: int, stream: bytes, row: int
-    ):
-        self.id = actor_id
-        self.name: str = description[1]
-        self.attributes = {name: value for name, _, value in description[2]}
-        self.parent = parent
-        self.row = row
-        self.box = box
-        self.stream = int.from_bytes(stream[:4], "little")
-        self.wire = [actor_id, parent, description, box, tag, stream]
 
 
 class World:
@@ -84,17 +60,19 @@ class World:
         self.n = 0
         self._reserve(CAPACITY)
         self.spectator = self._add(FIXED, wire.description(0, "spectator", []), bytes([0]))
-        self.lights = TrafficLights(self)
+        poles = [self._add_light(signal.transform) for signal in road_map.signals]
+        self.lights = TrafficLights(road_map.signals, road_map.junctions, poles)
 
     def _reserve(self, capacity: int) -> None:
         """Make room: the snapshot is one buffer, ready to send, and the kernel writes into it."""
         message = np.zeros(wire.FIRST_ROW + capacity * wire.ACTOR_ROW.itemsize, np.uint8)
-        arrays = np.zeros(capacity, BODY), np.zeros(capacity, CONTROL), message[wire.FIRST_ROW :].view(wire.ACTOR_ROW)
+        rows = message[wire.FIRST_ROW :].view(wire.ACTOR_ROW)
+        arrays = np.zeros(capacity, BODY), np.zeros(capacity, MOUNT), np.zeros(capacity, CONTROL), rows
         if self.n:
             for new, old in zip(arrays, self._arrays, strict=True):
                 new[: self.n] = old[: self.n]
-        self._arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = arrays
-        self.bodies, self.controls, self.rows = arrays
+        self._arrays: tuple[np.ndarray, ...] = arrays
+        self.bodies, self.mounts, self.controls, self.rows = arrays
         self.message = memoryview(message)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------ time
@@ -107,12 +85,14 @@ class World:
         :return: number of collisions, in ``hits``
         """
         self.lights.step(dt)
+        self.lights.write(self.message)
         if self.autopilots:
             lanes = self.road_map
             drive_traffic(
-                self.bodies, self.controls, self.n, lanes.network, lanes.conflicts, lanes.governed, self.lights.state
+                self.bodies, self.controls, self.n, lanes.network, lanes.conflicts, lanes.governed, self.lights.phases.state
             )
-        n_hits: int = step_bodies(self.bodies, self.controls, self.rows, self.n, dt, self.hits)
+        n_hits: int = step_bodies(self.bodies, self.controls, self.n, dt, self.hits)
+        write_rows(self.bodies, self.mounts, self.controls, self.rows, self.n, dt)
         self.frame += 1
         self.seconds += dt
         return n_hits
@@ -173,10 +153,11 @@ class World:
             self.set_autopilot(actor, True)
         return actor
 
-    def add_light(self, transform: Transform) -> Actor:
-        """A traffic light, which belongs to the map."""
+    def _add_light(self, transform: Any) -> Actor:
+        """A traffic light, which belongs to the map, where the map has it (``carla.Transform``)."""
         actor = self._add(FIXED, wire.description(0, lights.NAME, []), bytes([7]))
-        self.place(actor, transform)
+        place, turn = transform.location, transform.rotation
+        self.place(actor, [[place.x, place.y, place.z], [turn.pitch, turn.yaw, turn.roll]])
         return actor
 
     def set_autopilot(self, actor: Actor, enabled: bool) -> None:
@@ -208,33 +189,32 @@ class World:
         actor = Actor(self.next_id, description, box, tag, parent, stream, row)
         self.next_id += 1
         self.actors[actor.id] = actor
-        self.bodies[row], self.controls[row], self.rows[row] = (np.zeros(1, array.dtype)[0] for array in self._arrays)
+        for array in self._arrays:
+            array[row] = np.zeros(1, array.dtype)[0]
         body = self.bodies[row]
         body["kind"], body["physics"], body["solid"] = kind, kind != FIXED, size is not None
         body["direction"], body["held_speed"] = 1.0, math.nan
         body["half_length"], body["half_width"], body["half_height"] = half
         body["box_z"] = centre[2]
-        body["parent"] = -1
-        if parent:
-            body["parent"] = self.actors[parent].row
+        self.mounts[row]["parent"] = self.actors[parent].row if parent else -1
         self.rows[row]["id"], self.rows[row]["state"] = actor.id, wire.ACTIVE
         return actor
 
     def place(self, actor: Actor, transform: Transform) -> None:
         """Put an actor somewhere; an attached one, relative to its parent."""
         (x, y, z), (pitch, yaw, roll) = transform
-        body = self.bodies[actor.row]
-        if body["parent"] >= 0:
-            body["offset"] = [x, y, z, pitch, yaw, roll]
+        body, mount = self.bodies[actor.row], self.mounts[actor.row]
+        if mount["parent"] >= 0:
+            mount["offset"] = [x, y, z, pitch, yaw, roll]
             return
-        body["yaw"] = -math.radians(yaw)
+        x, y, body["yaw"] = right_handed(float(x), float(y), float(yaw))
         body["x"] = x - body["axle"] * math.cos(body["yaw"])
-        body["y"] = -y - body["axle"] * math.sin(body["yaw"])
+        body["y"] = y - body["axle"] * math.sin(body["yaw"])
         if body["kind"] == VEHICLE and body["physics"]:
             z, pitch, roll = 0.0, 0.0, 0.0
         elif body["kind"] == WALKER and body["physics"]:
             z = body["half_height"]
-        body["z"], body["pitch"], body["roll"] = z, pitch, roll
+        body["z"], mount["pitch"], mount["roll"] = z, pitch, roll
 
     def destroy(self, actor_id: int) -> bool:
         """
@@ -251,7 +231,7 @@ class World:
         for array in self._arrays:
             array[actor.row : self.n - 1] = array[actor.row + 1 : self.n]
         self.n -= 1
-        parents = self.bodies["parent"][: self.n]
+        parents = self.mounts["parent"][: self.n]
         parents[parents > actor.row] -= 1
         for other in self.actors.values():
             if other.row > actor.row:
@@ -261,7 +241,7 @@ class World:
 
     def _detach(self, actor: Actor) -> None:
         row = self.rows[actor.row]
-        self.bodies[actor.row]["parent"] = -1
+        self.mounts[actor.row]["parent"] = -1
         actor.parent = actor.wire[1] = 0
         self.place(actor, self.transform_of_row(row))
 
@@ -273,7 +253,7 @@ class World:
     def physics_control(self, actor: Actor) -> list[Any]:
         """VehiclePhysicsControl of a vehicle."""
         body = self.bodies[actor.row]
-        x, y, yaw = rows_pose(body)
+        x, y, yaw = left_handed_origin(body)
         forward, across = body["wheelbase"] / 2, body["half_width"] * 0.85
         cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
         wheels = [

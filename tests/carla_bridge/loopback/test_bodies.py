@@ -23,7 +23,8 @@ class Car:
         self.dt = dt
 
     def drive(self, seconds: float, throttle=0.0, steer=0.0, brake=0.0, reverse=False) -> None:
-        self.world.controls[self.actor.row] = (throttle, steer, brake, False, reverse, False, 0)
+        """Right is positive, as a client gives it."""
+        self.world.controls[self.actor.row] = (throttle, -steer, brake, False, reverse)
         for _ in range(round(seconds / self.dt)):
             self.world.step(self.dt)
 

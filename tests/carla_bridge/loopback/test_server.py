@@ -295,7 +295,7 @@ def test_who_asks_for_a_stream_and_never_comes_is_not_waited_for_again_and_again
 
 
 def test_there_is_room_for_so_many_actors_and_pixels(here, monkeypatch):
-    monkeypatch.setattr("sb3_delta_waypoint.carla_bridge.loopback.world.MAX_ACTORS", here.world.n + 1)
+    monkeypatch.setattr("sb3_delta_waypoint.carla_bridge.loopback.world.MAX_ACTORS", here.simulator.world.n + 1)
     spawn = here.calls["spawn_actor"]
     actor = spawn([1, "sensor.other.imu", []], PLACE)[0]
     with pytest.raises(ValueError, match="actors already"):
@@ -305,10 +305,10 @@ def test_there_is_room_for_so_many_actors_and_pixels(here, monkeypatch):
     monkeypatch.setattr("sb3_delta_waypoint.carla_bridge.loopback.rpc.MAX_PIXELS", 100 * 100)
     camera = [1, "sensor.camera.rgb", [["image_size_x", 2, "80"], ["image_size_y", 2, "80"]]]
     first = spawn(camera, PLACE)[0]
-    n_actors = here.world.n
+    n_actors = here.simulator.world.n
     with pytest.raises(ValueError, match="all cameras together have at most 10000 pixels"):
         spawn(camera, PLACE)
-    assert here.world.n == n_actors
+    assert here.simulator.world.n == n_actors
     here.calls["destroy_actor"](first)
 
 
@@ -320,7 +320,7 @@ def test_a_step_that_fails_does_not_end_the_server(here, monkeypatch, caplog):
         if error is not None:
             raise error
 
-    monkeypatch.setattr(here, "tick", tick)
+    monkeypatch.setattr(here.simulator, "tick", tick)
     monkeypatch.setattr(here, "close", lambda: None)
     with pytest.raises(SystemExit):
         here.run()

@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("carla")
 
-from sb3_delta_waypoint.carla_bridge.loopback.lights import GREEN, RED  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, map_readers  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.town import NAME, town  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.world import World  # noqa: E402
+from sb3_delta_waypoint.driving.signals import GREEN, RED  # noqa: E402
 
 TOWN = RoadMap(NAME, town())
 DT = 0.1
@@ -68,7 +68,7 @@ def test_it_stops_for_a_walker_about_to_cross():
     ahead, right = (math.cos(yaw), math.sin(yaw)), (-math.sin(yaw), math.cos(yaw))
     place = [x + 40 * ahead[0] + 9 * right[0], y + 40 * ahead[1] + 9 * right[1], 1.0]
     walker = world.spawn([0, "walker.pedestrian.0001", []], [place, rotation])
-    world.controls[walker.row] = (-right[0], -right[1], 1.2, False, False, False, 0)
+    world.controls[walker.row] = (-right[0], right[1], 1.2, False, False)
     for _ in range(200):
         assert world.step(DT) == 0
     assert speeds(world, [car])[0] > 3.0, "and drives on"
@@ -96,7 +96,7 @@ def test_a_client_can_switch_it_on_and_off():
     for wanted, moves in ((True, True), (False, False)):
         world.set_autopilot(car, wanted)
         if not wanted:
-            world.controls[car.row] = (0.0, 0.0, 1.0, False, False, False, 0)
+            world.controls[car.row] = (0.0, 0.0, 1.0, False, False)
         for _ in range(50):
             world.step(DT)
         assert (speeds(world, [car])[0] > 1.0) == moves
@@ -114,7 +114,7 @@ class TestLights:
         world = World(town01, 0)
         assert len(world.lights.number) == 36
         world.step(DT)
-        assert (world.lights.state == GREEN).all()
+        assert (world.lights.phases.state == GREEN).all()
 
     def test_traffic_stops_at_red_and_starts_at_green(self, town01):
         world = World(town01, 0)
@@ -133,10 +133,10 @@ class TestLights:
     def test_lights_of_a_junction_take_turns(self, town01):
         world = World(town01, 0)
         world.lights.freeze(False)
-        seen = np.zeros(len(world.lights.state), bool)
+        seen = np.zeros(len(world.lights.phases.state), bool)
         for _ in range(600):
             world.step(DT)
-            for group in world.lights.groups:
-                assert (world.lights.state[group] == GREEN).sum() <= 1
-            seen |= world.lights.state == GREEN
+            for group in world.lights.phases.groups:
+                assert (world.lights.phases.state[group] == GREEN).sum() <= 1
+            seen |= world.lights.phases.state == GREEN
         assert seen.all()

@@ -1,0 +1,1 @@
+"""Other road users: how they decide what to do."""

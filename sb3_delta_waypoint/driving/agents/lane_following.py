@@ -1,0 +1,273 @@
+"""
+Vehicles that drive by themselves: along the lanes, within the speed limit, and behind whatever is in their way.
+
+They use the same pedals and steering wheel as a client does. Where lanes cross or merge they go one at a time, and only if
+there is room beyond; they know nothing of right of way. Which way one turns at a fork depends only on where it began, so
+that the same scene plays the same way whatever was spawned before.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sb3_delta_waypoint.driving.bodies import steering_share
+from sb3_delta_waypoint.driving.kernels import kernel
+from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.driving.signals import GREEN
+from sb3_delta_waypoint.driving.vehicle import clip
+
+LATERAL_ACCELERATION = 2.0
+"""Comfortable in bends [m/s²]."""
+BRAKING = 2.5
+"""Planned deceleration [m/s²]."""
+DEFAULT_LIMIT = 30.0 / 3.6
+"""Where the map has no speed limit [m/s]."""
+LOOKAHEAD_TIME, MIN_LOOKAHEAD = 0.5, 4.0
+"""Pure pursuit steers for a point this far ahead [s], [m]."""
+LINE_GAP = 1.0
+"""What is left to a stop line [m]."""
+STANDSTILL_GAP = 3.0
+"""What is left to the vehicle ahead when it stands [m]."""
+SIDE_GAP = 0.4
+"""A vehicle passes what is this far from its side [m]."""
+PREDICTION = 1.5
+"""What a client drives, and walkers, are taken to be anywhere on the way that they make in this time [s]."""
+CONFLICT_DISTANCE = 2.5
+"""Two vehicles on lanes that come as near as this cannot pass [m]."""
+MAX_HEADING_ERROR = math.radians(60)
+"""Lanes that run another way than the vehicle are not taken [rad]."""
+
+
+def join_lane(body: Record, network: RoadNetwork) -> None:
+    """
+    Let a vehicle start following the nearest lane that goes its way.
+
+    :param body: record of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, written
+    :param network: the lanes
+    """
+    starts = np.repeat(np.arange(network.n_segments), np.diff(network.offsets))
+    index = np.arange(len(network.points))
+    last = index == network.offsets[starts + 1] - 1
+    ahead = network.points[np.where(last, index, index + 1)] - network.points[np.where(last, index - 1, index)]
+    turned = np.arctan2(ahead[:, 1], ahead[:, 0]) - body["yaw"]
+    away = np.hypot(network.points[:, 0] - body["x"], network.points[:, 1] - body["y"])
+    nearest = int(np.argmin(np.where(np.cos(turned) > math.cos(MAX_HEADING_ERROR), away, np.inf)))
+    body["autopilot"] = True
+    body["segment"], body["point"] = starts[nearest], nearest
+    route = int(np.round(body["x"] * 8)) * 73856093 ^ int(np.round(body["y"] * 8)) * 19349663
+    # within 64 bits, wherever it has got to
+    body["route"] = (route + 2**63) % 2**64 - 2**63
+    body["forks"] = 0
+    body["claimed"] = -1
+
+
+def lane_conflicts(network: RoadNetwork) -> NDArray[np.bool_]:
+    """
+    Which segments cross or merge; those that only begin at the same place, or follow one another, do not.
+
+    :param network: the lanes
+    :return: bool ``(S, S)``
+    """
+    low = np.minimum.reduceat(network.points, network.offsets[:-1]) - CONFLICT_DISTANCE
+    high = np.maximum.reduceat(network.points, network.offsets[:-1])
+    conflicts = np.zeros((network.n_segments, network.n_segments), np.bool_)
+    _find_conflicts(network.points, network.offsets, low, high, conflicts)
+    return conflicts
+
+
+@kernel
+def _find_conflicts(points: np.ndarray, offsets: np.ndarray, low: np.ndarray, high: np.ndarray, conflicts: np.ndarray) -> None:
+    for a in range(len(low)):
+        for b in range(a):
+            if (
+                (low[a] > high[b]).any()
+                or (low[b] > high[a]).any()
+                or _near(points[offsets[a]], points[offsets[b]])
+                or _near(points[offsets[a + 1] - 1], points[offsets[b]])
+                or _near(points[offsets[a]], points[offsets[b + 1] - 1])
+            ):
+                continue
+            for p in range(offsets[a], offsets[a + 1]):
+                for q in range(offsets[b], offsets[b + 1]):
+                    if math.hypot(points[p, 0] - points[q, 0], points[p, 1] - points[q, 1]) < CONFLICT_DISTANCE:
+                        conflicts[a, b] = conflicts[b, a] = True
+
+
+@kernel
+def _near(one: np.ndarray, other: np.ndarray) -> bool:
+    return math.hypot(one[0] - other[0], one[1] - other[1]) < 0.5
+
+
+@kernel
+def drive_traffic(
+    bodies: np.ndarray,
+    controls: np.ndarray,
+    n: int,
+    network: RoadNetwork,
+    conflicts: np.ndarray,
+    governed: np.ndarray,
+    lights: np.ndarray,
+) -> None:
+    """
+    Set the controls of all vehicles that drive by themselves.
+
+    :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, the first ``n`` in use
+    :param controls: array of :data:`~sb3_delta_waypoint.driving.bodies.CONTROL`, written
+    :param n: number of actors
+    :param network: the lanes
+    :param conflicts: of :func:`lane_conflicts`
+    :param governed: for each point of the lanes the number of the light that stops cars there, or -1
+    :param lights: states of the lights
+    """
+    for i in range(n):
+        if bodies[i].autopilot and bodies[i].physics:
+            _drive_one(bodies, i, controls[i], n, network, conflicts, governed, lights)
+
+
+@kernel
+def _next_point(body: Record, segment: int, point: int, forks: int, network: RoadNetwork) -> tuple[int, int, int]:
+    """The point that follows on the way: segment, point, forks passed; point -1 at a dead end."""
+    if point + 1 < network.offsets[segment + 1]:
+        return segment, point + 1, forks
+    first, last = network.successor_offsets[segment], network.successor_offsets[segment + 1]
+    if first == last:
+        return segment, -1, forks
+    drawn = np.uint64(body.route) + np.uint64(forks + 1) * np.uint64(0x9E3779B97F4A7C15)
+    drawn = (drawn ^ (drawn >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+    following = network.successors[first + np.int64((drawn >> np.uint64(33)) % np.uint64(last - first))]
+    # its first point is where this segment ends
+    return following, network.offsets[following] + 1, forks + 1
+
+
+@kernel
+def _drive_one(
+    bodies: np.ndarray,
+    i: int,
+    control: Record,
+    n: int,
+    network: RoadNetwork,
+    conflicts: np.ndarray,
+    governed: np.ndarray,
+    lights: np.ndarray,
+) -> None:
+    body = bodies[i]
+    points = network.points
+    while True:
+        segment, point, forks = _next_point(body, body.segment, body.point, body.forks, network)
+        if point < 0:
+            break
+        here = math.hypot(points[body.point, 0] - body.x, points[body.point, 1] - body.y)
+        if math.hypot(points[point, 0] - body.x, points[point, 1] - body.y) > here:
+            break
+        if segment != body.segment and body.claimed == body.segment:
+            body.claimed = -1
+        body.segment, body.point, body.forks = segment, point, forks
+
+    lookahead = max(MIN_LOOKAHEAD, LOOKAHEAD_TIME * body.speed)
+    reach = lookahead + body.wheelbase + STANDSTILL_GAP + body.speed * body.speed / (2.0 * BRAKING) + 5.0
+    front = body.axle + body.box_x + body.half_length
+    target_x, target_y, aimed = 0.0, 0.0, False
+    segment, point, forks = body.segment, body.point, body.forks
+    x, y, heading, along = points[point, 0], points[point, 1], body.yaw, 0.0
+    limit = network.speeds[point]
+    speed = limit if limit < np.inf else DEFAULT_LIMIT
+    while along < reach:
+        came_from = segment
+        segment, point, forks = _next_point(body, segment, point, forks, network)
+        # who is over the line already goes on
+        if point >= 0 and governed[point] >= 0 and lights[governed[point]] < GREEN and along > front - LINE_GAP:
+            speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front - LINE_GAP)))
+            break
+        if point >= 0 and segment != came_from and body.claimed != segment and conflicts[segment].any():
+            if not _may_enter(bodies, i, n, segment, point, forks, network, conflicts):
+                point = -1
+            else:
+                body.claimed = segment
+        if point < 0:
+            speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front)))
+            break
+        step = math.hypot(points[point, 0] - x, points[point, 1] - y)
+        if step > 0.0:
+            new_heading = math.atan2(points[point, 1] - y, points[point, 0] - x)
+            turn = math.fabs(math.atan2(math.sin(new_heading - heading), math.cos(new_heading - heading)))
+            # the way begins beside the vehicle, not in it
+            bend = turn / step if along > 0.0 else 0.0
+            heading = new_heading
+            allowed = min(network.speeds[point], math.sqrt(LATERAL_ACCELERATION / max(bend, 1e-6)))
+            speed = min(speed, math.sqrt(allowed * allowed + 2.0 * BRAKING * along))
+        x, y = points[point, 0], points[point, 1]
+        along += step
+        if not aimed and math.hypot(x - body.x, y - body.y) >= lookahead:
+            target_x, target_y, aimed = x, y, True
+        if along > body.axle and _occupied(bodies, i, n, x, y):
+            speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front - STANDSTILL_GAP)))
+            break
+    if not aimed:
+        target_x, target_y = x, y
+    bearing = math.atan2(target_y - body.y, target_x - body.x) - body.yaw
+    distance = max(math.hypot(target_x - body.x, target_y - body.y), MIN_LOOKAHEAD)
+    steer = math.atan(2.0 * body.wheelbase * math.sin(bearing) / distance)
+    acceleration = (speed - body.speed) / 0.4
+    control.steer = clip(steer / (body.max_steer * steering_share(body.speed)), -1.0, 1.0)
+    control.throttle = clip(acceleration / body.max_acceleration, 0.0, 1.0)
+    control.brake = clip(-acceleration / body.max_braking, 0.0, 1.0)
+    if speed < 0.1:
+        control.brake = max(control.brake, 0.3)
+
+
+@kernel
+def _may_enter(
+    bodies: np.ndarray,
+    i: int,
+    n: int,
+    segment: int,
+    point: int,
+    forks: int,
+    network: RoadNetwork,
+    conflicts: np.ndarray,
+) -> bool:
+    """Whether nobody is on a lane that crosses this one or has claimed one, and there is room to leave it again."""
+    body = bodies[i]
+    for j in range(n):
+        other = bodies[j]
+        if j != i and other.autopilot:
+            claims = other.claimed >= 0 and (conflicts[segment, other.claimed] or other.claimed == segment)
+            if claims or conflicts[segment, other.segment]:
+                return False
+    entered, room = segment, 2.0 * body.half_length + STANDSTILL_GAP
+    while room > 0.0:
+        x, y = network.points[point, 0], network.points[point, 1]
+        if _occupied(bodies, i, n, x, y):
+            return False
+        segment, point, forks = _next_point(body, segment, point, forks, network)
+        if point < 0:
+            break
+        if segment != entered:
+            room -= math.hypot(network.points[point, 0] - x, network.points[point, 1] - y)
+    return True
+
+
+@kernel
+def _occupied(bodies: np.ndarray, i: int, n: int, x: float, y: float) -> bool:
+    """Whether something is, or will soon be, too near to a point of the way."""
+    margin = bodies[i].half_width + SIDE_GAP
+    for j in range(n):
+        other = bodies[j]
+        if j == i or not other.solid:
+            continue
+        dx, dy = x - other.x, y - other.y
+        if math.fabs(dx) > 40.0 or math.fabs(dy) > 40.0:
+            continue
+        cos, sin = math.cos(other.yaw), math.sin(other.yaw)
+        ahead = dx * cos + dy * sin - other.axle - other.box_x
+        aside = math.fabs(dy * cos - dx * sin - other.box_y)
+        way = 0.0 if other.autopilot else PREDICTION * other.speed * other.direction
+        if (
+            aside < other.half_width + margin
+            and ahead < other.half_length + margin + max(way, 0.0)
+            and ahead > -other.half_length - margin + min(way, 0.0)
+        ):
+            return True
+    return False

@@ -1,0 +1,260 @@
+"""One car that is measured, not simulated: judged, observed and shown the way by the functions that the simulation uses."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS
+from sb3_delta_waypoint.driving.config import DrivingConfig
+from sb3_delta_waypoint.driving.drive import Drive
+from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, expert_plans
+from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.network import from_paths
+from sb3_delta_waypoint.driving.observation import Observation, observe
+from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
+from sb3_delta_waypoint.driving.records import EPISODE, WAYPOINT, Record
+from sb3_delta_waypoint.driving.routes import RouteSource, project
+from sb3_delta_waypoint.driving.score import (
+    OFF_ROUTE,
+    RUNNING,
+    Before,
+    score_event,
+    score_plan,
+    score_step,
+    write_episode,
+)
+from sb3_delta_waypoint.driving.tracker import track
+from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
+from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
+from sb3_delta_waypoint.driving.yielding import HAZARD, slow_for
+
+_, _, MAX_YAW_RATE, MAX_ACCELERATION = (column.high for column in GROUPS["state"].columns)
+"""Sensors show no more, even in a crash [rad/s], [m/s²]: the bounds of the observation."""
+
+
+class Measurement(NamedTuple):
+    """Where a car is and how it moves: world frame, yaw counter-clockwise, the reference point is the rear axle."""
+
+    x: float
+    """[m]"""
+    y: float
+    """[m]"""
+    yaw: float
+    """[rad]"""
+    speed: float
+    """Forwards [m/s]; never negative."""
+    yaw_rate: float
+    """[rad/s]"""
+
+
+class Sight(NamedTuple):
+    """What is seen from where the car is: the observation, what the expert yields to, and what it plans."""
+
+    observation: Observation
+    hazards: np.ndarray
+    """Records of :data:`~.yielding.HAZARD`."""
+    slowed: np.ndarray
+    """The route with the speeds at which the expert yields, ``(1, P)``."""
+    leads: np.ndarray
+    expert: np.ndarray
+    """Records of :data:`~.records.WAYPOINT` ``(1, H)``."""
+
+
+@kernel
+def _set_out(world: World, source: RouteSource, packed: np.ndarray, seed: np.uint64, scenario: int) -> None:
+    begin(world, 0, source, unpacked(packed), seed, scenario)
+
+
+@kernel
+def _command(world: World, packed: np.ndarray, plan: np.ndarray, expert: np.ndarray) -> tuple[float, float, float]:
+    car, parameters = world.cars[0], unpacked(packed)
+    vehicle = parameters.vehicle
+    ade = score_plan(world.totals[0], plan, expert[0], world.displacements[0])
+    steer, acceleration = track(car, plan, parameters.plan_dt, vehicle)
+    steer = turned_wheel(vehicle, car.steer, steer, CONTROL_DT)
+    return steer, clip(acceleration, -vehicle.max_braking, vehicle.max_acceleration), ade
+
+
+@inlined
+def _look(world: World, parameters: Parameters, sight: Sight) -> None:
+    """Observe, and ask the expert."""
+    observe(world, 0, sight.observation)
+    car, hazards, slowed = world.cars[0], sight.hazards, sight.slowed
+    if hazards.shape[0] == 0:
+        expert_plans(world.cars, world.routes, parameters.expert, parameters.plan_dt, sight.leads, sight.expert)
+    else:
+        slowed[0, : car.n_points] = world.routes[0, : car.n_points]
+        for k in range(hazards.shape[0]):
+            slow_for(hazards[k], slowed[0], car.index, car.n_points, parameters.expert.braking)
+        expert_plans(world.cars, slowed, parameters.expert, parameters.plan_dt, sight.leads, sight.expert)
+
+
+@inlined
+def _place(car: Record, measurement: Measurement, route: np.ndarray, steer: float) -> None:
+    car.x, car.y, car.yaw = measurement.x, measurement.y, measurement.yaw
+    car.yaw_rate = clip(measurement.yaw_rate, -MAX_YAW_RATE, MAX_YAW_RATE)
+    car.steer, car.speed = steer, measurement.speed
+    project(car, route)
+
+
+@kernel
+def _first_look(world: World, packed: np.ndarray, measurement: Measurement, sight: Sight) -> None:
+    _place(world.cars[0], measurement, world.routes[0], world.cars[0].steer)
+    _look(world, unpacked(packed), sight)
+
+
+@kernel
+def _move(world: World, measurement: Measurement, steer: float) -> None:
+    car = world.cars[0]
+    car.acceleration = clip((measurement.speed - car.speed) / CONTROL_DT, -MAX_ACCELERATION, MAX_ACCELERATION)
+    _place(car, measurement, world.routes[0], steer)
+
+
+@kernel
+def _judge(world: World, packed: np.ndarray, before: Before, event: int, sight: Sight) -> tuple[float, int]:
+    totals, parameters = world.totals[0], unpacked(packed)
+    weights = parameters.weights
+    reward, outcome = score_step(world.cars[0], totals, before, weights, parameters.rules, CONTROL_DT)
+    if event != RUNNING and outcome != OFF_ROUTE:
+        reward = score_event(totals, reward, outcome, weights)
+        outcome = event
+    _look(world, parameters, sight)
+    return reward, outcome
+
+
+@kernel
+def _write_episode(world: World, packed: np.ndarray, outcome: int, episode: np.ndarray) -> None:
+    write_episode(world.cars[0], world.totals[0], outcome, unpacked(packed).rules, episode[0])
+
+
+NO_HAZARDS = np.zeros(0, HAZARD)
+"""Nothing to yield to."""
+
+
+class MeasuredDrive(Drive):
+    """
+    An episode of one car whose motion comes from elsewhere.
+
+    The order of calls: :meth:`begin`, :meth:`settle` with the first measurement; then for each control step
+    :meth:`command`, and after it :meth:`move` and :meth:`judge` with what was measured.
+
+    :param config: how the car is judged and what it can do; its ``network`` is not used
+    """
+
+    first_call = "begin()"
+
+    def __init__(self, config: DrivingConfig):
+        super().__init__(config, 1, 2)
+        horizon = config.horizon_steps
+        self._expert = np.zeros((1, horizon, 2), np.float32)
+        self._leads = np.zeros((BLOCK, horizon + 1), LEAD)
+        self._slowed = np.zeros_like(self.routes)
+        self._command = (0.0, 0.0, 0.0)
+        self._before = Before(0.0, 0.0, 0.0)
+
+    @property
+    def route(self) -> np.ndarray:
+        """The route's records of :data:`~.records.ROUTE_POINT`, 1 m apart."""
+        return self.routes[0, : self.cars[0]["n_points"]]
+
+    def begin(self, points: np.ndarray, speeds: np.ndarray, seed: int, scenario: int, longest: float = np.inf) -> None:
+        """
+        Set out on a route; the record ``cars[0]`` then says where the car is to be put, and how fast.
+
+        :param points: float64 ``(N, 2)``, metres
+        :param speeds: float64 ``(N,)``, speed limits [m/s], ``inf`` for none
+        :param seed: of the scenario: where exactly and how fast the car begins
+        :param scenario: its number
+        :param longest: the route is cut off after this arc length [m]
+        :raises ValueError: if the route has another shape, or leads nowhere
+        """
+        network = from_paths([(points, speeds)])
+        # neighbouring points are at most 1 m apart
+        max_points = int(min(longest, len(network.points))) + 1
+        if self.routes.shape[1] < max_points:
+            self.world = World.empty(1, max_points, self.config.horizon_steps)
+            self._slowed = np.zeros_like(self.routes)
+        nowhere, everything = np.zeros((1, 2), np.int64), np.full(1, np.inf)
+        source = RouteSource(True, True, False, max_points, network, nowhere, everything)
+        _set_out(self.world, source, self._parameters, np.uint64(seed), scenario)
+        self._begun = True
+
+    def settle(self, measurement: Measurement, hazards: np.ndarray = NO_HAZARDS) -> dict[str, np.ndarray]:
+        """
+        The first look at the car where it has been put.
+
+        :param measurement: of it
+        :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
+        :return: the observation, ``state`` float32 ``(4,)`` and ``route`` float32 ``(10, 2)``
+        """
+        self._check_begun()
+        sight = self._sight(hazards)
+        _first_look(self.world, self._parameters, measurement, sight)
+        return _first(sight.observation)
+
+    def command(self, plan: np.ndarray) -> tuple[float, float]:
+        """
+        What the car is to do for the next control step, to follow a plan.
+
+        :param plan: float32 ``(H, 2)``, metres, ego frame
+        :return: steering angle [rad], left positive, and acceleration [m/s²], within what the car can do
+        :raises ValueError: as :func:`~.plans.checked_plans` does
+        """
+        plan = checked_plans(plan, self.config.horizon_steps, 2)
+        expert = self._expert.view(WAYPOINT)[..., 0]
+        self._command = _command(self.world, self._parameters, plan, expert)
+        return self._command[:2]
+
+    def move(self, measurement: Measurement) -> None:
+        """
+        Where the car has got to.
+
+        :param measurement: of it, after the control step
+        """
+        self._check_begun()
+        car = self.cars[0]
+        self._before = Before(float(car["progress"]), float(car["acceleration"]), self._command[2])
+        _move(self.world, measurement, self._command[0])
+
+    def judge(self, event: int = RUNNING, hazards: np.ndarray = NO_HAZARDS) -> tuple[dict[str, np.ndarray], float, int]:
+        """
+        What the step has earned, and how things look now.
+
+        :param event: an outcome that comes from outside, such as a collision; it ends the episode and costs what leaving the
+            route costs
+        :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
+        :return: the observation, the reward, and one of the outcomes of :mod:`~.score`
+        """
+        self._check_begun()
+        sight = self._sight(hazards)
+        reward, outcome = _judge(self.world, self._parameters, self._before, event, sight)
+        return _first(sight.observation), reward, outcome
+
+    def expert_plans(self) -> np.ndarray:
+        """
+        What the expert would plan from here.
+
+        :return: float32 ``(1, H, 2)``, metres, ego frame
+        :raises RuntimeError: before the first :meth:`begin`
+        """
+        self._check_begun()
+        return within_bound(self._expert.copy())
+
+    def metrics(self, outcome: int) -> dict[str, float]:
+        """
+        The metrics of the episode that has just ended.
+
+        :param outcome: how it ended
+        :return: the values under their names
+        """
+        episode = np.zeros(1, EPISODE)
+        _write_episode(self.world, self._parameters, outcome, episode)
+        displacements = self.world.displacements[0] / self.totals[0]["steps"]
+        return dict(zip(self.metric_names, (*episode[0].tolist(), *displacements.tolist()), strict=True))
+
+    def _sight(self, hazards: np.ndarray) -> Sight:
+        return Sight(Observation.empty(1), hazards, self._slowed, self._leads, self._expert.view(WAYPOINT)[..., 0])
+
+
+def _first(observation: Observation) -> dict[str, np.ndarray]:
+    return {name: values[0] for name, values in observation._asdict().items()}

@@ -1,0 +1,85 @@
+"""What a policy sees: a writer for each group of :data:`~.contract.GROUPS`."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, ROUTE_POINTS, ROUTE_SPACING
+from sb3_delta_waypoint.driving.frames import to_ego
+from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.driving.world import World
+
+_AGENT_BOUND = np.array([column.high for column in GROUPS["agents"].columns], np.float32)
+
+
+class Observation(NamedTuple):
+    """Observations of ``n`` cars: float32 ``(n, ...)`` for each group that a drive alone on the road gives."""
+
+    state: np.ndarray
+    route: np.ndarray
+
+    @classmethod
+    def empty(cls, n_cars: int) -> "Observation":
+        """Memory for the observations of some cars."""
+        return cls(*(np.empty((n_cars, *GROUPS[name].shape), np.float32) for name in cls._fields))
+
+
+@inlined
+def _write_state(car: Record, state: np.ndarray) -> None:
+    state[0], state[1], state[2], state[3] = car.speed, car.steer, car.yaw_rate, car.acceleration
+
+
+@inlined
+def _write_route(car: Record, route: np.ndarray, points: np.ndarray) -> None:
+    cos_yaw, sin_yaw = math.cos(car.yaw), math.sin(car.yaw)
+    last = car.n_points - 1
+    s = max(car.progress, 0.0)
+    j = int(s)
+    part = s - j  # the same for every point, since they are whole metres apart
+    for k in range(ROUTE_POINTS):
+        j += ROUTE_SPACING
+        here, after = route[min(j, last)], route[min(j + 1, last)]
+        x = here.x + part * (after.x - here.x) - car.x
+        y = here.y + part * (after.y - here.y) - car.y
+        points[k, 0] = cos_yaw * x + sin_yaw * y
+        points[k, 1] = cos_yaw * y - sin_yaw * x
+
+
+@inlined
+def observe(world: World, i: int, observation: Observation) -> None:
+    """
+    Write what one car sees.
+
+    :param world: the car is projected on its route
+    :param i: which car
+    :param observation: written in row ``i``
+    """
+    car = world.cars[i]
+    _write_state(car, observation.state[i])
+    _write_route(car, world.routes[i], observation.route[i])
+
+
+def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
+    """
+    What a car sees of the others: the nearest of them, as far as the bounds of the observation go.
+
+    :param agents: records of :data:`~.yielding.AGENT`
+    :param car: record of :data:`~.records.CAR`
+    :return: ``agents`` float32 ``(16, 7)`` and ``agents_valid`` float32 ``(16,)``, as :data:`~.contract.GROUPS` says
+    """
+    rows, valid = (np.zeros(GROUPS[name].shape, np.float32) for name in ("agents", "agents_valid"))
+    pose = float(car["x"]), float(car["y"]), float(car["yaw"])
+    places = to_ego(np.stack([agents["x"], agents["y"]], axis=1), pose)
+    away = np.hypot(*places.T)
+    nearest = np.argsort(away, kind="stable")[:OBSERVED_AGENTS]
+    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= _AGENT_BOUND[0]]
+    n = len(nearest)
+    chosen = agents[nearest]
+    rows[:n, :2] = places[nearest]
+    rows[:n, 2] = np.arctan2(np.sin(chosen["yaw"] - pose[2]), np.cos(chosen["yaw"] - pose[2]))
+    for column, name in enumerate(("speed", "length", "width", "kind"), 3):
+        rows[:n, column] = chosen[name]
+    valid[:n] = 1.0
+    return {"agents": np.clip(rows, -_AGENT_BOUND, _AGENT_BOUND), "agents_valid": valid}

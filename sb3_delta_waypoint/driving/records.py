@@ -1,0 +1,67 @@
+"""The records that the kernels work on: a car, a point of its route, the totals of its episode, and what comes of them."""
+
+from typing import Any
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.metrics import EPISODE_METRICS
+from sb3_delta_waypoint.driving.reward import REWARD_TERMS
+
+Record = Any
+"""One element of an array of records: its fields are attributes in a kernel, which NumPy's own type does not say."""
+
+CAR = np.dtype(
+    [
+        # reference point (rear axle) in the world frame
+        ("x", "f8"),
+        ("y", "f8"),
+        ("yaw", "f8"),
+        ("speed", "f8"),
+        ("steer", "f8"),
+        ("yaw_rate", "f8"),
+        ("acceleration", "f8"),
+        # where the car is on its route: index of the route point behind it, arc length, offset to the left
+        ("index", "i8"),
+        ("progress", "f8"),
+        ("lateral", "f8"),
+        # its route: points used, arc length, steps after which the episode is cut off
+        ("n_points", "i8"),
+        ("route_length", "f8"),
+        ("max_steps", "i8"),
+        # which scenario it plays, and how many episodes it has begun
+        ("scenario", "i8"),
+        ("episodes", "i8"),
+    ],
+    align=True,
+)
+"""State of one car: SI units, radians, world frame with yaw counter-clockwise."""
+
+ROUTE_POINT = np.dtype([("x", "f8"), ("y", "f8"), ("cos", "f8"), ("sin", "f8"), ("speed", "f8")], align=True)
+"""A point of a route: position [m], unit tangent, and the speed [m/s] at which the expert passes it."""
+
+WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
+"""A row of a plan: metres, ego frame."""
+
+TOTALS = np.dtype(
+    [
+        ("steps", "i8"),
+        ("waypoints_passed", "i8"),
+        ("waypoints_hit", "i8"),
+        *((name, "f8") for name in REWARD_TERMS),
+        ("reward", "f8"),
+        ("furthest", "f8"),
+        ("lateral_max", "f8"),
+        ("lateral_acceleration_max", "f8"),
+        # sums over the steps
+        ("ade_sum", "f8"),
+        ("fde_sum", "f8"),
+        ("lateral_sum", "f8"),
+        ("jerk_sum", "f8"),
+        ("speed_sum", "f8"),
+    ],
+    align=True,
+)
+"""Running totals of one episode, zero at its start."""
+
+EPISODE = np.dtype([(name, "f8") for name in (*EPISODE_METRICS, *REWARD_TERMS)])
+"""The metrics of a finished episode, but for the displacements by horizon step, which are an array beside it."""

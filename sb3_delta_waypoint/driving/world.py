@@ -1,0 +1,114 @@
+"""The state of some cars, the parameters beside it, and how an episode begins."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.np.unsafe import ndarray
+
+from sb3_delta_waypoint.driving.config import DrivingConfig
+from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT, TOTALS
+from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.routes import RouteSource, draw_network_route, draw_random_route, finish_route
+from sb3_delta_waypoint.driving.score import EpisodeRules
+from sb3_delta_waypoint.driving.start import StartParameters, set_out
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+
+_FRESH = np.zeros(1, TOTALS)
+
+
+class World(NamedTuple):
+    """
+    The state of ``n`` cars, a row for each.
+
+    :param cars: records of :data:`~.records.CAR` ``(n,)``
+    :param routes: records of :data:`~.records.ROUTE_POINT` ``(n, P)``, 1 m apart; each car uses its first ``n_points``
+    :param totals: records of :data:`~.records.TOTALS` ``(n,)``
+    :param displacements: float64 ``(n, H)``, running sums of the displacement by horizon step [m]
+    """
+
+    cars: np.ndarray
+    routes: np.ndarray
+    totals: np.ndarray
+    displacements: np.ndarray
+
+    @classmethod
+    def empty(cls, n_cars: int, max_points: int, horizon_steps: int) -> "World":
+        """Memory for some cars, and for routes of so many points at most."""
+        return cls(
+            np.zeros(n_cars, CAR),
+            np.zeros((n_cars, max_points), ROUTE_POINT),
+            np.zeros(n_cars, TOTALS),
+            np.zeros((n_cars, horizon_steps)),
+        )
+
+
+class Parameters(NamedTuple):
+    """Every number that the kernels read and that no step changes."""
+
+    plan_dt: float
+    vehicle: VehicleParameters
+    expert: ExpertParameters
+    rules: EpisodeRules
+    start: StartParameters
+    weights: RewardWeights
+
+
+to_fixed_tuple: Any = ndarray.to_fixed_tuple  # compiled: Python's own signature of it is another
+_N_VEHICLE, _N_EXPERT, _N_RULES, _N_START, _N_WEIGHTS = (
+    len(kind._fields) for kind in (VehicleParameters, ExpertParameters, EpisodeRules, StartParameters, RewardWeights)
+)
+_EXPERT = 1 + _N_VEHICLE
+_RULES = _EXPERT + _N_EXPERT
+_START = _RULES + _N_RULES
+_WEIGHTS = _START + _N_START
+
+
+def packed(config: DrivingConfig) -> np.ndarray:
+    """
+    :param config: what the cars drive on and how they are judged
+    :return: float64, its :class:`Parameters` in a row: a kernel takes one array much faster than forty Python numbers
+    """
+    groups = (config.vehicle, config.expert, config.rules, config.start, config.reward)
+    return np.array([config.plan_dt, *(value for group in groups for value in group)], np.float64)
+
+
+@inlined
+def unpacked(parameters: np.ndarray) -> Parameters:
+    """
+    :param parameters: of :func:`packed`
+    :return: the same, by name
+    """
+    return Parameters(
+        parameters[0],
+        VehicleParameters(*to_fixed_tuple(parameters[1:_EXPERT], _N_VEHICLE)),
+        ExpertParameters(*to_fixed_tuple(parameters[_EXPERT:_RULES], _N_EXPERT)),
+        EpisodeRules(*to_fixed_tuple(parameters[_RULES:_START], _N_RULES)),
+        StartParameters(*to_fixed_tuple(parameters[_START:_WEIGHTS], _N_START)),
+        RewardWeights(*to_fixed_tuple(parameters[_WEIGHTS:], _N_WEIGHTS)),
+    )
+
+
+@kernel
+def begin(world: World, i: int, source: RouteSource, parameters: Parameters, seed: np.uint64, scenario: int) -> None:
+    """
+    Put a car at the start of a scenario.
+
+    :param world: written in row ``i``
+    :param i: which car
+    :param source: where its route is drawn from
+    :param parameters: of car, expert and start
+    :param seed: of the scenario
+    :param scenario: its number
+    """
+    route = world.routes[i]
+    n_points = source.max_points
+    if source.from_network:
+        n_points = draw_network_route(seed, source, route, n_points)
+    else:
+        draw_random_route(seed, route, n_points)
+    seconds = finish_route(route, n_points, source.recorded, parameters.expert)
+    set_out(world.cars[i], route, seed, parameters.start, parameters.vehicle, n_points, seconds, scenario)
+    world.totals[i] = _FRESH[0]
+    world.displacements[i] = 0.0

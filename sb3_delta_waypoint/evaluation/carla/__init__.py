@@ -1,0 +1,1 @@
+"""Closed-loop evaluation in CARLA: suites, drives, results and their table."""

@@ -1,0 +1,1 @@
+"""Pictures of a drive: the bird's-eye view, and what a camera sees."""

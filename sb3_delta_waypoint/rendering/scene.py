@@ -1,0 +1,61 @@
+"""What a picture of a car on its route shows."""
+
+import numpy as np
+
+from sb3_delta_waypoint.driving.drive import Drive
+from sb3_delta_waypoint.driving.frames import Pose
+from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, OFF_ROUTE, TIMEOUT
+from sb3_delta_waypoint.rendering.birds_eye import Scene
+
+_OUTCOMES = {
+    GOAL: "goal reached",
+    OFF_ROUTE: "off route",
+    TIMEOUT: "out of time",
+    COLLISION: "collision",
+    BLOCKED: "blocked",
+}
+
+
+def scene(drive: Drive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray, outcome: int) -> Scene:
+    """
+    The scene around one car.
+
+    :param drive: of the car
+    :param i: which car
+    :param plans: plans to draw, float32 ``(H, 2)``, metres, ego frame
+    :param trail: where the car has been, float64 ``(T, 2)``, metres, world frame
+    :param outcome: how the episode ended, 0 while it runs
+    :return: the scene
+    """
+    car, totals, config = drive.cars[i], drive.totals[i], drive.config
+    route = drive.routes[i, : car["n_points"]]
+    return Scene(
+        route=np.stack([route["x"], route["y"]], axis=1),
+        off_route_distance=config.rules.off_route_distance,
+        pose=pose(drive, i),
+        steer=float(car["steer"]),
+        wheelbase=config.vehicle.wheelbase,
+        trail=trail,
+        plans=plans,
+        roads=_road_lines(drive),
+        text=(
+            f"scenario {car['scenario']}   step {totals['steps']}   {car['speed']:.1f} m/s",
+            f"{max(car['progress'], 0.0):.0f} of {car['route_length']:.0f} m   {abs(car['lateral']):.2f} m beside the route",
+            f"reward {totals['reward']:.2f}   {_OUTCOMES.get(outcome, '')}",
+        ),
+    )
+
+
+def pose(drive: Drive, i: int) -> Pose:
+    """Where a car is: x, y [m] and yaw [rad] in the world frame."""
+    car = drive.cars[i]
+    return float(car["x"]), float(car["y"]), float(car["yaw"])
+
+
+def _road_lines(drive: Drive) -> np.ndarray | None:
+    """The pieces of the network's lanes, float64 ``(M, 2, 2)``."""
+    network = drive.config.network
+    if network is None:
+        return None
+    pieces = np.stack([network.points[:-1], network.points[1:]], axis=1)
+    return np.delete(pieces, network.offsets[1:-1] - 1, axis=0)

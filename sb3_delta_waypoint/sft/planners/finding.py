@@ -1,0 +1,99 @@
+"""Building a planner by its class or its import path."""
+
+import importlib
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from sb3_delta_waypoint.messages import short_repr
+from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
+from sb3_delta_waypoint.sft.trust import IMPORT_PATH, trust_typed
+
+
+def import_path_of(planner_class: type) -> str:
+    """
+    :param planner_class: a class
+    :return: ``"package.module:Class"``
+    """
+    return f"{planner_class.__module__}:{planner_class.__qualname__}"
+
+
+def new_planner(
+    planner: str | type[nn.Module], horizon_steps: int, plan_dt: float, kwargs: Mapping[str, Any]
+) -> tuple[nn.Module, str]:
+    """
+    Build an untrained planner.
+
+    :param planner: its class, or the class's import path, ``"package.module:Class"``
+    :param horizon_steps: H, waypoints in a plan
+    :param plan_dt: seconds from one to the next
+    :param kwargs: the class's other arguments
+    :return: the planner, and its name for messages
+    :raises ValueError: if there is no such class, it does not take these arguments, or does not plan as it was asked to
+    """
+    if isinstance(planner, str):
+        if not IMPORT_PATH.fullmatch(planner):
+            raise ValueError(f"planner={short_repr(planner)}: expected a class or its import path, package.module:Class")
+        trust_typed(planner)
+        found, name = resolve(planner), planner
+    else:
+        found, name = planner, getattr(planner, "__qualname__", short_repr(planner))
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise ValueError(f"planner '{name}' is no class of torch.nn.Module: training builds a new planner, name its class")
+    arguments = {"horizon_steps": horizon_steps, "plan_dt": plan_dt, **kwargs}
+    made: Any = called(found, name, arguments)
+    says = getattr(made, "horizon_steps", None)
+    if says != horizon_steps:
+        raise ValueError(
+            f"planner '{name}' was built with horizon_steps={horizon_steps} and says {short_repr(says)}: "
+            "keep it, self.horizon_steps = horizon_steps"
+        )
+    if not math.isclose(plan_dt_of(made), plan_dt, rel_tol=1e-5):
+        raise ValueError(
+            f"planner '{name}' was built with plan_dt={plan_dt:g} and plans in steps of {plan_dt_of(made):g} s: keep it, "
+            "self.plan_dt = plan_dt"
+        )
+    return made, name
+
+
+def called(found: Any, name: str, arguments: Mapping[str, Any]) -> Any:
+    """
+    Call a class or a function, and say which argument it does not take or lacks.
+
+    :param found: the class or function
+    :param name: of the planner, for the message
+    :param arguments: keyword arguments
+    :return: what it makes
+    :raises ValueError: if it does not take these arguments
+    """
+    accepted = inspect.signature(found)
+    try:
+        accepted.bind(**arguments)
+        return found(**arguments)
+    except TypeError as error:
+        given = ", ".join(f"{key}={short_repr(value)}" for key, value in arguments.items()) or "no arguments"
+        raise ValueError(f"planner '{name}' cannot be built with {given}: {error}; it takes {accepted}") from error
+
+
+def resolve(import_path: str) -> Any:
+    """
+    :param import_path: ``"package.module:attribute"``
+    :return: what it names
+    :raises ValueError: if it leads nowhere
+    """
+    module_name, _, attribute = import_path.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:  # whatever its code raises
+        raise ValueError(
+            f"planner '{import_path}': cannot import '{module_name}' ({error or type(error).__name__}); "
+            "it must be installed or lie on PYTHONPATH"
+        ) from error
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            raise ValueError(f"planner '{import_path}': '{module_name}' has no '{attribute}'")
+        found = getattr(found, name)
+    return found

@@ -1,0 +1,150 @@
+"""The planner of this package: a multilayer perceptron."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, PLAN_DT, ROUTE_POINTS, check_groups
+
+MAX_PLAN_DT = 1000.0
+"""Seconds; no plan is coarser."""
+LEAST_WAYPOINT_STD = 0.05
+"""Waypoints are normalised by this at least [m]."""
+
+
+class SFTWaypointModel(nn.Module):
+    """
+    A waypoint planner to be trained by imitation (SFT): a multilayer perceptron from observation groups to a plan.
+
+    Inputs and outputs are in physical units, normalised inside by statistics of the training data, which are kept in buffers:
+    ``<group>_mean`` and ``<group>_std`` of each group, ``waypoints_mean``, ``waypoints_std`` (H, 2). Rows of road users that
+    hold nobody (``agents_valid``) enter neither the statistics nor the plan. The buffer ``residual_std`` (H, 2), metres, is
+    the standard deviation of the planner's own error on held-out data.
+
+    :param horizon_steps: H, waypoints in a plan
+    :param plan_dt: seconds from one waypoint to the next
+    :param hidden_dims: widths of the hidden layers; the last one is the latent
+    :param route_points: R, route points in an observation
+    :param groups: names of the observation groups to read, of :data:`~sb3_delta_waypoint.contract.GROUPS`
+    :raises ValueError: if an argument makes no sense
+    """
+
+    observation_keys: tuple[str, ...] = EGO_GROUPS
+    waypoints_mean: torch.Tensor
+    waypoints_std: torch.Tensor
+    residual_std: torch.Tensor
+
+    def __init__(
+        self,
+        horizon_steps: int = 20,
+        plan_dt: float = PLAN_DT,
+        hidden_dims: Sequence[int] = (128, 128),
+        route_points: int = ROUTE_POINTS,
+        groups: Sequence[str] = EGO_GROUPS,
+    ) -> None:
+        super().__init__()
+        if min((horizon_steps, route_points, *hidden_dims)) < 1 or not hidden_dims:
+            raise ValueError(
+                f"horizon_steps={horizon_steps}, route_points={route_points} and hidden_dims={tuple(hidden_dims)} must hold "
+                "positive integers, with at least one hidden layer"
+            )
+        if not 0 < plan_dt <= MAX_PLAN_DT:
+            raise ValueError(f"plan_dt={plan_dt} must be a positive number of seconds, at most {MAX_PLAN_DT:g}")
+        self.groups = self.observation_keys = check_groups(groups, GROUPS, "groups")
+        for name in self.groups:
+            if _mask(name) in GROUPS and _mask(name) not in self.groups:
+                raise ValueError(f"groups={self.groups}: {name!r} needs {_mask(name)!r}, which tells its empty rows: add it")
+        self.horizon_steps, self.plan_dt, self.route_points = horizon_steps, plan_dt, route_points
+        self.hidden_dims = tuple(hidden_dims)
+        self.latent_dim = self.hidden_dims[-1]
+
+        shapes = {name: GROUPS[name].shape for name in self.groups}
+        if "route" in shapes:
+            shapes["route"] = (route_points, *shapes["route"][1:])
+        layers: list[nn.Module] = []
+        width = sum(map(math.prod, shapes.values()))
+        for hidden in self.hidden_dims:
+            layers += [nn.Linear(width, hidden), nn.ReLU()]
+            width = hidden
+        self.trunk = nn.Sequential(*layers)
+        self.head = nn.Linear(width, 2 * horizon_steps)
+
+        for name, shape in {**shapes, "waypoints": (horizon_steps, 2)}.items():
+            self.register_buffer(f"{name}_mean", torch.zeros(shape))
+            self.register_buffer(f"{name}_std", torch.ones(shape))
+        self.register_buffer("residual_std", torch.ones(horizon_steps, 2))
+
+    def config(self) -> dict[str, Any]:
+        """
+        :return: the constructor's arguments, primitives only
+        """
+        config = {
+            "horizon_steps": self.horizon_steps,
+            "plan_dt": self.plan_dt,
+            "hidden_dims": list(self.hidden_dims),
+            "route_points": self.route_points,
+        }
+        # version 0.1.0 knows no groups, and reads what needs none
+        return config if self.groups == EGO_GROUPS else {**config, "groups": list(self.groups)}
+
+    @torch.no_grad()
+    def fit_normalisation(self, observations: Mapping[str, torch.Tensor], waypoints: torch.Tensor) -> None:
+        """
+        Take the statistics of the training data.
+
+        :param observations: (N, …) by group
+        :param waypoints: (N, H, 2)
+        """
+        for name in self.groups:
+            values = observations[name]
+            if _mask(name) in self.groups:  # any road user may be in any row: one statistic for all rows
+                values = values[observations[_mask(name)] > 0.5]
+            if len(values) > 0:
+                self._fit(name, values, GROUPS[name].least_std)
+        self._fit("waypoints", waypoints, LEAST_WAYPOINT_STD)
+
+    def _fit(self, name: str, values: torch.Tensor, least_std: float) -> None:
+        getattr(self, f"{name}_mean").copy_(values.mean(dim=0))
+        # a number that hardly varied in the data must not be blown up when it does vary on the road
+        getattr(self, f"{name}_std").copy_(values.std(dim=0, correction=0).clamp_min(least_std))
+
+    def forward(self, observation: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        Plan.
+
+        :param observation: the groups, (B, …) each, physical units; other keys are not looked at
+        :return: latent (B, D), waypoints (B, H, 2) in metres
+        :raises ValueError: if a key is missing or of another shape
+        """
+        parts = [self._normalised(observation, name).flatten(1) for name in self.groups]
+        latent = self.trunk(torch.cat(parts, dim=1))
+        plan = self.head(latent).unflatten(1, (self.horizon_steps, 2))
+        return latent, self.waypoints_mean + self.waypoints_std * plan
+
+    def _normalised(self, observation: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
+        mean, std = getattr(self, f"{name}_mean"), getattr(self, f"{name}_std")
+        values = (_checked(observation, name, mean.shape) - mean) / std
+        if _mask(name) in self.groups:
+            values = values * _checked(observation, _mask(name), mean.shape[:1])[..., None]
+        return values
+
+
+# the name that planner files know the class by, from version 0.1.0 on
+SFTWaypointModel.__module__ = "sb3_delta_waypoint.sft.planner"
+
+
+def _mask(name: str) -> str:
+    return f"{name}_valid"
+
+
+def _checked(observation: Mapping[str, torch.Tensor], name: str, shape: torch.Size) -> torch.Tensor:
+    if name not in observation:
+        raise ValueError(f"the observation lacks '{name}', which the planner reads; it has {sorted(observation)}")
+    values = observation[name]
+    if values.shape[1:] != shape or values.dim() != len(shape) + 1:
+        expected = ", ".join(["batch", *map(str, shape)])
+        raise ValueError(f"observation '{name}' has the shape {tuple(values.shape)}; the planner reads ({expected})")
+    return values

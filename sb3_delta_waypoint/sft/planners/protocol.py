@@ -1,0 +1,133 @@
+"""What a planner offers, and what is said of one that does not."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+
+from sb3_delta_waypoint.contract import EGO_GROUPS, PLAN_DT
+from sb3_delta_waypoint.messages import short_repr
+
+
+class WaypointPlanner(Protocol):
+    """
+    A planner: a ``torch.nn.Module`` with these attributes and methods. Its class is built by
+    ``Class(horizon_steps=…, plan_dt=…, **keyword arguments of its own)``.
+
+    A planner may offer more: ``fit_normalisation(observations, waypoints)``, which is given the training data, (N, …) by
+    name and (N, H, 2) metres, before the first gradient step; and a buffer ``residual_std`` (H, 2), metres, which takes the
+    standard deviation of its error on held-out data, by which the policy sizes its residuals.
+    """
+
+    horizon_steps: int
+    """H, waypoints in a plan."""
+    plan_dt: float
+    """Seconds from one waypoint to the next; 0.1 where a planner does not say."""
+    observation_keys: tuple[str, ...]
+    """Names of the observations that it reads; ``state`` and ``route`` where a planner does not say."""
+
+    def config(self) -> dict[str, Any]:
+        """
+        :return: arguments that its class builds it again with, primitives only; only a planner that is never saved needs none
+        """
+
+    def forward(self, observation: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        Plan.
+
+        :param observation: a batch, (B, …) each, physical units, images from 0 to 1; it may hold more than the planner reads
+        :return: latent (B, D), waypoints (B, H, 2) in metres, ego frame
+        """
+
+
+def observation_keys(planner: Any) -> tuple[str, ...]:
+    """
+    :param planner: a planner
+    :return: the observations that it reads
+    """
+    return tuple(getattr(planner, "observation_keys", EGO_GROUPS))
+
+
+def plan_dt(planner: Any) -> float:
+    """
+    :param planner: a planner, or what runs one
+    :return: seconds from one of its waypoints to the next
+    """
+    return float(getattr(planner, "plan_dt", PLAN_DT))
+
+
+def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    Have a planner plan and check what comes out.
+
+    :param planner: a planner
+    :param observation: a batch
+    :param name: of the planner, for the message
+    :return: latent (B, D), waypoints (B, H, 2)
+    :raises ValueError: if it gives anything else, naming what is wrong and the remedy
+    """
+    output = planner(observation)
+    if not (isinstance(output, tuple) and len(output) == 2 and all(isinstance(part, torch.Tensor) for part in output)):
+        kind = f"{len(output)} values" if isinstance(output, tuple) else f"a {type(output).__name__}"
+        raise ValueError(f"planner '{name}': forward() gives {kind}; return the tensors (latent, waypoints)")
+    latent, waypoints = output
+    batch = len(next(iter(observation.values())))
+    if latent.dim() != 2 or len(latent) != batch:
+        raise ValueError(
+            f"planner '{name}': its latent has the shape {tuple(latent.shape)}; expected ({batch}, D): flatten it, "
+            "latent.flatten(1)"
+        )
+    expected = (batch, planner.horizon_steps, 2)
+    if waypoints.shape != expected:
+        raise ValueError(
+            f"planner '{name}': its waypoints have the shape {tuple(waypoints.shape)}; expected {expected}: x and y of "
+            "horizon_steps waypoints, such as waypoints.view(-1, self.horizon_steps, 2)"
+        )
+    return latent, waypoints
+
+
+def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> None:
+    """
+    Check that a planner can be trained, before any time is spent on it, and built again from its file.
+
+    :param planner: a planner
+    :param observation: a batch of training data
+    :param name: of the planner, for the message
+    :raises ValueError: if it breaks the contract of :class:`WaypointPlanner`, naming what is wrong and the remedy
+    """
+    config = getattr(planner, "config", None)
+    if not callable(config):
+        raise ValueError(
+            f"planner '{name}' lacks config(): return the constructor's arguments, so that its file can be loaded"
+        )
+    arguments = config()
+    if not isinstance(arguments, dict):
+        raise ValueError(f"planner '{name}': config() gives {short_repr(arguments)}; return the arguments by name, a dict")
+    try:
+        again = type(planner)(**arguments)
+    except Exception as error:  # whatever its code raises
+        raise ValueError(
+            f"planner '{name}' cannot be built again from its config(), {short_repr(arguments)}: {error}; return the "
+            "arguments of its constructor"
+        ) from error
+    mine, its = ({key: tensor.shape for key, tensor in module.state_dict().items()} for module in (planner, again))
+    if mine != its:
+        differing = sorted(key for key in {*mine, *its} if mine.get(key) != its.get(key))
+        raise ValueError(
+            f"planner '{name}': built again from its config(), {short_repr(arguments)}, it has other tensors "
+            f"({', '.join(differing[:3])}): config() must hold every argument that changes them"
+        )
+    residual_std = getattr(planner, "residual_std", None)
+    if isinstance(residual_std, torch.Tensor) and residual_std.shape != (planner.horizon_steps, 2):
+        expected = (planner.horizon_steps, 2)
+        raise ValueError(f"planner '{name}': residual_std has the shape {tuple(residual_std.shape)}; expected {expected}")
+    if not any(parameter.requires_grad for parameter in planner.parameters()):
+        raise ValueError(f"planner '{name}' has no parameters to train; use it as it is, by its import path")
+    for what, values in zip(("latent", "waypoints"), plan(planner, observation, name), strict=True):
+        if not torch.isfinite(values).all():
+            raise ValueError(f"planner '{name}': its {what} are not finite before training; normalise what it reads")
+    if not values.requires_grad:
+        raise ValueError(
+            f"planner '{name}': its waypoints do not depend on its parameters; forward() must not detach them or run without "
+            "gradients"
+        )
