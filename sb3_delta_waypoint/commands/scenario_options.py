@@ -1,13 +1,16 @@
 """The options that say which scenarios a command evaluates on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sb3_delta_waypoint.commands.key_value import key_and_value
-from sb3_delta_waypoint.evaluation.rollout import Scenarios
-from sb3_delta_waypoint.policies.inference import WaypointPolicy
+from sb3_delta_waypoint.commands.command import env_kwargs_option, option
+from sb3_delta_waypoint.zoo.options import ENV_ID
+
+if TYPE_CHECKING:
+    from sb3_delta_waypoint.evaluation.rollout import Scenarios
+    from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 
 def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -19,40 +22,36 @@ def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]]
     :return: the decorator
     """
     options = (
-        click.option("--env", "env_id", default="ToyWaypoint-v0", show_default=True, help="Id of the env."),
-        click.option(
+        option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help="Id of the env."),
+        option(
             "--routes",
+            metavar="PATH",
             help="Where to drive: an OpenDRIVE map ('Town01.xodr'), or a quoted glob of recorded episodes.  "
             "[default: random smooth curvature]",
         ),
-        click.option(
-            "--env-kwargs",
-            multiple=True,
-            metavar="KEY:VALUE",
-            help="Further arguments of the env, such as route_length:200; can be repeated.",
-        ),
-        click.option(
-            "--episodes", default=episodes, show_default=True, type=click.IntRange(min=1), help="Scenarios to drive."
-        ),
-        click.option(
-            "--seed", default=seed, show_default=True, type=click.IntRange(min=0), help="Base seed of the scenarios."
-        ),
-        click.option(
-            "--n-envs", default=256, show_default=True, type=click.IntRange(min=1), help="Scenarios at a time, at most."
-        ),
+        env_kwargs_option(),
+        option("--episodes", default=episodes, show_default=True, type=click.IntRange(min=1), help="Scenarios to drive."),
+        option("--seed", default=seed, show_default=True, type=click.IntRange(min=0), help="Base seed of the scenarios."),
+        option("--n-envs", default=256, show_default=True, type=click.IntRange(min=1), help="Scenarios at a time, at most."),
     )
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            function = option(function)
+        for add in reversed(options):
+            function = add(function)
         return function
 
     return decorate
 
 
 def chosen_scenarios(
-    policy: WaypointPolicy, env_id: str, routes: str | None, env_kwargs: tuple[str, ...], episodes: int, seed: int, n_envs: int
-) -> Scenarios:
+    policy: "WaypointPolicy",
+    env_id: str,
+    routes: str | None,
+    env_kwargs: tuple[tuple[str, Any], ...],
+    episodes: int,
+    seed: int,
+    n_envs: int,
+) -> "Scenarios":
     """
     The scenarios that the options describe.
 
@@ -66,11 +65,12 @@ def chosen_scenarios(
     :return: the scenarios
     """
     import sb3_delta_waypoint  # noqa: F401 (registers the envs)
+    from sb3_delta_waypoint.evaluation.rollout import Scenarios
 
     kwargs: dict[str, Any] = {
         "horizon_steps": policy.horizon_steps,
         "plan_dt": policy.plan_dt,
-        **dict(key_and_value(text) for text in env_kwargs),
+        **dict(env_kwargs),
     }
     if routes is not None:
         kwargs["routes"] = routes

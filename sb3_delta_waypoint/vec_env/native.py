@@ -100,9 +100,15 @@ class NativeVecEnv(VecEnv):
 
         :return: a result for each of the envs asked for
         :raises IndexError: for an index that no env has
+        :raises AttributeError: if the envs have no such method
         """
         wanted = self._get_indices(indices)
-        results = getattr(self.env, f"{method_name}s")(*method_args, **method_kwargs)
+        method = getattr(self.env, f"{method_name}s", None)
+        if method is None:
+            singular = method_name.removesuffix("s")
+            remedy = f"; the method of one env is {singular!r}" if hasattr(self.env, f"{singular}s") else ""
+            raise AttributeError(f"the envs have no method {method_name!r}{remedy}")
+        results = method(*method_args, **method_kwargs)
         return [results[i] for i in wanted]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:

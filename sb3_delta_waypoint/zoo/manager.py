@@ -3,14 +3,12 @@
 import argparse
 import io
 import shutil
-import signal
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import gymnasium as gym
@@ -20,10 +18,11 @@ from rl_zoo3.callbacks import SaveVecNormalizeCallback
 from rl_zoo3.exp_manager import ExperimentManager
 from rl_zoo3.utils import ALGOS, get_latest_run_id
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
+from stable_baselines3.common.callbacks import CheckpointCallback
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
 from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallback
+from sb3_delta_waypoint.callbacks.critic_warmup import CriticWarmupCallback
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
@@ -32,6 +31,7 @@ from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import check_arguments, check_config, check_hyperparameters, in_one_line
+from sb3_delta_waypoint.zoo.interrupts import StopOnInterrupt
 from sb3_delta_waypoint.zoo.saving import atomic_saves
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
@@ -263,6 +263,10 @@ class WaypointExperimentManager(ExperimentManager):
 
     def learn(self, model: BaseAlgorithm) -> None:
         self.model = model
+        for callback in self.callbacks:
+            if isinstance(callback, CriticWarmupCallback):
+                # the critic of a model that goes on (-i) has learnt already
+                callback.warmup_steps = max(0, callback.warmup_steps - model.num_timesteps)
         # where rl_zoo3 always begins; from here on another number says that a step was trained
         model.num_timesteps = 0
         with StopOnInterrupt(at_once=self.vec_env_class is SubprocVecEnv) as stop, atomic_saves():
@@ -290,37 +294,6 @@ class WaypointExperimentManager(ExperimentManager):
             super().save_trained_model(model)
         self.was_saved = True
         self.interrupted |= stop.requested
-
-
-class StopOnInterrupt(BaseCallback):
-    """
-    While it is entered, the first Ctrl-C lets the step under way end and then stops training, so that nothing is cut off while
-    it is being written; a second one interrupts at once.
-
-    :param at_once: let the first Ctrl-C interrupt at once; worker processes get it too, and die of it in the middle of a step
-    """
-
-    def __init__(self, at_once: bool = False) -> None:
-        super().__init__()
-        self.at_once = at_once
-        self.requested = False
-
-    def __enter__(self) -> "StopOnInterrupt":
-        self._previous = signal.signal(signal.SIGINT, self._request)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
-
-    def _request(self, signal_number: int, frame: FrameType | None) -> None:
-        if self.requested or self.at_once:
-            self.requested = True
-            raise KeyboardInterrupt
-        self.requested = True
-        print("\nInterrupted: what is under way is finished first (again: at once)", flush=True)
-
-    def _on_step(self) -> bool:
-        return not self.requested
 
 
 def _in_groups(env_wrapper: Callable[[gym.Env], gym.Env] | None, env: gym.Env) -> gym.Env:

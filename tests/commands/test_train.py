@@ -112,6 +112,8 @@ def test_single_envs_in_processes(planner, tmp_path):
         planner,
         "-f",
         tmp_path,
+        "--algo",
+        "ppo",
         "-n",
         128,
         "--eval-freq",
@@ -136,8 +138,7 @@ def test_single_envs_in_processes(planner, tmp_path):
         (["--env", "ToyWayPoint-v0"], ["ToyWayPoint-v0", "ToyWaypoint-v0"]),
         (["--algo", "ppo", "--group-size", "4"], ["--group-size", "--algo grpo"]),
         (["--algo", "grpo", "-params", "batch_size:100000"], ["batch_size=100000", "make it smaller"]),
-        (["--algo", "reinforce"], ["reinforce", "ppo", "--help"]),
-        (["--colour", "red"], ["--colour", "--help"]),
+        (["--algo", "reinforce"], ["reinforce", "grpo, ppo"]),
         (["-i", "absent.zip"], ["trained_agent"]),
     ],
 )

@@ -48,7 +48,7 @@ def test_lines_of_the_readme(algo, line, folder):
         (folder / "custom_envs.py").write_text(CUSTOM_ENVS)
     output = run(folder, line)
     logs = folder / "logs" / algo / "ToyWaypoint-v0_1"
-    model = zoo.ALGORITHMS[algo].algorithm.load(logs / "ToyWaypoint-v0.zip")
+    model = zoo.ALGORITHMS[algo].load().load(logs / "ToyWaypoint-v0.zip")
     assert model.num_timesteps > 20_000, "the last rollout overshoots"
     assert model.policy.optimizer.param_groups[0]["lr"] == 0.0
     assert "of their updates can move the policy" in output
