@@ -319,8 +319,8 @@ def page(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
 - **ADE ratio**: distance between the driver's plans and the expert's in the driver's own states, over that of the planner from
   five demonstrations. † ADE is a term of the reward (weight 0.5); imitation and DAgger minimise it directly.
 - **time** to the goal over the expert's, on the routes that both finish: below 1 is faster than the expert.
-- "No imitation" keeps the penalty for lateral deviation; "no imitation, no centre line" is rewarded for progress, goal and time,
-  and fined for leaving the road (2 m) only. The speed profile keeps to the expert's limits of speed and acceleration.
+- "No imitation" keeps the penalty for lateral deviation; "no imitation, no centre line" is rewarded for progress, goal and
+  time, and fined for leaving the road (2 m) only. The speed profile keeps to the expert's limits of speed and acceleration.
 
 {KEPT}
 """
