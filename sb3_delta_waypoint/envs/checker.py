@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, Group
+from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, ObservationGroup
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 TOLERANCE = 1e-4
@@ -87,7 +87,7 @@ def _space_faults(observation_space: spaces.Space, action_space: spaces.Space) -
                 yield f"the camera {name!r} comes without '{name}_valid': add it, {remedy}"
 
 
-def _group_faults(name: str, group: Group, space: spaces.Space) -> Iterator[str]:
+def _group_faults(name: str, group: ObservationGroup, space: spaces.Space) -> Iterator[str]:
     low, high = (np.array([getattr(column, end) for column in group.columns], np.float32) for end in ("low", "high"))
     if not isinstance(space, spaces.Box) or space.shape != group.shape or space.dtype != np.float32:
         yield f"observation {name!r} is {space}; expected a float32 Box of the shape {group.shape}: {group.meaning}"
