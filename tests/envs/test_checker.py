@@ -145,6 +145,13 @@ def drifting(self, observation):
 def test_a_scenario_that_cannot_be_replayed():
     with pytest.raises(ValueError, match="scenario 0, played again .* differs in observation 'state' of step 0: everything"):
         check_waypoint_env(variant(observation=drifting))
+
+    def numbered_by_order(self, result):
+        self.rng = np.random.default_rng((self.base, self.next if self.scenario == 1 else self.scenario))
+        return self.observation(), result[1]
+
+    with pytest.raises(ValueError, match="scenario 1, played again .* differs in observation 'route' of step 0: everything"):
+        check_waypoint_env(variant(reset=numbered_by_order))
     tired = variant(step=lambda self, result: (*result[:3], self.next == 0 and self.steps == 6, self.last()))
     with pytest.raises(ValueError, match="scenario 0, played twice with the same plans, takes 8 and 6 steps"):
         check_waypoint_env(tired)
