@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format type docs-check clean
+.PHONY: help install demo test lint format type docs docs-check examples clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,14 @@ format: $(INSTALLED) ## rewrite the code in the style that lint checks
 type: $(INSTALLED) ## check types
 	$(BIN)/mypy
 
-docs-check: $(INSTALLED) ## run the README's code, check its commands and links
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_readme.py
+docs: $(INSTALLED) ## build the documentation, strictly, into out/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+docs-check: $(INSTALLED) ## run the code of README.md and docs/, check its commands and links
+	$(BIN)/python docs/run_code_blocks.py
+
+examples: $(INSTALLED) ## run examples/
+	for example in examples/*.py; do echo "$$example" && OMP_NUM_THREADS=1 $(BIN)/python "$$example" || exit 1; done
 
 clean: ## remove .venv and everything built, not out/ and logs/
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
@@ -42,5 +48,5 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 		echo "This package needs Python 3.11 or 3.12, and PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Name one that is: make PYTHON=python3.12 test" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[zoo,carla,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[zoo,carla,dev,docs]'
 	@touch $@

@@ -72,19 +72,21 @@ def main() -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), constrained_layout=True)
-    for (name, run), colour in zip(runs.items(), ("#e69f00", "#0072b2"), strict=True):
+    for (name, run), (colour, dashes) in zip(runs.items(), (("#d55e00", (0, (4, 1.5))), ("#0072b2", "-")), strict=True):
         evaluations = np.load(run / "evaluations.npz")
         steps = evaluations["timesteps"]
-        for axis, key, label in zip(axes, ("success_rate", "ade"), ("success rate", "ADE [m]"), strict=True):
+        for axis, key, label in zip(axes, ("success_rate", "ade"), ("success rate", "ADE (m)"), strict=True):
             mean = evaluations[key].mean(axis=1)
             half = 1.96 * evaluations[key].std(axis=1) / np.sqrt(evaluations[key].shape[1])
-            axis.plot(steps, mean, color=colour, label=name)
+            axis.plot(steps / 1000, mean, color=colour, linestyle=dashes, label=name)
             high = np.minimum(mean + half, 1.0) if key == "success_rate" else mean + half
-            axis.fill_between(steps, mean - half, high, color=colour, alpha=0.2, linewidth=0)
-            axis.set_xlabel("env steps in the loopback server")
+            axis.fill_between(steps / 1000, mean - half, high, color=colour, alpha=0.2, linewidth=0)
+            axis.set_xlabel("env steps in the loopback server (thousands)")
             axis.set_ylabel(label)
+            axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylim(None, 1.005)
     axes[1].set_ylim(0.0, None)
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(
         f"GRPO in the loopback server, {options.train_town.stem} (not CARLA): 64 episodes, 95% intervals", fontsize=10
     )

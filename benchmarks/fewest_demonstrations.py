@@ -4,7 +4,7 @@ How few demonstrations are enough? Planners cloned from few drives in Town01, re
     python benchmarks/fewest_demonstrations.py --routes Town01.xodr --eval-routes Town02.xodr --seeds 3
 
 Runs ``sb3-delta-waypoint demo`` for each number and seed (what is there already is not run again), prints a table of medians
-and writes ``fewest_demonstrations.png``.
+(of two seeds: of means) and writes ``fewest_demonstrations.png``.
 """
 
 import argparse
@@ -25,6 +25,34 @@ def success(out: Path, town: str) -> dict[str, float]:
     """Success rates in a town, of the planner and of its refinement."""
     metrics = json.loads((out / town / "comparison.json").read_text())["metrics"]["success_rate"]
     return {who: metrics[who]["mean"] for who in ("sft", "rl")}
+
+
+def plot(rates: list[dict[str, list[float]]], home: str, town: str, path: Path) -> None:
+    """Success rates of planner and refined policy by number of demonstrations: every seed, and their middle."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(6.4, 4.0), constrained_layout=True)
+    places = np.arange(len(COUNTS))
+    n_seeds = len(rates[0]["sft"])
+    middle = "mean" if n_seeds == 2 else "median"
+    for who, colour, label, marker, dashes in (
+        ("sft", SFT, "planner (SFT)", "o", (0, (4, 1.5))),
+        ("rl", RL, "refined by GRPO", "s", "-"),
+    ):
+        medians = [np.median(rate[who]) for rate in rates]
+        axis.plot(places, medians, color=colour, marker=marker, linestyle=dashes, label=label)
+        for place, rate in zip(places, rates, strict=True):
+            axis.scatter([place] * len(rate[who]), rate[who], color=colour, marker=marker, s=14, alpha=0.5, zorder=3)
+    axis.axhline(GOAL, color="0.5", linestyle=":", linewidth=1, label=f"{GOAL:.0%}")
+    axis.set_xticks(places, [str(count) for count in COUNTS])
+    axis.set_xlabel("demonstrations from " + home)
+    axis.set_ylabel(f"success rate in {town}, never seen")
+    axis.set_title(f"Small marks: {n_seeds} seeds; lines: their {middle}", fontsize=10)
+    axis.set_ylim(None, 1.02)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -51,24 +79,7 @@ def main() -> None:
         seeds = ", ".join(f"{result['sft']:.3f} → {result['rl']:.3f}" for result in results)
         print(f"| {count} | {sft:.3f} | {rl:.3f} | {seeds} |")
         sys.stdout.flush()
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(6.4, 4.0), constrained_layout=True)
-    places = np.arange(len(COUNTS))
-    for who, colour, label, marker in (("sft", SFT, "planner (SFT)", "o"), ("rl", RL, "refined by GRPO", "s")):
-        axis.plot(places, [np.median(rate[who]) for rate in rates], color=colour, marker=marker, label=label)
-        for place, rate in zip(places, rates, strict=True):
-            axis.scatter([place] * len(rate[who]), rate[who], color=colour, s=12, alpha=0.5, zorder=3)
-    axis.axhline(GOAL, color="0.5", linestyle=":", linewidth=1)
-    axis.set_xticks(places, [str(count) for count in COUNTS])
-    axis.set_xlabel("demonstrations from " + Path(options.routes).stem)
-    axis.set_ylabel(f"success rate in {town}, never seen")
-    axis.set_title(f"Lines: medians of {options.seeds} seeds (dots)", fontsize=10)
-    axis.set_ylim(None, 1.01)
-    axis.legend(loc="lower right")
-    figure.savefig(options.out / "fewest_demonstrations.png", dpi=110)
+    plot(rates, Path(options.routes).stem, town, options.out / "fewest_demonstrations.png")
 
 
 if __name__ == "__main__":

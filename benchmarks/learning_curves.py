@@ -1,5 +1,5 @@
 """
-GRPO beside PPO on ToyWaypoint-v0: success and ADE against env steps and against wall clock.
+GRPO beside PPO on ToyWaypoint-v0: success and ADE against env steps and against processor time.
 
     python benchmarks/learning_curves.py --seeds 5 --out out/benchmarks/curves
 
@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -30,14 +31,19 @@ from sb3_delta_waypoint.episodes.recorder import record_episodes
 from sb3_delta_waypoint.evaluation.rollout import evaluate_scenarios
 from sb3_delta_waypoint.files import write_json
 from sb3_delta_waypoint.sft.training import train_sft
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 
 ENV_ID = "ToyWaypoint-v0"
 STEPS = 1_000_000
 EVAL_FREQ = 25_000
 EVAL_SEED = 2**31 - 7
-LEARNERS = {"GRPO": "#0072b2", "PPO": "#009e73", "PPO, independent noise": "#e69f00", "PPO from scratch": "#cc79a7"}
-"""Name and colour (Okabe and Ito)."""
+LEARNERS: dict[str, tuple[str, Any]] = {
+    "GRPO": ("#0072b2", "-"),
+    "PPO": ("#d55e00", (0, (5, 1.5))),
+    "PPO, independent noise": ("#e69f00", (0, (5, 1.5, 1, 1.5))),
+    "PPO from scratch": ("#000000", (0, (1, 1.2))),
+}
+"""Name, colour (Okabe and Ito) and dashes, which tell the lines apart in grey."""
 
 
 class NoPlanner(th.nn.Module):
@@ -51,7 +57,7 @@ class NoPlanner(th.nn.Module):
 
 
 class Curve(BaseCallback):
-    """Evaluates now and then, and keeps the time that learning alone has taken."""
+    """Evaluates now and then, and keeps the processor time that learning alone has taken."""
 
     def __init__(self):
         super().__init__()
@@ -60,7 +66,7 @@ class Curve(BaseCallback):
         self.venv = make_waypoint_vec_env(ENV_ID, 128, seed=EVAL_SEED)
 
     def _on_training_start(self) -> None:
-        self.started = time.perf_counter()
+        self.started = time.process_time()
         self._evaluate()
 
     def _on_step(self) -> bool:
@@ -69,11 +75,11 @@ class Curve(BaseCallback):
         return True
 
     def _evaluate(self) -> None:
-        self.seconds += time.perf_counter() - self.started
+        self.seconds += time.process_time() - self.started
         results = evaluate_scenarios(WaypointPolicy(self.model), self.venv, 256, seed=EVAL_SEED)
         means = {name: float(results[name].mean()) for name in ("success_rate", "ade")}
         self.rows.append({"timesteps": self.num_timesteps, "seconds": self.seconds, **means})
-        self.started = time.perf_counter()
+        self.started = time.process_time()
 
 
 def hyperparams(algo: str) -> dict:
@@ -123,8 +129,14 @@ def show(value: float, what: str) -> str:
 def table(curves: dict[str, dict[str, list]]) -> str:
     """Medians over seeds, the extremes in brackets."""
     goals = [(success, what) for success in (0.95, 0.99) for what in ("timesteps", "seconds")]
-    units = {"timesteps": "env steps", "seconds": "seconds"}
-    header = ["learner", *(f"{units[what]} to {success}" for success, what in goals), "success", "ADE ratio", "steps/s"]
+    units = {"timesteps": "env steps", "seconds": "CPU seconds"}
+    header = [
+        "learner",
+        *(f"{units[what]} to {success}" for success, what in goals),
+        "success",
+        "ADE ratio",
+        "steps per CPU second",
+    ]
     lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
     for learner, seeds in curves.items():
         runs = list(seeds.values())
@@ -156,7 +168,7 @@ def plot(curves: dict[str, dict[str, list]], path: Path) -> None:
         for what in ("timesteps", "seconds")
     }
     for learner, seeds in curves.items():
-        runs = list(seeds.values())
+        runs, (colour, dashes) = list(seeds.values()), LEARNERS[learner]
         for column, (what, grid) in enumerate(
             [(what, np.linspace(0, max(ends[what]), 201)) for what in ("timesteps", "seconds")]
         ):
@@ -166,17 +178,22 @@ def plot(curves: dict[str, dict[str, list]], path: Path) -> None:
                 resampled = values[draw.integers(len(runs), size=(2000, len(runs)))].mean(axis=1)
                 low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
                 scale = 1e-6 if what == "timesteps" else 1.0
-                axes[row, column].plot(grid * scale, values.mean(axis=0), color=LEARNERS[learner], label=learner)
-                axes[row, column].fill_between(grid * scale, low, high, color=LEARNERS[learner], alpha=0.2, linewidth=0)
-    for axis, label in zip(axes[:, 0], ("success rate", "ADE [m]"), strict=True):
+                mean = values.mean(axis=0)
+                axes[row, column].plot(grid * scale, mean, color=colour, linestyle=dashes, label=learner)
+                axes[row, column].fill_between(grid * scale, low, high, color=colour, alpha=0.15, linewidth=0)
+    for axis, label in zip(axes[:, 0], ("success rate", "ADE (m)"), strict=True):
         axis.set_ylabel(label)
+    for axis in axes.flat:
+        axis.grid(color="0.9", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
     axes[0, 0].axhline(0.95, color="0.6", linestyle=":", linewidth=1)
     axes[0, 1].axhline(0.95, color="0.6", linestyle=":", linewidth=1)
     axes[1, 0].set_ylim(0.0, 2.0)
-    axes[1, 0].set_xlabel("env steps [millions]")
-    axes[1, 1].set_xlabel("seconds of learning")
-    axes[0, 0].legend(loc="center right")
-    figure.suptitle(f"ToyWaypoint-v0, planner from five demonstrations: mean of {len(runs)} seeds, 95% bootstrap bands")
+    axes[1, 0].set_xlabel("env steps (millions)")
+    axes[1, 1].set_xlabel("CPU seconds of learning")
+    lines = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=len(curves), frameon=False, handlelength=3)
+    figure.suptitle(f"{ENV_ID}, planner from five demonstrations: mean of {len(runs)} seeds, 95% bootstrap bands")
     figure.savefig(path, dpi=110)
 
 

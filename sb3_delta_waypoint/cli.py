@@ -130,7 +130,11 @@ def _message(error: Exception) -> str:
 @click.version_option(package_name="sb3_delta_waypoint", message="%(package)s %(version)s")
 @click.option("--debug", is_flag=True, envvar="SB3_DELTA_WAYPOINT_DEBUG", help="Show the whole traceback of an error.")
 def main(debug: bool) -> None:
-    """Refine a supervised waypoint planner by reinforcement learning."""
+    """Refine a supervised waypoint planner by reinforcement learning.
+
+    Exit codes: 0 done; 1 it failed, or what was checked does not hold; 2 options that cannot be understood; 130 after Ctrl-C;
+    143 after SIGTERM.
+    """
 
 
 if __name__ == "__main__":

@@ -119,6 +119,8 @@ def check_groups(groups: Iterable[str], given: Iterable[str], argument: str = "o
     :raises ValueError: for none, for a name that is unknown, or a group that this env cannot give
     """
     given = tuple(given)
+    if not isinstance(groups, Iterable):
+        raise ValueError(f"{argument}={short_repr(groups)}: expected names of groups, of {', '.join(given)}")
     wanted = (groups,) if isinstance(groups, str) else tuple(groups)
     for name in wanted:
         if name not in given:

@@ -31,16 +31,16 @@ except ImportError as error:
         "scenario_runner on PYTHONPATH"
     ) from error
 
-from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
 from sb3_delta_waypoint.carla_bridge.localisation import Localiser, Projection, projection_through, yaw_of_compass
-from sb3_delta_waypoint.carla_bridge.routes import route_through
 from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, model_of
 from sb3_delta_waypoint.contract import CONTROL_DT
-from sb3_delta_waypoint.driving.frames import ahead_of
+from sb3_delta_waypoint.driving.frames import ahead_of, mirrored
 from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive, Measurement
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.spaces import observation_space
-from sb3_delta_waypoint.maps.carla_frame import pose_of
+from sb3_delta_waypoint.maps.carla_frame import place_of, pose_of
+from sb3_delta_waypoint.maps.lane_graph import LaneGraph
+from sb3_delta_waypoint.maps.routes import route_through
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 SPACES: dict[str, Any] = observation_space().spaces
@@ -120,8 +120,7 @@ class WaypointAgent(AutonomousAgent):
         self._time = timestamp
         # half a millisecond: times are sums of ticks
         if timestamp - self._planned_at >= CONTROL_DT - 5e-4:
-            # CARLA's z axis turns clockwise
-            self._control = self._plan(drive, Measurement(*pose, speed, -float(turn)))
+            self._control = self._plan(drive, Measurement(*pose, speed, mirrored(float(turn))))
             self._planned_at = timestamp
         return self._control
 
@@ -197,8 +196,7 @@ def _sensor_projection() -> Projection | None:
         return None
 
     def project(latitude: float, longitude: float) -> tuple[float, float]:
-        location = road_map.geolocation_to_transform(carla.GeoLocation(latitude, longitude, 0.0))
-        return location.x, -location.y
+        return place_of(road_map.geolocation_to_transform(carla.GeoLocation(latitude, longitude, 0.0)))
 
     return project
 

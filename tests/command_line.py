@@ -6,8 +6,8 @@ from sb3_delta_waypoint.cli import main
 
 SHORT = ["--env-kwargs", "route_length:20", "--eval-episodes", "8", "--n-eval-envs", "4"]
 """Options of ``train`` for short episodes, and few of them."""
-TINY = [*SHORT, "--num-threads", "1", "-params", "n_envs:4", "n_steps:32", "batch_size:64", "n_epochs:2"]
-"""Options of ``train`` for rollouts that are short, too."""
+TINY = ["--algo", "ppo", *SHORT, "--num-threads", "1", "-params", "n_envs:4", "n_steps:32", "batch_size:64", "n_epochs:2"]
+"""Options of ``train`` by PPO for rollouts that are short, too."""
 GROUPS = ["--algo", "grpo", "--group-size", 4]
 FEW_GROUPS = ["-params", "n_envs:4", "n_steps:32", "batch_size:64", "n_epochs:2", "n_groups:1"]
 """As short, for GRPO."""

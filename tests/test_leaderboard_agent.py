@@ -16,12 +16,12 @@ carla = pytest.importorskip("carla")
 
 import sb3_delta_waypoint  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.connection import Session  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.routes import random_route  # noqa: E402
 from sb3_delta_waypoint.driving.measured_drive import Measurement  # noqa: E402
 from sb3_delta_waypoint.envs.spaces import observation_space  # noqa: E402
 from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of  # noqa: E402
+from sb3_delta_waypoint.maps.lane_graph import LaneGraph  # noqa: E402
+from sb3_delta_waypoint.maps.routes import random_route  # noqa: E402
 from sb3_delta_waypoint.sft.checkpoint import save_planner  # noqa: E402
 from sb3_delta_waypoint.sft.planners import SFTWaypointModel  # noqa: E402
 

@@ -19,6 +19,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = "sb3_delta_waypoint"
 SOURCES = ["setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt", "Makefile"]
+SOURCES += ["CITATION.cff", "CONTRIBUTING.md", "mkdocs.yml"]
+FOLDERS = [PACKAGE, "benchmarks", "docs", "examples", "hyperparams", "tests"]
 
 REPORT = f"""
 import importlib.metadata, importlib.util, json, pathlib
@@ -41,7 +43,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("sources")
     for name in SOURCES:
         shutil.copy(REPOSITORY / name, copy)
-    for name in (PACKAGE, "hyperparams", "tests"):
+    for name in FOLDERS:
         shutil.copytree(REPOSITORY / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
@@ -108,6 +110,7 @@ def test_the_sdist_can_be_worked_on(distributions: dict[str, Path]) -> None:
     with tarfile.open(distributions["sdist"]) as archive:
         names = {member.name.partition("/")[2] for member in archive if member.isfile()}
     assert {*SOURCES, "hyperparams/ppo.yml", f"{PACKAGE}/hyperparams/ppo.yml", "tests/test_packaging.py"} <= names
+    assert {"docs/run_code_blocks.py", "examples/own_planner.py", "benchmarks/results/plans.png"} <= names
 
 
 def test_every_import_is_declared() -> None:
@@ -125,7 +128,7 @@ def test_every_import_is_declared() -> None:
     config = configparser.ConfigParser()
     config.read(REPOSITORY / "setup.cfg")
     requirements = [config["options"]["install_requires"]]
-    requirements += [text for extra, text in config["options.extras_require"].items() if extra != "dev"]
+    requirements += [text for extra, text in config["options.extras_require"].items() if extra not in ("dev", "docs")]
     declared = {canonical(line) for text in requirements for line in text.split("\n") if line and not line.startswith("#")}
     distributions_of = packages_distributions()
 

@@ -15,8 +15,6 @@ class BoundedSchedulesCallback(ShortBudgetWarner):
     the model, and not bounded twice when it goes on learning.
 
     Also warns where the budget leaves the policy hardly any update that could move it.
-
-    :param verbose: as in SB3
     """
 
     def _on_training_start(self) -> None:

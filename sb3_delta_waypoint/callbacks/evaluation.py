@@ -11,7 +11,8 @@ from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization, unwrap_vec_normalize
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
-from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED, evaluate_scenarios, refuse_other_plans
+from sb3_delta_waypoint.evaluation.rollout import evaluate_scenarios, refuse_other_plans
+from sb3_delta_waypoint.evaluation.seeds import SELECTION_SEED
 from sb3_delta_waypoint.evaluation.selection import (
     DEFAULT_METRIC,
     Where,

@@ -9,7 +9,7 @@ from sb3_delta_waypoint.carla_bridge.errors import ServerLostError, SpawnPointOc
 from sb3_delta_waypoint.carla_bridge.vehicle_control import Driver, VehicleModel, model_of
 from sb3_delta_waypoint.driving.frames import Pose, ahead_of
 from sb3_delta_waypoint.driving.measured_drive import Measurement
-from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of, vector_of
+from sb3_delta_waypoint.maps.carla_frame import motion_of, pose_of, transform_of, vector_of
 
 DROP = 0.1
 """A vehicle is put down from this height above the road [m]."""
@@ -175,9 +175,8 @@ class Ego:
         transform = actor.get_transform()
         self.height = transform.location.z
         x, y, yaw = ahead_of(pose_of(transform), self.model.rear_axle)
-        velocity = actor.get_velocity()
-        forwards = velocity.x * math.cos(yaw) - velocity.y * math.sin(yaw)
-        yaw_rate = -math.radians(actor.get_angular_velocity().z)
+        velocity_x, velocity_y, yaw_rate = motion_of(actor.get_velocity(), actor.get_angular_velocity())
+        forwards = velocity_x * math.cos(yaw) + velocity_y * math.sin(yaw)
         return Measurement(x, y, yaw, max(forwards, 0.0), yaw_rate), snapshot
 
     def collisions(self) -> list[Collision]:

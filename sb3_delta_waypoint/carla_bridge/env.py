@@ -14,26 +14,23 @@ from gymnasium import spaces
 
 from sb3_delta_waypoint.carla_bridge.arguments import check_arguments
 from sb3_delta_waypoint.carla_bridge.connection import Session
-from sb3_delta_waypoint.carla_bridge.ego import Ego
 from sb3_delta_waypoint.carla_bridge.errors import CarlaError, SpawnPointOccupiedError
-from sb3_delta_waypoint.carla_bridge.events import EventMonitor
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
-from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
-from sb3_delta_waypoint.carla_bridge.routes import Route
-from sb3_delta_waypoint.carla_bridge.sensors import Camera, Cameras, camera_spaces, cameras_of
-from sb3_delta_waypoint.carla_bridge.signals import Signals
-from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
-from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, Traffic, TrafficOptions, traffic_options, traffic_spaces
+from sb3_delta_waypoint.carla_bridge.map_routes import MapRoutes
+from sb3_delta_waypoint.carla_bridge.sensors import Camera, camera_spaces, cameras_of
+from sb3_delta_waypoint.carla_bridge.stage import Stage
+from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, TrafficOptions, traffic_options
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
-from sb3_delta_waypoint.contract import CONTROL_DT
+from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, GROUPS, TRAFFIC_GROUPS, check_groups
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive
+from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.maps.routes import Route
 from sb3_delta_waypoint.rendering.scene import pose
 
 ATTEMPTS = 10
@@ -65,8 +62,11 @@ class CarlaWaypointEnv(DriveEnv):
         that of the route's file, or the server's
     :param cameras: rgb cameras by name, each with what differs from :class:`~.sensors.Camera`: observations ``<name>`` uint8
         ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
-    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`; adds the observations of
-        :func:`~.traffic.traffic_spaces`, and the expert yields; None for an empty town whose lights are green
+    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`, to whom the expert yields;
+        None for an empty town whose lights are green
+    :param observe: names of the observation groups that are given, of :data:`~.contract.GROUPS`; None for ``state`` and
+        ``route``, with traffic for ``agents``, ``agents_valid`` and ``signal``, too. Without traffic these say that there is
+        nobody
     :param fps: ticks per simulated second, a multiple of 10: the control step is 0.1 s
     :param blueprint: the vehicle
     :param ends_at: events that end an episode, of :data:`~.events.EVENTS`; they cost what leaving the route costs
@@ -92,6 +92,7 @@ class CarlaWaypointEnv(DriveEnv):
         weather: str | Mapping[str, float] | None = None,
         cameras: Mapping[str, Mapping[str, float] | Camera] | None = None,
         traffic: Mapping[str, int] | TrafficOptions | None = None,
+        observe: Collection[str] | None = None,
         fps: float = 10.0,
         blueprint: str = "vehicle.lincoln.mkz_2020",
         ends_at: Collection[str] = ("collision", "blocked"),
@@ -108,10 +109,11 @@ class CarlaWaypointEnv(DriveEnv):
         self._cameras = cameras_of(cameras)
         self._traffic_options = traffic_options(traffic)
         config = driving_config(**kwargs)
-        others = traffic_spaces() if self._traffic_options is not None else {}
-        self.observation_space = spaces.Dict(  # type: ignore[assignment]
-            {**observation_space().spaces, **others, **camera_spaces(self._cameras)}
-        )
+        usual = EGO_GROUPS if self._traffic_options is None else EGO_GROUPS + TRAFFIC_GROUPS
+        self.groups = check_groups(usual if observe is None else observe, GROUPS)
+        given = observation_space(self.groups).spaces | camera_spaces(self._cameras)
+        self._given = tuple(given)
+        self.observation_space = spaces.Dict(given)  # type: ignore[assignment]
         self.action_space = action_space(config)
         self._base_seed: int | None = None
         self._next_scenario = 0
@@ -146,25 +148,16 @@ class CarlaWaypointEnv(DriveEnv):
         with session.calls():
             self.backend = "loopback" if session.is_loopback or self.server is not None else "carla"
             """What the env drives in; a result of the loopback server is not a result of CARLA."""
-        self._source = RouteSource(session.map, self._routes_file, config.route_length)
+        self._source = MapRoutes(session.map, self._routes_file, config.route_length)
         self._populate()
-        model = self._ego.model
+        model = self._stage.ego.model
         vehicle = config.vehicle._replace(wheelbase=model.wheelbase, max_steer=min(config.vehicle.max_steer, model.max_steer))
         self.drive = MeasuredDrive(replace(config, vehicle=vehicle))
         """The car's route, state, totals and metrics: what ``simulation`` is to ``ToyWaypoint-v0``."""
 
     def _populate(self) -> None:
-        session, options = self.session, self._traffic_options
-        self._signals = Signals(session, frozen=options is None)
-        self._surroundings: Surroundings | None = None
-        self._weather_now: Any = None
-        self._ego = Ego(session, self._blueprint)
-        self._ego_cameras = Cameras(session, self._ego.id, self._ego.model.rear_axle, self._cameras)
-        model = self._ego.model
-        self._events = EventMonitor(session.map, self._ego.half_width, model.wheelbase, self._ego.front, self._blocked_time)
-        if options is not None:
-            traffic = Traffic(session, options, managed=self.backend == "carla")
-            self._surroundings = Surroundings(traffic, self._signals, self._ego, self._events)
+        managed = self.backend == "carla"
+        self._stage = Stage(self.session, self._blueprint, self._cameras, self._traffic_options, managed, self._blocked_time)
 
     # ------------------------------------------------------------------ reset
 
@@ -193,7 +186,7 @@ class CarlaWaypointEnv(DriveEnv):
         self._begin(number)
         self._next_scenario += self._in_order
         self._begin_episode()
-        return dict(self._observation), {"scenario": number, "route": self._route.name}
+        return self._observed(), {"scenario": number, "route": self._route.name}
 
     def _begin(self, scenario: int) -> None:
         """Begin a scenario; if the server turns out to be lost, once more with a fresh connection."""
@@ -223,6 +216,7 @@ class CarlaWaypointEnv(DriveEnv):
 
     def _set_out(self, scenario: int) -> None:
         assert self._base_seed is not None
+        stage = self._stage
         self.session.begin()
         for attempt in range(ATTEMPTS):
             self._route: Route = self._source.route(self._base_seed, scenario, attempt)
@@ -231,42 +225,26 @@ class CarlaWaypointEnv(DriveEnv):
             car = self.drive.cars[0]
             heights = self._route.height_at(np.arange(float(len(self.drive.route))))
             try:
-                self._ego.place(self._pose, float(heights[0]), float(car["speed"]), float(car["steer"]), self._route.name)
+                stage.ego.place(self._pose, float(heights[0]), float(car["speed"]), float(car["steer"]), self._route.name)
                 break
             except SpawnPointOccupiedError:
                 if self._source.fixed or attempt == ATTEMPTS - 1:
                     raise
-        if self._surroundings is not None:
-            # after the car, which might stand where somebody is put
+        if self._traffic_options is not None:
             car["max_steps"] += round(TRAFFIC_PATIENCE / CONTROL_DT)
-            self._surroundings.begin(seed, self._pose, self.drive.route, heights)
-        self._show_weather()
-        self._events.reset(self._signals.begin(self.drive.route, heights))
-        self._ego.begin(self.session.tick())
-        measurement, snapshot = self._ego.measure()
+        measurement, snapshot = stage.begin(seed, self._pose, self.drive.route, heights, self._wanted_weather())
         self.drive.settle(measurement)
-        others = self._look_around(snapshot)
-        self._observation = self.drive.settle(measurement, self._hazards) | others
+        others, hazards = stage.look(self.drive, snapshot)
+        self._observation = self.drive.settle(measurement, hazards) | others
 
-    def _look_around(self, snapshot: Any) -> dict[str, np.ndarray]:
-        """What is observed besides state and route; sets what the expert yields to."""
-        found: dict[str, np.ndarray] = {}
-        self._hazards = NO_HAZARDS
-        if self._surroundings is not None:
-            found, self._hazards = self._surroundings.look(self.drive, snapshot)
-        if self._cameras:
-            found |= self._ego_cameras.observe(snapshot.frame)
-        return found
+    def _observed(self) -> dict[str, np.ndarray]:
+        return {name: self._observation[name] for name in self._given}
 
-    def _show_weather(self) -> None:
+    def _wanted_weather(self) -> Any:
         """The weather that was asked for, else that at the start of the route, if it has any."""
-        wanted = self._weather
-        if wanted is None and self._route.weather:
-            wanted = weather_parameters(self._route.weather[0].parameters)
-        if wanted is not None and wanted != self._weather_now:
-            with self.session.calls():
-                self.session.world.set_weather(wanted)
-            self._weather_now = wanted
+        if self._weather is None and self._route.weather:
+            return weather_parameters(self._route.weather[0].parameters)
+        return self._weather
 
     # ------------------------------------------------------------------- step
 
@@ -293,31 +271,31 @@ class CarlaWaypointEnv(DriveEnv):
             info["is_success"] = self._outcome == GOAL
             info["scenario"] = int(self.drive.cars[0]["scenario"])
             info["episode_metrics"] = self.drive.metrics(self._outcome) | {
-                name: float(count) for name, count in self._events.counts.items()
+                name: float(count) for name, count in self._stage.events.counts.items()
             }
         self._has_moved()
         ended = self._outcome != RUNNING
-        return dict(self._observation), reward, ended and self._outcome != TIMEOUT, self._outcome == TIMEOUT, info
+        return self._observed(), reward, ended and self._outcome != TIMEOUT, self._outcome == TIMEOUT, info
 
     def _advance(self, action: np.ndarray) -> tuple[float, int]:
         """One control step in the server; reward and outcome."""
-        drive, ego, session = self.drive, self._ego, self.session
+        drive, stage, ego = self.drive, self._stage, self._stage.ego
         car = drive.cars[0]
         angle, acceleration = drive.command(action)
         progress = float(car["progress"])
         ego.control(angle, acceleration, float(car["speed"]), float(car["acceleration"]))
         for _ in range(self._ticks):
-            session.tick()
+            self.session.tick()
         measurement, snapshot = ego.measure()
         drive.move(measurement)
-        red = self._signals.red(self._events.lines)
+        red = stage.signals.red(stage.events.lines)
         tangent = drive.routes[0, car["index"]]
-        happened = self._events.update(car, ego.height, tangent, progress, ego.collisions(), red)
+        happened = stage.events.update(car, ego.height, tangent, progress, ego.collisions(), red)
         event = RUNNING
         if happened and not self._ends_at.isdisjoint(happened):
             event = COLLISION if "blocked" not in happened else BLOCKED
-        others = self._look_around(snapshot)
-        self._observation, reward, outcome = drive.judge(event, self._hazards)
+        others, hazards = stage.look(drive, snapshot)
+        self._observation, reward, outcome = drive.judge(event, hazards)
         self._observation |= others
         return reward, outcome
 
@@ -328,12 +306,12 @@ class CarlaWaypointEnv(DriveEnv):
         self._next_scenario -= self._in_order
         fault = f"{type(error).__name__}: {error}"
         gym.logger.warn(f"an episode was broken off: {fault}")
-        return dict(self._observation), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
+        return self._observed(), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
 
     @property
     def height(self) -> float:
         """Of the car, as last measured [m]."""
-        return self._ego.height
+        return self._stage.ego.height
 
     @property
     def _pose(self) -> Pose:

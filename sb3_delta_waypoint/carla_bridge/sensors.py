@@ -11,8 +11,7 @@ from gymnasium import spaces
 
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.carla_bridge.connection import Session
-from sb3_delta_waypoint.carla_bridge.traffic import traffic_spaces
-from sb3_delta_waypoint.envs.spaces import observation_space
+from sb3_delta_waypoint.contract import GROUPS
 from sb3_delta_waypoint.maps.carla_frame import transform_of
 from sb3_delta_waypoint.messages import short_repr
 
@@ -52,7 +51,7 @@ def cameras_of(given: Mapping[str, Mapping[str, float] | Camera] | None) -> dict
     cameras: dict[str, Camera] = {}
     if not isinstance(given, Mapping | None):
         raise ValueError(f"cameras={short_repr(given)}: expected cameras by name, such as {{'front': {{'width': 84}}}}")
-    taken = {*observation_space().spaces, *traffic_spaces()}
+    taken = set(GROUPS)
     for name, parameters in (given or {}).items():
         if not isinstance(name, str) or {name, f"{name}_valid"} & taken:
             raise ValueError(

@@ -7,9 +7,10 @@ import numpy as np
 from sb3_delta_waypoint.carla_bridge.ego import Ego
 from sb3_delta_waypoint.carla_bridge.events import EventMonitor
 from sb3_delta_waypoint.carla_bridge.signals import FAR, STOP_BEFORE, Signals, may_go
-from sb3_delta_waypoint.carla_bridge.traffic import Traffic, observe_agents
+from sb3_delta_waypoint.carla_bridge.traffic import Traffic
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
+from sb3_delta_waypoint.driving.observation import observe_agents
 from sb3_delta_waypoint.driving.yielding import HAZARD, find_hazards
 
 

@@ -5,20 +5,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from gymnasium import spaces
 
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.carla_bridge.connection import Session
-from sb3_delta_waypoint.driving.frames import Pose, to_ego
-from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE
 from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of, vector_of
 from sb3_delta_waypoint.messages import short_repr
 
-OBSERVED_AGENTS = 16
-"""The nearest so many are observed."""
-AGENT_BOUND = np.array([100.0, 100.0, math.pi, 60.0, 30.0, 10.0, 1.0], np.float32)
-"""Largest coordinates [m], heading [rad], speed [m/s], length and width [m], and kind."""
 CLEARANCE, CROSSING_CLEARANCE = 20.0, 35.0
 """No vehicle is put nearer to the start of the route than this, and no pedestrian crosses it nearer [m]."""
 BESIDE = 4.5
@@ -61,22 +55,6 @@ def traffic_options(given: Mapping[str, int] | TrafficOptions | None) -> Traffic
     options = TrafficOptions(**values)
     check_parameters("traffic", options)
     return options
-
-
-def traffic_spaces() -> dict[str, spaces.Box]:
-    """
-    :return: ``agents`` float32 ``(16, 7)``: x, y [m], yaw [rad], speed [m/s], length, width [m] in the ego frame, kind (0 for
-        vehicles, 1 for pedestrians), the nearest first; ``agents_valid`` float32 ``(16,)``; ``signal`` float32 ``(2,)``: way
-        to the next stop line [m], and whether the car may go on
-    """
-    low = -AGENT_BOUND
-    low[3:] = 0.0
-    shape = (OBSERVED_AGENTS, 7)
-    return {
-        "agents": spaces.Box(np.broadcast_to(low, shape), np.broadcast_to(AGENT_BOUND, shape), dtype=np.float32),
-        "agents_valid": spaces.Box(0.0, 1.0, (OBSERVED_AGENTS,), np.float32),
-        "signal": spaces.Box(np.zeros(2, np.float32), np.array([100.0, 1.0], np.float32), dtype=np.float32),
-    }
 
 
 class _Walker(NamedTuple):
@@ -193,28 +171,6 @@ class Traffic:
                 x, y, yaw = pose_of(actor.get_transform())
                 rows.append((x, y, yaw, math.hypot(velocity.x, velocity.y), length, width, kind))
         return np.array(rows, AGENT)
-
-
-def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
-    """
-    :param agents: records of :data:`~.yielding.AGENT`
-    :param car: record of :data:`~.records.CAR`
-    :return: ``agents`` and ``agents_valid``, see :func:`traffic_spaces`
-    """
-    rows, valid = np.zeros((OBSERVED_AGENTS, 7), np.float32), np.zeros(OBSERVED_AGENTS, np.float32)
-    pose = float(car["x"]), float(car["y"]), float(car["yaw"])
-    places = to_ego(np.stack([agents["x"], agents["y"]], axis=1), pose)
-    away = np.hypot(*places.T)
-    nearest = np.argsort(away, kind="stable")[:OBSERVED_AGENTS]
-    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= AGENT_BOUND[0]]
-    n = len(nearest)
-    chosen = agents[nearest]
-    rows[:n, :2] = places[nearest]
-    rows[:n, 2] = np.arctan2(np.sin(chosen["yaw"] - pose[2]), np.cos(chosen["yaw"] - pose[2]))
-    for column, name in enumerate(("speed", "length", "width", "kind"), 3):
-        rows[:n, column] = chosen[name]
-    valid[:n] = 1.0
-    return {"agents": np.clip(rows, -AGENT_BOUND, AGENT_BOUND), "agents_valid": valid}
 
 
 def _is_car(blueprint: Any) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.frames import Pose, to_ego
-from sb3_delta_waypoint.maps.carla_frame import pose_of
+from sb3_delta_waypoint.driving.frames import Pose, mirrored, to_ego
+from sb3_delta_waypoint.maps.carla_frame import place_of, pose_of
 
 COASTING = 0.1
 """What a rolling car loses without any pedal, about [m/s²]; the correction finds the rest."""
@@ -56,7 +56,7 @@ class VehicleModel:
         wheels = list(physics.wheels)
         if len(wheels) != 4:
             raise ValueError(f"the vehicle has {len(wheels)} wheels; a car with 4 is needed")
-        places = np.array([[wheel.position.x, -wheel.position.y] for wheel in wheels]) / 100.0
+        places = np.array([place_of(wheel.position) for wheel in wheels]) / 100.0
         front, rear = to_ego(places[:2].mean(axis=0), pose), to_ego(places[2:].mean(axis=0), pose)
         radius = wheels[0].radius / 100.0
         max_steer = math.radians(max(wheel.max_steer_angle for wheel in wheels))
@@ -83,7 +83,7 @@ class VehicleModel:
         :return: ``steer`` of ``carla.VehicleControl``, within ±1, right positive
         """
         reach = self.max_steer * float(np.interp(speed, *self.steering_curve))
-        return min(max(-angle / reach, -1.0), 1.0)
+        return min(max(mirrored(angle) / reach, -1.0), 1.0)
 
     def pedals(self, acceleration: float, speed: float) -> tuple[float, float]:
         """

@@ -6,55 +6,66 @@ from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.command import command, env_kwargs_option, option
+from sb3_delta_waypoint.commands.planner_beside import planner_beside
 from sb3_delta_waypoint.commands.trust_option import trust_option
-from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 
 SMOKE_LENGTH = 20.0
 """Metres."""
 
 
-@click.command()
-@click.argument("more_scenarios", metavar="", nargs=-1)
-@click.option(
+@command()
+@option(
     "--checkpoint",
     required=True,
     type=click.Path(path_type=Path),
     help="A refined model (.zip), which is driven beside its planner, or a planner (.pt).",
 )
-@click.option("--sft", type=click.Path(path_type=Path), help="Another planner (.pt) than the one inside --checkpoint.")
-@click.option(
+@option("--sft", type=click.Path(path_type=Path), help="Another planner (.pt) than the one inside --checkpoint.")
+@option(
     "--output-dir",
-    required=True,
+    default="out/carla",
+    show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for metrics.json and scenario_<name>.json. What is done there is not driven again.",
 )
-@click.option("--scenarios", multiple=True, metavar="NAME…", help="Scenarios of the suite.  [default: all]")
-@click.option(
-    "--suite", type=click.Path(path_type=Path), help="A suite of your own (.yml).  [default: the one described above]"
-)
-@click.option(
+@option("--scenarios", multiple=True, metavar="NAME…", help="Scenarios of the suite; several may follow.  [default: all]")
+@option("--suite", type=click.Path(path_type=Path), help="A suite of your own (.yml).  [default: the one described above]")
+@option(
     "--routes",
     type=click.Path(path_type=Path),
     help="Drive a file of routes instead of a suite: leaderboard 1.0, 2.0 or Bench2Drive (.xml), or .json; those in the town.",
 )
-@click.option("--town", help="A map that the server has, by name, or an OpenDRIVE file.  [default: the one that is loaded]")
-@click.option("--episodes", type=click.IntRange(min=1), help="Episodes per scenario.  [default: 20; with --routes one each]")
-@click.option("--seed", default=REPORT_SEED, show_default=True, type=click.IntRange(min=0), help="Which routes are drawn.")
-@click.option("--host", help="Of a running server.  [default: localhost with --port, else a loopback server is started]")
-@click.option("--port", type=click.IntRange(1, 65535), help="Of a running server.  [default: 2000 with --host]")
-@click.option(
+@option(
+    "--town",
+    metavar="MAP",
+    help="A map that the server has, by name, or an OpenDRIVE file.  [default: the one that is loaded]",
+)
+@option("--episodes", type=click.IntRange(min=1), help="Episodes per scenario.  [default: 20; with --routes one each]")
+@option(
+    "--seed",
+    default=REPORT_SEED,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Base seed of the routes that are drawn.",
+)
+@option(
+    "--host", metavar="NAME", help="Of a running server.  [default: localhost with --port, else a loopback server is started]"
+)
+@option("--port", type=click.IntRange(1, 65535), help="Of a running server.  [default: 2000 with --host]")
+@option(
     "--timeout",
     default=10.0,
     show_default=True,
     type=click.FloatRange(min=0.1),
-    help="Longest wait for the server, in seconds.",
+    metavar="SECONDS",
+    help="Longest wait for the server.",
 )
-@click.option(
-    "--smoke", is_flag=True, help="Only see whether everything works: one episode of 20 m, results in a folder 'smoke'."
-)
+@env_kwargs_option()
+@option("--smoke", is_flag=True, help="Only see whether everything works: one episode of 20 m, results in a folder 'smoke'.")
 @trust_option
 def carla_eval(
-    more_scenarios: tuple[str, ...],
     checkpoint: Path,
     sft: Path | None,
     output_dir: Path,
@@ -67,16 +78,20 @@ def carla_eval(
     host: str | None,
     port: int | None,
     timeout: float,
+    env_kwargs: tuple[tuple[str, Any], ...],
     smoke: bool,
 ) -> None:
     """
     Drive a model closed loop, a refined one beside its planner, paired on the same episodes.
 
     \b
-    sb3-delta-waypoint carla-eval --checkpoint best_model.zip --output-dir out/carla
-    sb3-delta-waypoint carla-eval --checkpoint best_model.zip --output-dir out/night --scenarios straight_night turn_clear
-    sb3-delta-waypoint carla-eval --checkpoint best_model.zip --output-dir out/town01 --host localhost --town Town01
-    sb3-delta-waypoint carla-eval --checkpoint model.pt --output-dir out/longest6 --routes longest6.xml --town Town01.xodr
+    sb3-delta-waypoint carla-eval --checkpoint best_model.zip
+    sb3-delta-waypoint carla-eval --checkpoint best_model.zip \\
+        --scenarios straight_night turn_clear --output-dir out/night
+    sb3-delta-waypoint carla-eval --checkpoint best_model.zip \\
+        --host localhost --town Town01 --output-dir out/town01
+    sb3-delta-waypoint carla-eval --checkpoint model.pt \\
+        --routes longest6.xml --town Town01.xodr --output-dir out/longest6
 
     Without --host and --port it starts a loopback server, a kinematic stand-in: its results say "backend": "loopback", and are
     not results of CARLA. The suite: straight_clear, straight_cloudy, straight_night, straight_rain, turn_clear, on routes of
@@ -99,9 +114,9 @@ def carla_eval(
     # networks this small gain nothing from a second thread
     torch.set_num_threads(1)
     known = [CarlaScenario(routes.stem, routes=routes)] if routes is not None else read_suite(suite)
-    chosen = choose(known, (*scenarios, *more_scenarios))
+    chosen = choose(known, scenarios)
     changes: dict[str, Any] = {} if episodes is None else {"episodes": episodes}
-    env_changes: dict[str, Any] = {} if town is None else {"town": _town(town)}
+    env_changes: dict[str, Any] = dict(env_kwargs) | ({} if town is None else {"town": _town(town)})
     if smoke:
         chosen, output_dir, changes["episodes"] = chosen[:1], output_dir / "smoke", 1
         env_changes["route_length"] = SMOKE_LENGTH
@@ -152,7 +167,6 @@ def _drivers(checkpoint: Path, sft: Path | None) -> tuple[Any, dict[str, Any]]:
     """Who drives, and which files they are."""
     from sb3_delta_waypoint.evaluation.carla.closed_loop import Drivers
     from sb3_delta_waypoint.evaluation.carla.suite import sha256
-    from sb3_delta_waypoint.evaluation.side_by_side import planner_inside
     from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
     from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
@@ -166,14 +180,8 @@ def _drivers(checkpoint: Path, sft: Path | None) -> tuple[Any, dict[str, Any]]:
             raise click.UsageError(f"--sft is for a refined model, and {checkpoint} is a planner itself")
         reads = getattr(model.module, "observation_keys", ("state",))
         return Drivers({"sft": model}, env_kwargs, reads), {"checkpoint": described(checkpoint), "sft": None}
-    planner, reads = planner_inside(model), set(model.module.observation_space.spaces)
-    if sft is not None:
-        planner = other = WaypointPolicy(sft)
-        if (other.horizon_steps, other.plan_dt) != (model.horizon_steps, model.plan_dt):
-            raise ValueError(
-                f"{sft} plans {other.horizon_steps} steps of {other.plan_dt:g} s, {checkpoint} {model.horizon_steps} of "
-                f"{model.plan_dt:g} s: only plans of one length drive the same env"
-            )
-        reads |= set(getattr(other.module, "observation_keys", ("state",)))
+    planner, reads = planner_beside(model, checkpoint, sft), set(model.module.observation_space.spaces)
+    if isinstance(planner, WaypointPolicy):
+        reads |= set(getattr(planner.module, "observation_keys", ("state",)))
     files = {"checkpoint": described(checkpoint), "sft": described(sft) if sft is not None else "inside the checkpoint"}
     return Drivers({"sft": planner, "rl": model}, env_kwargs, reads), files

@@ -4,19 +4,21 @@ from pathlib import Path
 
 import click
 
+from sb3_delta_waypoint.commands.command import command, option
 
-@click.command()
-@click.option("--port", default=2000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
+
+@command()
+@option("--port", default=2000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@option("--host", default="127.0.0.1", show_default=True, metavar="NAME", help="Address to listen on.")
+@option(
     "--map",
     "maps",
     multiple=True,
-    metavar="FILE.xodr",
+    metavar="FILE…",
     type=click.Path(path_type=Path),
-    help="OpenDRIVE map; can be repeated: the first is loaded, all can be by client.load_world.  [default: a small town]",
+    help="OpenDRIVE maps (.xodr): the first is loaded, all can be by client.load_world.  [default: a small town]",
 )
-@click.option(
+@option(
     "--fps",
     default=10.0,
     show_default=True,

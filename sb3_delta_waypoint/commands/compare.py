@@ -5,27 +5,23 @@ from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.command import command, option, out_option
+from sb3_delta_waypoint.commands.planner_beside import planner_beside
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
 from sb3_delta_waypoint.commands.trust_option import trust_option
-from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 
 
-@click.command()
-@click.option(
+@command()
+@option(
     "--sft",
     type=click.Path(path_type=Path),
-    help="The planner (.pt), or its stored predictions (.json).  [default: the planner inside --rl]",
+    metavar="FILE|MODULE:CLASS",
+    help="The planner (.pt, or an import path such as my_planners:Planner), or its stored predictions (.json).  "
+    "[default: the planner inside --rl]",
 )
-@click.option(
-    "--rl", required=True, type=click.Path(path_type=Path), help="The refined model (.zip), or its predictions (.json)."
-)
-@click.option(
-    "--out",
-    default="out/comparison",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for comparison.json, comparison.md and the plots.",
-)
+@option("--rl", required=True, type=click.Path(path_type=Path), help="The refined model (.zip), or its predictions (.json).")
+@out_option("out/comparison", "Folder for comparison.json, comparison.md and the plots.")
 @scenario_options(episodes=1000, seed=REPORT_SEED)
 @trust_option
 def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
@@ -33,8 +29,10 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
     Compare a planner with its refinement, paired on the same scenarios, or two files of predictions on the same frames.
 
     \b
-    sb3-delta-waypoint compare --sft out/sft/model.pt --rl best_model.zip --episodes 1000 --out out/comparison
-    sb3-delta-waypoint compare --sft sft_predictions.json --rl rl_predictions.json
+    sb3-delta-waypoint compare --rl best_model.zip
+    sb3-delta-waypoint compare --sft out/sft/model.pt --rl best_model.zip
+    sb3-delta-waypoint compare --sft sft_predictions.json \\
+        --rl rl_predictions.json
 
     Reports mean, median, interquartile mean and 95% bootstrap intervals of each metric and of the paired difference. Models
     drive scenarios that neither training nor selection uses with the default seeds.
@@ -44,7 +42,7 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
     from sb3_delta_waypoint.evaluation import compare as comparing
     from sb3_delta_waypoint.evaluation.predictions import pair, read_predictions
     from sb3_delta_waypoint.evaluation.report import comparison_table, console, write_report
-    from sb3_delta_waypoint.evaluation.side_by_side import compare_on_scenarios, planner_inside
+    from sb3_delta_waypoint.evaluation.side_by_side import compare_on_scenarios
     from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
     if rl.suffix == ".json" or (sft is not None and sft.suffix == ".json"):
@@ -57,14 +55,7 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
         # networks this small gain nothing from a second thread
         torch.set_num_threads(1)
         refined = WaypointPolicy(rl)
-        planner = planner_inside(refined)
-        if sft is not None:
-            planner = loaded = WaypointPolicy(sft)
-            if (loaded.horizon_steps, loaded.plan_dt) != (refined.horizon_steps, refined.plan_dt):
-                raise ValueError(
-                    f"{sft} plans {loaded.horizon_steps} steps of {loaded.plan_dt:g} s, {rl} plans {refined.horizon_steps} of "
-                    f"{refined.plan_dt:g} s: only plans of one length drive the same env"
-                )
+        planner = planner_beside(refined, rl, sft)
         chosen = chosen_scenarios(refined, **scenarios)
         comparison, files = compare_on_scenarios(planner, refined, chosen, out, progress=True)
     show = console()

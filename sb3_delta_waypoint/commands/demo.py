@@ -4,26 +4,26 @@ from pathlib import Path
 
 import click
 
-from sb3_delta_waypoint.commands.zoo_command import ALGORITHMS
+from sb3_delta_waypoint.commands.command import command, option, out_option
+from sb3_delta_waypoint.zoo.options import ALGORITHM, ALGORITHMS
 
 
-@click.command()
-@click.option(
-    "--out",
-    default="out/demo",
+@command()
+@out_option("out/demo", "Folder for everything that is written.")
+@option("--demonstrations", default=5, show_default=True, type=click.IntRange(min=1), help="Episodes to clone from.")
+@option("--routes", metavar="PATH", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
+@option("--eval-routes", multiple=True, metavar="PATH…", help="Evaluate on these maps as well, each in a folder of its own.")
+@option(
+    "--algo",
+    default=ALGORITHM,
     show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for everything that is written.",
+    type=click.Choice(list(ALGORITHMS)),
+    metavar="NAME",
+    help=f"Algorithm that refines the planner: {', '.join(ALGORITHMS)}.",
 )
-@click.option("--demonstrations", default=5, show_default=True, type=click.IntRange(min=1), help="Episodes to clone from.")
-@click.option("--routes", help="Train on this OpenDRIVE map ('Town01.xodr').  [default: random smooth curvature]")
-@click.option("--eval-routes", multiple=True, help="Evaluate on this map as well, in a folder of its own; can be repeated.")
-@click.option(
-    "--algo", default="grpo", show_default=True, type=click.Choice(ALGORITHMS), help="Algorithm that refines the planner."
-)
-@click.option("--timesteps", type=click.IntRange(min=1), help="Env steps of refinement.  [default: the algorithm's yaml]")
-@click.option("--episodes", default=1000, show_default=True, type=click.IntRange(min=1), help="Held-out scenarios.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of everything random.")
+@option("--timesteps", type=click.IntRange(min=1), help="Env steps of refinement.  [default: the algorithm's yaml]")
+@option("--episodes", default=1000, show_default=True, type=click.IntRange(min=1), help="Held-out scenarios.")
+@option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of everything random.")
 def demo(
     out: Path,
     demonstrations: int,
@@ -41,7 +41,8 @@ def demo(
 
     \b
     sb3-delta-waypoint demo --out out/demo
-    sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 --eval-routes Town02.xodr --out out/towns
+    sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 \\
+        --eval-routes Town02.xodr --out out/towns
     """
     from sb3_delta_waypoint.demo import DemoSettings, run_demo
 

@@ -5,20 +5,26 @@ from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.command import command, option
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
 from sb3_delta_waypoint.commands.trust_option import trust_option
-from sb3_delta_waypoint.evaluation.rollout import REPORT_SEED
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 
 
-@click.command()
-@click.option("--model", type=click.Path(path_type=Path), help="A planner (.pt) or a trained model (.zip).")
-@click.option("--predictions", type=click.Path(path_type=Path), help="Stored waypoint predictions (.json) instead of a model.")
-@click.option(
+@command()
+@option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="FILE|MODULE:CLASS",
+    help="A planner (.pt, or an import path such as my_planners:Planner) or a trained model (.zip).",
+)
+@option("--predictions", type=click.Path(path_type=Path), help="Stored waypoint predictions (.json) instead of a model.")
+@option(
     "--episodes-glob",
     metavar="GLOB",
     help="Evaluate the model open loop on recorded episodes, quoted: 'out/episodes/**/*.json', instead of driving.",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the statistics to this JSON file.")
+@option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the statistics to this JSON file.")
 @scenario_options(episodes=1000, seed=REPORT_SEED)
 @trust_option
 def evaluate(
@@ -28,8 +34,9 @@ def evaluate(
     Evaluate a planner or a trained model: mean, median, interquartile mean and 95% interval of every metric.
 
     \b
-    sb3-delta-waypoint evaluate --model out/sft/model.pt --episodes 1000 --out metrics.json
-    sb3-delta-waypoint evaluate --model best.zip --episodes-glob 'out/episodes/**/*.json'
+    sb3-delta-waypoint evaluate --model out/sft/model.pt --out metrics.json
+    sb3-delta-waypoint evaluate --model best.zip \\
+        --episodes-glob 'out/episodes/**/*.json'
     sb3-delta-waypoint evaluate --predictions predictions.json
     """
     if (model is None) == (predictions is None):

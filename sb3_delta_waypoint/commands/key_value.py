@@ -1,22 +1,27 @@
-"""Keyword arguments on the command line."""
+"""KEY:VALUE on the command line: arguments of an env, hyperparameters."""
 
-import ast
 from typing import Any
 
 import click
 
 
-def key_and_value(text: str, option: str = "--env-kwargs") -> tuple[str, Any]:
+class KeyValue(click.ParamType):
     """
-    :param text: ``KEY:VALUE``, the value as Python writes it, or else a string
-    :param option: what it was given with, for the message
-    :return: both
-    :raises click.BadParameter: if it is not of this form
+    ``KEY:VALUE``. A value is what Python makes of it, such as ``200``, ``2**11``, ``[84, 64]``, ``dict(lateral=1.0)``; what
+    names anything but ``dict``, or is no Python, is a string: ``town:Town01.xodr``.
     """
-    key, colon, value = text.partition(":")
-    if not (key and colon and value):
-        raise click.BadParameter(f"{text!r} is not KEY:VALUE, such as route_length:200", param_hint=option)
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value
+
+    name = "KEY:VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        key, colon, text = value.partition(":")
+        if not (key and colon and text):
+            example = "n_steps:64" if param is not None and param.name == "hyperparams" else "route_length:200"
+            self.fail(f"{value!r} is not KEY:VALUE, such as {example}", param, ctx)
+        try:
+            return key, eval(text, {"__builtins__": {}, "dict": dict})
+        except Exception:  # all that is not Python
+            return key, text
+
+
+KEY_VALUE = KeyValue()

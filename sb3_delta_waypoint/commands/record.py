@@ -7,51 +7,43 @@ from typing import Any
 
 import click
 
-from sb3_delta_waypoint.commands.key_value import key_and_value
+from sb3_delta_waypoint.commands.command import command, env_kwargs_option, option, out_option
+from sb3_delta_waypoint.zoo.options import ENV_ID
 
 
-@click.command()
-@click.option(
+@command()
+@option(
     "--env",
     "env_id",
-    default="ToyWaypoint-v0",
+    default=ENV_ID,
     show_default=True,
+    metavar="ID",
     help="Id of the env; my_module:MyWaypoint-v0 imports my_module, which registers it.",
 )
-@click.option("--episodes", default=5, show_default=True, type=click.IntRange(min=1), help="How many episodes to write.")
-@click.option(
-    "--out",
-    default="out/episodes",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the episode files.",
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Base seed of the scenarios.")
-@click.option(
+@option("--episodes", default=5, show_default=True, type=click.IntRange(min=1), help="How many episodes to write.")
+@out_option("out/episodes", "Folder for the episode files.")
+@option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Base seed of the scenarios.")
+@option(
     "--routes",
+    metavar="PATH",
     help="Where to drive: an OpenDRIVE map ('Town01.xodr'), or a quoted glob of recorded episodes, whose driven paths "
     "become routes; of CarlaWaypoint-v0, a file of routes.  [default: random]",
 )
-@click.option("--route-length", default=100.0, show_default=True, help="Length of a route, in metres.")
-@click.option("--horizon-steps", default=20, show_default=True, help="Waypoints in a plan.")
-@click.option("--plan-dt", default=0.1, show_default=True, help="Seconds from one waypoint to the next.")
-@click.option(
-    "--env-kwargs",
-    "more",
-    multiple=True,
-    metavar="KEY:VALUE",
-    help="Further arguments of the env, such as town:Town01.xodr; can be repeated.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the episodes that an earlier recording left in the folder.")
+@option("--route-length", default=100.0, show_default=True, metavar="METRES", help="Length of a route.")
+@option("--horizon-steps", default=20, show_default=True, help="Waypoints in a plan.")
+@option("--plan-dt", default=0.1, show_default=True, metavar="SECONDS", help="Time from one waypoint to the next.")
+@env_kwargs_option("more")
+@option("--overwrite", is_flag=True, help="Replace the episodes that an earlier recording left in the folder.")
 def record(
-    env_id: str, episodes: int, out: Path, seed: int, more: tuple[str, ...], overwrite: bool, **env_kwargs: Any
+    env_id: str, episodes: int, out: Path, seed: int, more: tuple[tuple[str, Any], ...], overwrite: bool, **env_kwargs: Any
 ) -> None:
     """
     Record demonstrations: the expert drives.
 
     \b
     sb3-delta-waypoint record --episodes 20 --out out/episodes
-    sb3-delta-waypoint record --env CarlaWaypoint-v0 --env-kwargs host:localhost --out out/carla
+    sb3-delta-waypoint record --env CarlaWaypoint-v0 \\
+        --env-kwargs host:localhost town:Town01 --out out/carla
 
     Writes one JSON file per episode, 'toy-<seed>-<scenario>.json' ('loopback-…' or 'carla-…' for what drove CarlaWaypoint-v0).
     Where the expert does not reach the goal the next scenario is taken. Ctrl-C leaves the episodes that are complete.
@@ -62,7 +54,7 @@ def record(
     from sb3_delta_waypoint.carla_bridge.errors import CarlaError
     from sb3_delta_waypoint.episodes.recorder import record_episodes
 
-    env_kwargs |= dict(key_and_value(text) for text in more)
+    env_kwargs |= dict(more)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
+from sb3_delta_waypoint.commands.command import command, option
+
 SHOWN = 20
 """How many records that do not agree are listed one by one."""
 
 
-@click.command()
+@command()
 @click.argument("results", type=click.Path(path_type=Path))
-@click.option(
+@option(
     "--rules",
     default="bench2drive",
     show_default=True,

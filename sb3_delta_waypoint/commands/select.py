@@ -7,28 +7,30 @@ from typing import Any
 
 import click
 
+from sb3_delta_waypoint.commands.command import command, option
+from sb3_delta_waypoint.commands.criterion_options import criterion_options
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
 from sb3_delta_waypoint.commands.trust_option import trust_option
-from sb3_delta_waypoint.evaluation.rollout import SELECTION_SEED
+from sb3_delta_waypoint.evaluation.seeds import SELECTION_SEED
 from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
+from sb3_delta_waypoint.zoo.options import ALGORITHM, LOG_FOLDER
 
 
-@click.command()
-@click.option("--checkpoints", required=True, metavar="GLOB", help="Quoted: 'logs/**/rl_model_*_steps.zip'.")
-@click.option(
-    "--metric",
-    help=f"What to rank by: success_rate, ade, fde, route_completion, episode_reward, …  [default: {DEFAULT_METRIC}; needed "
-    "with --eval-data]",
+@command()
+@option(
+    "--checkpoints",
+    default=f"{LOG_FOLDER}/{ALGORITHM}/**/rl_model_*_steps.zip",
+    show_default=True,
+    metavar="GLOB",
+    help="The checkpoints, quoted; ** goes through all folders below.",
 )
-@click.option(
-    "--where", "constraints", multiple=True, metavar="CONSTRAINT", help="Such as 'success_rate>=0.9'; can be repeated."
-)
-@click.option(
+@criterion_options("What to rank by", "Needed with --eval-data.")
+@option(
     "--eval-data",
     metavar="GLOB",
-    help="Rank by open-loop errors on recorded episodes, quoted: 'episodes/**/*.json', instead of driving.",
+    help="Rank by open-loop errors on recorded episodes, quoted: 'out/episodes/**/*.json', instead of driving.",
 )
-@click.option("--output-best", type=click.Path(dir_okay=False, path_type=Path), help="Copy the best checkpoint to this file.")
+@option("--output-best", type=click.Path(dir_okay=False, path_type=Path), help="Copy the best checkpoint to this file.")
 @scenario_options(episodes=256, seed=SELECTION_SEED)
 @trust_option
 def select(
@@ -43,8 +45,9 @@ def select(
     Pick the best of several checkpoints by a metric, under constraints on others.
 
     \b
-    sb3-delta-waypoint select --checkpoints 'logs/**/rl_model_*_steps.zip' --metric ade --where 'success_rate>=0.9' \\
-        --output-best best.zip
+    sb3-delta-waypoint select --output-best out/best.zip
+    sb3-delta-waypoint select --checkpoints 'out/logs/**/*_steps.zip' \\
+        --metric ade --where 'success_rate>=0.9'
 
     Equals are told apart by route completion, then by lateral deviation; where these are equal, too, the earliest is taken. A
     checkpoint that cannot be read is skipped with a warning. If none meets the constraints, nothing is written and the exit

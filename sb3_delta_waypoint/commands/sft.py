@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from sb3_delta_waypoint.commands.key_value import key_and_value
+from sb3_delta_waypoint.commands.command import command, option, out_option
+from sb3_delta_waypoint.commands.key_value import KEY_VALUE
 
 
 class Widths(click.ParamType):
@@ -25,59 +26,61 @@ class Widths(click.ParamType):
         return widths
 
 
-@click.command()
-@click.option(
+@command()
+@option(
     "--episodes-glob",
     required=True,
     metavar="GLOB",
     help="Episode files, quoted: 'out/episodes/**/*.json'; ** goes through all folders below.",
 )
-@click.option("--num-steps", default=2000, show_default=True, type=click.IntRange(min=1), help="Gradient steps.")
-@click.option("--batch-size", default=256, show_default=True, type=click.IntRange(min=1), help="Frames per step.")
-@click.option(
+@option("--num-steps", default=2000, show_default=True, type=click.IntRange(min=1), help="Gradient steps.")
+@option("--batch-size", default=256, show_default=True, type=click.IntRange(min=1), help="Frames per step.")
+@option(
     "--learning-rate",
     default=1e-3,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
     help="Adam's, at the first step; it falls to zero along a cosine.",
 )
-@click.option(
+@option(
     "--planner",
     metavar="MODULE:CLASS",
     help="Class of the planner, by its import path.  [default: the multilayer perceptron of this package]",
 )
-@click.option(
+@option(
     "--planner-kwargs",
     multiple=True,
-    metavar="KEY:VALUE",
-    help="Further arguments of its class, such as width:64 or \"groups:('state','route','signal')\"; can be repeated.",
+    type=KEY_VALUE,
+    metavar="KEY:VALUE…",
+    help="Further arguments of its class, such as width:64 or \"groups:('state','route','signal')\"; several may follow, and "
+    "it can be repeated.",
 )
-@click.option(
+@option(
     "--hidden-dims",
     type=Widths(),
     help="Widths of the planner's hidden layers: --planner-kwargs hidden_dims:(…).  [default: 128,128]",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of weights, split and batches.")
-@click.option(
+@option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of weights, split and batches.")
+@option(
     "--validation-fraction",
     default=0.2,
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of the episodes that is held out; with fewer than 5 episodes, share of the frames.",
 )
-@click.option("--skip-invalid", is_flag=True, help="Go on after a broken episode file, and list those skipped.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, …; auto takes cuda where there is one.")
-@click.option(
-    "--out",
-    default="out/sft",
+@option("--skip-invalid", is_flag=True, help="Go on after a broken episode file, and list those skipped.")
+@option(
+    "--device",
+    default="auto",
     show_default=True,
-    type=click.Path(file_okay=False, writable=True, path_type=Path),
-    help="Folder for model.pt, config.json, metrics.json and loss.png.",
+    metavar="NAME",
+    help="Where to compute: cpu, cuda, …; auto takes cuda where there is one.",
 )
+@out_option("out/sft", "Folder for model.pt, config.json, metrics.json and loss.png.")
 def sft(
     episodes_glob: str,
     planner: str | None,
-    planner_kwargs: tuple[str, ...],
+    planner_kwargs: tuple[tuple[str, Any], ...],
     hidden_dims: tuple[int, ...] | None,
     skip_invalid: bool,
     device: str,
@@ -88,8 +91,9 @@ def sft(
     Train a planner on demonstrations by behaviour cloning.
 
     \b
-    sb3-delta-waypoint sft --episodes-glob 'out/episodes/*.json' --out out/sft
-    sb3-delta-waypoint sft --episodes-glob 'out/episodes/*.json' --planner my_module:MyPlanner --planner-kwargs width:64
+    sb3-delta-waypoint sft --episodes-glob 'out/episodes/*.json'
+    sb3-delta-waypoint sft --episodes-glob 'out/episodes/*.json' \\
+        --planner my_module:MyPlanner --planner-kwargs width:64
 
     Keeps the weights with the lowest displacement error (ADE) on held-out data. Ctrl-C and SIGTERM end the training early and
     keep the best so far.
@@ -101,7 +105,7 @@ def sft(
     from sb3_delta_waypoint.sft.planners import SFTWaypointModel
     from sb3_delta_waypoint.sft.training import save_run, train_sft
 
-    kwargs = dict(key_and_value(text, "--planner-kwargs") for text in planner_kwargs)
+    kwargs = dict(planner_kwargs)
     if hidden_dims is not None:
         kwargs["hidden_dims"] = hidden_dims
     try:

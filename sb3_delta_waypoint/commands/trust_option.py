@@ -1,9 +1,28 @@
 """The option ``--trust`` of the commands that read planners and models."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
+
+from sb3_delta_waypoint.commands.command import option
+
+
+@contextmanager
+def _trusting(modules: tuple[str, ...]) -> Iterator[None]:
+    """Modules are trusted by the environment: threads (-optimize --n-jobs) and worker processes read that, too."""
+    from sb3_delta_waypoint.sft.trust import VARIABLE
+
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = ",".join(filter(None, (before, *modules)))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
 
 
 def trust_option(function: Callable[..., None]) -> Callable[..., None]:
@@ -15,21 +34,17 @@ def trust_option(function: Callable[..., None]) -> Callable[..., None]:
     """
 
     def trust(ctx: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:
-        from unittest.mock import patch
+        if modules:
+            ctx.with_resource(_trusting(modules))
 
-        from sb3_delta_waypoint.sft.trust import VARIABLE
-
-        # the environment, since threads (-optimize --n-jobs) and worker processes trust them, too
-        trusted = (os.environ.get(VARIABLE, ""), *modules)
-        ctx.with_resource(patch.dict(os.environ, {VARIABLE: ",".join(filter(None, trusted))}))
-
-    return click.option(
+    decorated: Callable[..., None] = option(
         "--trust",
         multiple=True,
-        metavar="MODULE",
+        metavar="MODULE…",
         expose_value=False,
         callback=trust,
-        help="A module whose planner classes files may name, besides this package's; can be repeated, or set "
-        "SB3_DELTA_WAYPOINT_TRUST. Models (.zip), args.yml and hyperparameter yaml run code when they are read, by the design "
-        "of Stable-Baselines3 and rl_zoo3: read only those of people you trust.",
+        help="Modules whose planner classes files may name, besides this package's; or set SB3_DELTA_WAYPOINT_TRUST. Models "
+        "(.zip), args.yml and hyperparameter yaml run code when they are read, by the design of Stable-Baselines3 and "
+        "rl_zoo3: read only those of people you trust.",
     )(function)
+    return decorated

@@ -1,48 +1,84 @@
-"""What the commands that pass their arguments on to rl_zoo3 share."""
+"""What the commands that run scripts of rl_zoo3 share."""
 
-import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from itertools import cycle
 from pathlib import Path
+from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
-ALGORITHMS = ("ppo", "grpo", "a2c", "trpo")
-"""Those of ``zoo.ALGORITHMS``, whose import takes seconds."""
+from sb3_delta_waypoint.commands.command import Option, command, option
+from sb3_delta_waypoint.commands.key_value import KEY_VALUE
+from sb3_delta_waypoint.zoo.options import SCRIPTS, ZooOption, as_arguments
+
+DASHES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
+"""Of the lines in a picture, one after the other: they are told apart in grey, too."""
 
 
-def zoo_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+def zoo_command(script: str) -> Callable[[Callable[..., None]], click.Command]:
     """
-    A decorator: a command with options of its own and, as the parameter ``arguments``, all others, for a script of rl_zoo3.
+    A decorator: a command with options of its own and those of a script of rl_zoo3, which it gets as the parameter
+    ``arguments``, a list, as far as they were given.
 
-    :param name: name of the script, see :func:`sb3_delta_waypoint.zoo.run_script`
+    :param script: name of the script, see :func:`sb3_delta_waypoint.zoo.run_script`
     :return: the decorator
     """
-
-    def show_help(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-        if not wanted:
-            return
-        click.echo(ctx.get_help())
-        from sb3_delta_waypoint import zoo
-
-        own = {option for parameter in ctx.command.params for option in parameter.opts}
-        others = [
-            block for block in re.split(r"^(?=  -)", zoo.script_options(name), flags=re.M) if not own & {*block.split()[:1]}
-        ]
-        click.echo(f"\nOptions of rl_zoo3 {name}, which can all be given:\n{''.join(others)}")
-        ctx.exit()
+    options = {_name(option): option for section in SCRIPTS[script].values() for option in section}
 
     def decorate(function: Callable[..., None]) -> click.Command:
-        function = click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[RL_ZOO3_OPTIONS]...")(function)
-        function = click.option(
-            "-h", "--help", is_flag=True, is_eager=True, expose_value=False, callback=show_help, help="Show this and exit."
-        )(function)
-        settings = {"ignore_unknown_options": True, "help_option_names": []}
-        return click.command(name, add_help_option=False, context_settings=settings)(function)
+        @wraps(function)
+        def with_arguments(**params: Any) -> None:
+            ctx = click.get_current_context()
+            values = {name: params.pop(name) for name in options}
+            arguments: list[str] = []
+            for name, value in values.items():
+                if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                    arguments += as_arguments(options[name], dict(value) if options[name].kind is dict else value)
+            function(arguments=arguments, **params)
+
+        made = command(script)(with_arguments)
+        made.params += [_option(option, title) for title, section in SCRIPTS[script].items() for option in section]
+        return made
 
     return decorate
 
 
-def pictures_to(path: Path | None) -> None:
+def _name(option: ZooOption) -> str:
+    return option.flag.strip("-").replace("-", "_")
+
+
+def _option(option: ZooOption, section: str) -> click.Option:
+    default = option.default if option.ours is None else option.ours
+    shown = " ".join(map(str, default)) if isinstance(default, list) else default
+    text = option.help
+    if shown is not None and shown is not False and shown != "":
+        zoo = f"; rl_zoo3: {option.default}" if option.ours is not None and option.default is not None else ""
+        text += f"  [default: {shown}{zoo}]"
+    settings: dict[str, Any] = {"help": text, "section": section, "metavar": option.metavar or None}
+    names = [*option.names.split(), _name(option)]
+    if option.kind is bool:
+        return Option(names, is_flag=True, help=text, section=section)
+    if option.kind is dict:
+        return Option(names, type=KEY_VALUE, multiple=True, **settings)
+    kind = click.Choice(option.kind) if isinstance(option.kind, tuple) else option.kind
+    if option.values == -1:
+        return Option(names, type=kind, multiple=True, default=default or (), **settings)
+    return Option(names, type=kind, nargs=option.values, default=default, **settings)
+
+
+picture_option = option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the plot to this file (.png, .svg, …) instead of showing it.",
+)
+
+
+@contextmanager
+def picture_to(path: Path | None) -> Iterator[None]:
     """
     Have what a script shows written to a file.
 
@@ -50,7 +86,23 @@ def pictures_to(path: Path | None) -> None:
     """
     import matplotlib
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import EngFormatter
 
-    if path is not None:
-        matplotlib.use("Agg")
-        plt.show = lambda: plt.savefig(path)  # type: ignore[assignment]
+    if path is None:
+        yield
+        return
+    matplotlib.use("Agg")
+    with warnings.catch_warnings():
+        # what cannot show a figure says so
+        warnings.filterwarnings("ignore", ".*non-interactive")
+        yield
+    for axes in plt.gcf().axes:
+        for line, dashes in zip(axes.lines, cycle(DASHES), strict=False):
+            line.set_linestyle(dashes)
+        if "Million" not in axes.get_xlabel():
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        if axes.get_legend() is not None:
+            # below the axes, where it hides nothing
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, handlelength=3)
+    plt.savefig(path, bbox_inches="tight", dpi=120)
+    click.echo(path)

@@ -80,3 +80,14 @@ def right_handed(x: float, y: float, yaw: float) -> tuple[float, float, float]:
     :return: x, y [m] and yaw [rad, counter-clockwise]
     """
     return x, -y, -math.radians(yaw)
+
+
+@kernel
+def mirrored(turn: float) -> float:
+    """
+    A turn of a wheel or of a car, by the other hand: from left positive to right positive, as CARLA has it, and back.
+
+    :param turn: in any unit
+    :return: in the same unit
+    """
+    return -turn

@@ -4,40 +4,74 @@ They divide as NumPy does (by zero to inf), since a check at every division cost
 would make ``isfinite`` true for NaN.
 """
 
+import hashlib
+import re
 from collections.abc import Callable
-from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numba import njit
+from numba.core import caching
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_PACKAGE = Path(__file__).parents[1]
+_IMPORT = re.compile(rf"^from {_PACKAGE.name}\.([\w.]+) import", re.MULTILINE)
 
 
 def kernel(function: Function) -> Function:
     """Decorator of a loop over cars, and of what it seldom calls."""
-    compiled: Any = njit(function, cache=True, error_model="numpy")
-    return compiled
+    return _compiled(function)
 
 
 def inlined(function: Function) -> Function:
     """Decorator of a function about one car: a call that is not inlined counts references to its arrays, atomically."""
-    compiled: Any = njit(function, cache=True, error_model="numpy", inline="always")
+    return _compiled(function, inline="always")
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    compiled: Any = njit(function, error_model="numpy", **options)
+    # what njit(cache=True) does, with another idea of when a compiled function is stale
+    compiled._cache = _Cache(function)
     return compiled
 
 
-def forget_stale_kernels(folder: Path) -> None:
+@lru_cache
+def _imported(path: Path) -> frozenset[Path]:
+    """The files of this package that a file of it imports from."""
+    names = _IMPORT.findall(path.read_text(encoding="utf-8"))
+    files = (_PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in names)
+    return frozenset(file for file in files if file.exists())
+
+
+@lru_cache
+def source_stamp(path: Path) -> str:
     """
-    Numba compiles a kernel again when its own file changes, not when the file of a function in it does.
+    What a function was compiled from: numba itself looks at the file of the function, not at those of the functions and
+    constants in it.
 
-    :param folder: of modules with kernels; they use functions of each other and of this package
+    :param path: of a file of this package
+    :return: a digest of its text and of the text of every file of this package that it needs
     """
-    sources = {*folder.glob("*.py"), *Path(__file__).parent.glob("*.py")}
-    changed = max(source.stat().st_mtime for source in sources)
-    for compiled in folder.glob("__pycache__/*.nb[ci]"):
-        with suppress(OSError):  # not ours to write, or another process was faster
-            if compiled.stat().st_mtime < changed:
-                compiled.unlink()
+    needed, new = {path}, {path}
+    while new:
+        new = {imported for file in new for imported in _imported(file)} - needed
+        needed |= new
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in sorted(needed))).hexdigest()
 
 
-forget_stale_kernels(Path(__file__).parent)
+def _stamped(locator: Any) -> Any:
+    return type(locator.__name__, (locator,), {"get_source_stamp": lambda self: source_stamp(Path(self._py_file))})
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):
+    # where it is kept: a folder of the user's choice, beside the source, or in the user's cache
+    _locator_classes = [
+        _stamped(locator)
+        for locator in (caching.UserProvidedCacheLocator, caching.InTreeCacheLocator, caching.UserWideCacheLocator)
+    ]
+
+
+class _Cache(caching.FunctionCache):
+    _impl_class = _CacheImpl

@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.contract import GROUPS, ROUTE_POINTS, ROUTE_SPACING
+from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, ROUTE_POINTS, ROUTE_SPACING
+from sb3_delta_waypoint.driving.frames import to_ego
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.world import World
+
+_AGENT_BOUND = np.array([column.high for column in GROUPS["agents"].columns], np.float32)
 
 
 class Observation(NamedTuple):
@@ -56,3 +59,27 @@ def observe(world: World, i: int, observation: Observation) -> None:
     car = world.cars[i]
     _write_state(car, observation.state[i])
     _write_route(car, world.routes[i], observation.route[i])
+
+
+def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
+    """
+    What a car sees of the others: the nearest of them, as far as the bounds of the observation go.
+
+    :param agents: records of :data:`~.yielding.AGENT`
+    :param car: record of :data:`~.records.CAR`
+    :return: ``agents`` float32 ``(16, 7)`` and ``agents_valid`` float32 ``(16,)``, as :data:`~.contract.GROUPS` says
+    """
+    rows, valid = (np.zeros(GROUPS[name].shape, np.float32) for name in ("agents", "agents_valid"))
+    pose = float(car["x"]), float(car["y"]), float(car["yaw"])
+    places = to_ego(np.stack([agents["x"], agents["y"]], axis=1), pose)
+    away = np.hypot(*places.T)
+    nearest = np.argsort(away, kind="stable")[:OBSERVED_AGENTS]
+    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= _AGENT_BOUND[0]]
+    n = len(nearest)
+    chosen = agents[nearest]
+    rows[:n, :2] = places[nearest]
+    rows[:n, 2] = np.arctan2(np.sin(chosen["yaw"] - pose[2]), np.cos(chosen["yaw"] - pose[2]))
+    for column, name in enumerate(("speed", "length", "width", "kind"), 3):
+        rows[:n, column] = chosen[name]
+    valid[:n] = 1.0
+    return {"agents": np.clip(rows, -_AGENT_BOUND, _AGENT_BOUND), "agents_valid": valid}

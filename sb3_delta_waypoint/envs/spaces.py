@@ -1,13 +1,19 @@
-"""The observation and action contract that every env of this package keeps."""
+"""The observation and action contract as spaces."""
+
+from collections.abc import Iterable
 
 import numpy as np
 from gymnasium import spaces
 
-from sb3_delta_waypoint.contract import POSITION_BOUND, ROUTE_POINTS
+from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, POSITION_BOUND
 from sb3_delta_waypoint.driving.config import DrivingConfig
 
-STATE_BOUND = np.array([60.0, 1.5, 10.0, 30.0], np.float32)
-"""Largest speed [m/s], steering angle [rad], yaw rate [rad/s] and acceleration [m/s²]; speed is never negative."""
+NOBODY = {
+    "agents": np.zeros(GROUPS["agents"].shape, np.float32),
+    "agents_valid": np.zeros(GROUPS["agents_valid"].shape, np.float32),
+    "signal": np.array([POSITION_BOUND, 1.0], np.float32),
+}
+"""What the groups about others hold where there is nobody else, and no line to stop at."""
 
 
 class PlanSpace(spaces.Box):
@@ -31,21 +37,26 @@ class PlanSpace(spaces.Box):
         return f"{super().__repr__()[:-1]}, plan_dt={self.plan_dt:g} s)"
 
 
-def observation_space() -> spaces.Dict:
+def group_space(name: str) -> spaces.Box:
+    """
+    :param name: of a group of :data:`~.contract.GROUPS`
+    :return: its bounds
+    """
+    group = GROUPS[name]
+    bounds = ([getattr(column, end) for column in group.columns] for end in ("low", "high"))
+    # a single column has no axis of its own
+    low, high = (np.broadcast_to(np.array(end if len(end) > 1 else end[0], np.float32), group.shape) for end in bounds)
+    return spaces.Box(low, high, dtype=np.float32)
+
+
+def observation_space(groups: Iterable[str] = EGO_GROUPS) -> spaces.Dict:
     """
     What a policy sees.
 
-    :return: ``state`` float32 ``(4,)``: speed [m/s], steering angle [rad], yaw rate [rad/s], acceleration [m/s²];
-        ``route`` float32 ``(10, 2)``: the next route points, 3 m apart, metres, ego frame (x forward, y left)
+    :param groups: names of groups of :data:`~.contract.GROUPS`
+    :return: float32 for each, in SI units
     """
-    low = -STATE_BOUND
-    low[0] = 0.0
-    return spaces.Dict(
-        {
-            "state": spaces.Box(low, STATE_BOUND, dtype=np.float32),
-            "route": spaces.Box(-POSITION_BOUND, POSITION_BOUND, (ROUTE_POINTS, 2), np.float32),
-        }
-    )
+    return spaces.Dict({name: group_space(name) for name in groups})
 
 
 def action_space(config: DrivingConfig) -> PlanSpace:

@@ -1,16 +1,18 @@
 """``ToyWaypoint-v0``: one car."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, check_groups
 from sb3_delta_waypoint.driving.observation import Observation
 from sb3_delta_waypoint.driving.score import succeeded, terminated, truncated
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
-from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 
 
 class ToyWaypointEnv(DriveEnv):
@@ -21,13 +23,16 @@ class ToyWaypointEnv(DriveEnv):
     ``reset(options={"scenario": g})`` replays scenario ``g``.
 
     :param render_mode: ``"human"``, ``"rgb_array"`` or None
+    :param observe: names of the observation groups that are given, of :data:`~.contract.GROUPS`; those about others say that
+        there is nobody, so that a planner for traffic can drive alone, too
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
-    def __init__(self, render_mode: str | None = None, **kwargs: Any):
+    def __init__(self, render_mode: str | None = None, observe: Sequence[str] = EGO_GROUPS, **kwargs: Any):
         super().__init__(render_mode)
+        self.groups = check_groups(observe, GROUPS)
         self.drive = self.simulation = Simulation(1, driving_config(**kwargs), autoreset=False)
-        self.observation_space = observation_space()  # type: ignore[assignment]
+        self.observation_space = observation_space(self.groups)  # type: ignore[assignment]
         self.action_space = action_space(self.simulation.config)
         self._seeded = False
 
@@ -49,7 +54,7 @@ class ToyWaypointEnv(DriveEnv):
             self._seeded = True
         observation = self.simulation.reset(scenario)
         self._begin_episode()
-        return _first(observation), {"scenario": int(self.simulation.cars[0]["scenario"])}
+        return self._observed(observation), {"scenario": int(self.simulation.cars[0]["scenario"])}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """
@@ -73,8 +78,8 @@ class ToyWaypointEnv(DriveEnv):
             metrics = self.simulation.final_metrics[0].tolist()
             info["episode_metrics"] = dict(zip(self.simulation.metric_names, metrics, strict=True))
         self._has_moved()
-        return _first(observation), float(reward[0]), bool(terminated(outcome)[0]), bool(truncated(outcome)[0]), info
+        return self._observed(observation), float(reward[0]), bool(terminated(outcome)[0]), bool(truncated(outcome)[0]), info
 
-
-def _first(observation: Observation) -> dict[str, np.ndarray]:
-    return {"state": observation.state[0], "route": observation.route[0]}
+    def _observed(self, observation: Observation) -> dict[str, np.ndarray]:
+        found = observation._asdict()
+        return {name: found[name][0] if name in found else NOBODY[name].copy() for name in self.groups}

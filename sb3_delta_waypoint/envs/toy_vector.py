@@ -1,5 +1,6 @@
 """``ToyWaypoint-v0`` for many cars at once: what ``gym.make_vec`` makes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from sb3_delta_waypoint.bounds import check_number
+from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, check_groups
+from sb3_delta_waypoint.driving.observation import Observation
 from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
 from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.resets import check_reset
-from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
 from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
@@ -25,8 +28,9 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
     The k-th episode of env ``i`` plays scenario ``(k * num_envs + i) // group_size`` of the base seed.
 
     :param num_envs: number of envs ``n``
-    :param group_size: so many consecutive episodes share a scenario
+    :param group_size: number of consecutive episodes that share a scenario
     :param render_mode: ``"rgb_array"`` or None
+    :param observe: as :class:`~.toy.ToyWaypointEnv` takes it
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
@@ -36,15 +40,23 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
 
-    def __init__(self, num_envs: int = 1, group_size: int = 1, render_mode: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        num_envs: int = 1,
+        group_size: int = 1,
+        render_mode: str | None = None,
+        observe: Sequence[str] = EGO_GROUPS,
+        **kwargs: Any,
+    ):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r}; a vector env accepts 'rgb_array' and None")
         check_number("num_envs", num_envs, N_CARS)
         self.num_envs = num_envs
         self.group_size = group_size
         self.render_mode = render_mode
+        self.groups = check_groups(observe, GROUPS)
         self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size)
-        self.single_observation_space = observation_space()
+        self.single_observation_space = observation_space(self.groups)
         self.single_action_space = action_space(self.simulation.config)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -75,7 +87,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
             self._seeded = True
         observation = self.simulation.reset()
         self._begun = True
-        return observation._asdict(), {}
+        return self._observed(observation, self.num_envs), {}
 
     def step(self, actions: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """
@@ -92,13 +104,13 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         observation, rewards, outcome = self.simulation.step(actions)
         ended = np.flatnonzero(outcome != RUNNING)
         infos = self._final_infos(ended, succeeded(outcome)) if len(ended) else {}
-        return observation._asdict(), rewards, terminated(outcome), truncated(outcome), infos
+        return self._observed(observation, self.num_envs), rewards, terminated(outcome), truncated(outcome), infos
 
     def _final_infos(self, ended: np.ndarray, success: np.ndarray) -> dict[str, Any]:
         finished = np.zeros(self.num_envs, bool)
         finished[ended] = True
         observations = np.empty(self.num_envs, object)  # of None
-        last = {name: values[ended] for name, values in self.simulation.final.observation._asdict().items()}
+        last = self._observed(Observation(*(values[ended] for values in self.simulation.final.observation)), len(ended))
         observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
         metrics[:, ended] = self.simulation.final_metrics[ended].T
@@ -108,6 +120,10 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
             "episode_metrics": _masked(dict(zip(self.simulation.metric_names, metrics, strict=True)), finished),
         }
         return _masked({"final_obs": observations, "final_info": _masked(info, finished)}, finished)
+
+    def _observed(self, observation: Observation, n: int) -> dict[str, np.ndarray]:
+        found = observation._asdict()
+        return {name: found[name] if name in found else np.stack([NOBODY[name]] * n) for name in self.groups}
 
     def expert_plans(self) -> np.ndarray:
         """

@@ -106,18 +106,24 @@ _PHRASES: dict[Any, str] = {"better": "better in", "worse": "worse in", "differe
 
 def most_different(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray], n: int) -> list[int]:
     """
-    The scenarios where two policies differ most in route completion (or, where that is equal, in lateral deviation): half of
-    them those where the refined policy gained most, half those where it lost most, so that its failures are seen too.
+    The scenarios where two policies differ most in route completion or, where that is equal to a percent, in lateral
+    deviation: half of them where the refined policy gained most, half where it lost most, so that its failures are seen too.
+    Where nothing was lost (or nothing gained), the other half are the smallest gains (or losses).
 
     :param sft: one value per scenario under each metric's name, from the planner
     :param rl: the same from the refined policy
     :param n: how many scenarios, at most
     :return: scenario numbers: gains, the greatest first, then losses, the greatest first
     """
-    keys = [rl[name] - sft[name] for name in ("lateral_deviation_mean", "route_completion")]
-    order = np.lexsort((keys[0], -keys[1])).tolist()
+    completion = np.round(rl["route_completion"] - sft["route_completion"], 2)
+    deviation = rl["lateral_deviation_mean"] - sft["lateral_deviation_mean"]
+    order = np.lexsort((deviation, -completion))
+    worse = (completion < 0) | ((completion == 0) & (deviation > 0))
     n = min(n, len(order))
-    return order[: n - n // 2] + order[::-1][: n // 2]
+    first, last = order[: n - n // 2], order[::-1][: n // 2]
+    if worse.any() and not worse.all():
+        first, last = first[~worse[first]], last[worse[last]]
+    return [*first.tolist(), *last.tolist()]
 
 
 def _verdict(name: str, low: float, high: float, n_scenarios: int) -> Verdict:

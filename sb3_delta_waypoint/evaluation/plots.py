@@ -9,7 +9,7 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
 from sb3_delta_waypoint.evaluation.compare import Comparison
-from sb3_delta_waypoint.evaluation.trajectories import Trajectory, TrajectoryPair
+from sb3_delta_waypoint.evaluation.trajectories import TrajectoryPair
 from sb3_delta_waypoint.files import write_atomically
 
 if TYPE_CHECKING:
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SFT_COLOUR, RL_COLOUR = "#d55e00", "#0072b2"
-"""Vermilion and blue of the Okabe-Ito palette, told apart by colour-blind readers and in grey."""
+"""Vermilion and blue of the Okabe-Ito palette, told apart by colour-blind readers; in grey, rings and dots, dashes and lines
+tell them apart."""
+DASHES = (0, (4, 1.5))
+SFT_STYLE: dict[str, Any] = {"color": SFT_COLOUR, "marker": "o", "markerfacecolor": "white", "markeredgewidth": 1.6}
+RL_STYLE: dict[str, Any] = {"color": RL_COLOUR, "marker": "o"}
+SFT_LABEL, RL_LABEL = "planner (SFT)", "refined (RL)"
 VERDICT_COLOURS = {"better": "#009e73", "worse": "#c1272d", "different": "#b8860b", "cannot tell": "#8a8a8a"}
 INK, FAINT = "#333333", "#d9d9d9"
 
@@ -35,9 +40,9 @@ def plot_metrics(comparison: Comparison, path: str | Path) -> Path:
     figure, grid = _figure(len(names), 2, width=9.5, height=0.62 * len(names) + 1.1)
     for name, (left, right) in zip(names, grid, strict=True):
         metric, info = metrics[name], metric_info(name)
-        for y, side, colour in ((0.25, metric["sft"], SFT_COLOUR), (-0.25, metric["rl"], RL_COLOUR)):
-            _whisker(left, side["mean"], side["ci95"], y, colour)
-        _whisker(right, metric["difference"]["mean"], metric["difference"]["ci95"], 0.0, VERDICT_COLOURS[metric["verdict"]])
+        _whisker(left, metric["sft"], 0.25, SFT_STYLE)
+        _whisker(left, metric["rl"], -0.25, RL_STYLE)
+        _whisker(right, metric["difference"], 0.0, {"color": VERDICT_COLOURS[metric["verdict"]], "marker": "o"})
         right.axvline(0.0, color=INK, linewidth=0.9, zorder=1)
         unit = f" ({info.unit})" if info.unit else ""
         left.set_ylabel(f"{info.label}{unit} {info.arrow}", color=INK, rotation=0, ha="right", va="center", labelpad=10)
@@ -48,10 +53,16 @@ def plot_metrics(comparison: Comparison, path: str | Path) -> Path:
             axes.set(yticks=[], ylim=(-0.75, 0.75))
             axes.margins(x=0.15)
             axes.locator_params(axis="x", nbins=5)
+    # room between the numbers of the left axes and those of the right
+    figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr, call-arg]
     grid[0][0].set_title("mean", color=INK)
     grid[0][1].set_title("paired difference, RL − SFT", color=INK)
-    figure.legend(handles=_legend_handles(grid[0][0]), loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle(f"{comparison['n_scenarios']} paired scenarios, 95% bootstrap intervals", color=INK)
+    handles = [
+        grid[0][0].plot([], [], linewidth=2.2, label=label, **style)[0]
+        for label, style in ((SFT_LABEL, SFT_STYLE), (RL_LABEL, RL_STYLE))
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(f"{comparison['n_scenarios']:,} paired scenarios, 95% bootstrap intervals", color=INK)
     return _save(figure, path)
 
 
@@ -69,21 +80,22 @@ def plot_displacement(comparison: Comparison, path: str | Path, plan_dt: float |
     ahead = np.arange(1, len(names) + 1) * (plan_dt or 1.0)
     figure, grid = _figure(1, 1, width=6.4, height=4.2)
     axes = grid[0][0]
-    for key, label, colour in (("sft", "planner (SFT)", SFT_COLOUR), ("rl", "refined (RL)", RL_COLOUR)):
+    for key, label, style in (("sft", SFT_LABEL, SFT_STYLE), ("rl", RL_LABEL, RL_STYLE)):
         sides: list[Any] = [metrics[name][key] for name in names]  # type: ignore[literal-required]
         low, high = np.array([side["ci95"] for side in sides]).T
-        axes.fill_between(ahead, low, high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(ahead, [side["mean"] for side in sides], color=colour, label=label, marker="o", markersize=3)
+        axes.fill_between(ahead, low, high, color=style["color"], alpha=0.2, linewidth=0)
+        axes.plot(ahead, [side["mean"] for side in sides], label=label, markersize=4, **style)
     open_loop = names[0].startswith("open_loop")
     axes.set(
         xlabel="seconds ahead" if plan_dt else "waypoint",
         ylabel="distance from the expert's plan (m)",
-        title=f"{'Open loop: d' if open_loop else 'D'}isplacement by horizon, {comparison['n_scenarios']} scenarios",
+        title=f"{'Open loop: d' if open_loop else 'D'}isplacement along the plan\n"
+        f"mean over {comparison['n_scenarios']:,} scenarios, 95% bootstrap intervals",
         xlim=(0, None),
         ylim=(0, None),
     )
     axes.grid(color=FAINT, linewidth=0.6)
-    axes.legend(frameon=False, loc="upper left")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return _save(figure, path)
 
 
@@ -92,24 +104,55 @@ def plot_trajectories(pairs: Sequence[TrajectoryPair], path: str | Path) -> Path
     Draw what both policies drove in some scenarios: the whole route and, beside it, the place where the two lie farthest
     apart. A disc ends a drive that reached the goal, a cross one that did not.
 
-    :param pairs: scenarios in the order of :func:`~sb3_delta_waypoint.evaluation.compare.most_different`, which puts gains
-        into the left half and losses into the right
+    :param pairs: scenarios in the order of :func:`~sb3_delta_waypoint.evaluation.compare.most_different`: what was gained goes
+        into the left half, what was lost into the right; where nothing was lost, the right half says so
     :param path: the PNG file
     :return: the path
     """
-    columns = min(2, len(pairs))
-    rows = -(-len(pairs) // columns)
-    figure, grid = _figure(rows, 2 * columns, width=6.4 * columns, height=3.3 * rows + 0.5)
-    places = [row[2 * column : 2 * column + 2] for column in range(columns) for row in grid]
-    for (whole, detail), pair in zip(places, pairs, strict=False):
-        _draw_pair(whole, detail, pair)
-    for unused in places[len(pairs) :]:
-        for axes in unused:
-            axes.set_visible(False)
-    halves = "left: where RL gained most, right: where it lost most; " if columns == 2 else ""
-    figure.supxlabel(f"{halves}metres, each route turned to lead from left to right", fontsize=9, color=INK)
-    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+    halves = [half for half in _halves(pairs) if half]
+    rows = max(map(len, halves))
+    figure, grid = _figure(rows, 2 * len(halves), width=6.4 * len(halves), height=3.3 * rows + 1.0)
+    for column, (half, heading) in enumerate(zip(halves, _headings(halves), strict=False)):
+        for row, axes in enumerate(grid):
+            whole, detail = axes[2 * column : 2 * column + 2]
+            if row < len(half):
+                _draw_pair(whole, detail, half[row])
+            else:
+                whole.set_visible(False)
+                detail.set_visible(False)
+        grid[0][2 * column].annotate(
+            heading, (0, 1), (0, 26), "axes fraction", textcoords="offset points", fontsize=12, weight="bold", color=INK
+        )
+    figure.supxlabel(
+        "Ranked by route completion, in a tie by mean lateral deviation. Metres; each route leads from left to right.",
+        fontsize=9,
+        color=INK,
+    )
+    lines, labels = grid[0][0].get_legend_handles_labels()
+    for marker, label in (("o", "reached the goal"), ("X", "did not")):
+        lines.append(grid[0][0].plot([], [], linestyle="", marker=marker, markersize=9, color="#8a8a8a")[0])
+        labels.append(label)
+    figure.legend(lines, labels, loc="outside upper center", ncols=5, frameon=False)
     return _save(figure, path)
+
+
+def _is_loss(pair: TrajectoryPair) -> bool:
+    return pair.gain < (0.0, 0.0)
+
+
+def _halves(pairs: Sequence[TrajectoryPair]) -> tuple[Sequence[TrajectoryPair], Sequence[TrajectoryPair]]:
+    """What goes to the left and to the right: gains and losses, or the greatest and the smallest where all are of one kind."""
+    losses = [pair for pair in pairs if _is_loss(pair)]
+    if 0 < len(losses) < len(pairs):
+        return [pair for pair in pairs if not _is_loss(pair)], losses
+    middle = (len(pairs) + 1) // 2
+    return pairs[:middle], pairs[middle:]
+
+
+def _headings(halves: Sequence[Sequence[TrajectoryPair]]) -> tuple[str, str]:
+    left = "RL gained nowhere:\nits smallest losses" if _is_loss(halves[0][0]) else "Where RL gained most"
+    right = "Where RL lost most" if _is_loss(halves[-1][0]) else "RL lost nowhere:\nits smallest gains"
+    return left, right
 
 
 def _draw_pair(whole: "Axes", detail: "Axes", pair: TrajectoryPair) -> None:
@@ -119,28 +162,36 @@ def _draw_pair(whole: "Axes", detail: "Axes", pair: TrajectoryPair) -> None:
     # turned so that every route leads from left to right
     along = (route[-1] - route[0]) / max(float(np.hypot(*(route[-1] - route[0]))), 1e-9)
     turn = np.array([along, [-along[1], along[0]]]).T
-    sft, rl = ((drive.path - route[0]) @ turn for drive in (pair.sft, pair.rl))
+    line, sft, rl = ((points - route[0]) @ turn for points in (route, pair.sft.path, pair.rl.path))
     for axes in (whole, detail):
-        axes.plot(*((route - route[0]) @ turn).T, color=FAINT, linewidth=7, solid_capstyle="round", label="route", zorder=1)
-        for points, drive, label, colour in (
-            (sft, pair.sft, "planner (SFT)", SFT_COLOUR),
-            (rl, pair.rl, "refined (RL)", RL_COLOUR),
-        ):
-            axes.plot(*points.T, color=colour, linewidth=1.6, label=label, zorder=3)
+        axes.plot(*line.T, color=FAINT, linewidth=7, solid_capstyle="round", label="route", zorder=1)
+        # the planner's dashes lie on top, so that neither hides the other
+        axes.plot(*rl.T, color=RL_COLOUR, linewidth=1.8, label=RL_LABEL, zorder=3)
+        axes.plot(*sft.T, color=SFT_COLOUR, linewidth=1.8, linestyle=DASHES, label=SFT_LABEL, zorder=4)
+        for points, drive, colour, size in ((rl, pair.rl, RL_COLOUR, 12), (sft, pair.sft, SFT_COLOUR, 8)):
             marker = "o" if drive.success else "X"
-            axes.plot(*points[-1], marker=marker, markersize=9, color=colour, markeredgecolor="white", zorder=4)
+            axes.plot(*points[-1], marker=marker, markersize=size, color=colour, markeredgecolor="white", zorder=5)
         axes.tick_params(labelsize=8)
     centre, half = _farthest_apart(sft, rl), 10.0
     whole.set_aspect("equal", adjustable="datalim")
     whole.add_patch(_square(centre, half))
-    whole.set_title(f"scenario {pair.scenario}", fontsize=10, color=INK)
-    detail.plot(*((route - route[0]) @ turn).T, color="#8a8a8a", linewidth=0.8, linestyle=(0, (6, 4)), zorder=2)
+    whole.set_title(f"scenario {pair.scenario}", fontsize=8, color=INK)
+    detail.plot(*line.T, color="#8a8a8a", linewidth=0.8, linestyle=(0, (6, 4)), zorder=2)
     detail.set_aspect("equal", adjustable="box")
     detail.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half))
     for axis in (detail.xaxis, detail.yaxis):
         axis.set_major_locator(MultipleLocator(5.0))
     detail.spines[:].set(visible=True, color="#8a8a8a")
-    detail.set_title(f"SFT {_outcome(pair.sft)}, RL {_outcome(pair.rl)}", fontsize=10, color=INK)
+    detail.set_title(_ranked(pair), fontsize=8, color=INK)
+
+
+def _ranked(pair: TrajectoryPair) -> str:
+    """What the pair is ranked by, in numbers."""
+    if pair.gain[0]:
+        sft, rl = (f"{100.0 * drive.metrics['route_completion']:.1f}%" for drive in (pair.sft, pair.rl))
+        return f"route completion: SFT {sft}, RL {rl}"
+    sft, rl = (f"{drive.metrics['lateral_deviation_mean']:.2f} m" for drive in (pair.sft, pair.rl))
+    return f"lateral deviation: SFT {sft}, RL {rl}"
 
 
 def _farthest_apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -156,20 +207,10 @@ def _square(centre: np.ndarray, half: float) -> Any:
     return Rectangle(tuple(centre - half), 2 * half, 2 * half, fill=False, edgecolor="#8a8a8a", linewidth=0.8, zorder=2)
 
 
-def _outcome(drive: Trajectory) -> str:
-    return "goal" if drive.success else f"ends at {int(100 * drive.metrics['route_completion'])}%"
-
-
-def _whisker(axes: "Axes", mean: float, interval: Sequence[float], y: float, colour: str) -> None:
-    axes.plot(interval, [y, y], color=colour, linewidth=2.2, solid_capstyle="round", zorder=2)
-    axes.plot([mean], [y], marker="o", markersize=6, color=colour, zorder=3)
-
-
-def _legend_handles(axes: "Axes") -> list[Any]:
-    return [
-        axes.plot([], [], color=colour, marker="o", linewidth=2.2, label=label)[0]
-        for label, colour in (("planner (SFT)", SFT_COLOUR), ("refined (RL)", RL_COLOUR))
-    ]
+def _whisker(axes: "Axes", side: Any, y: float, style: dict[str, Any]) -> None:
+    """The mean of one side, or of the difference, and its interval."""
+    axes.plot(side["ci95"], [y, y], color=style["color"], linewidth=2.2, solid_capstyle="round", zorder=2)
+    axes.plot([side["mean"]], [y], markersize=6, zorder=3, linestyle="", **style)
 
 
 def _figure(rows: int, columns: int, width: float, height: float) -> "tuple[Figure, list[list[Axes]]]":

@@ -11,15 +11,10 @@ from tqdm import tqdm
 
 from sb3_delta_waypoint.driving.metrics import as_rates
 from sb3_delta_waypoint.envs.checker import kind_faults
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 from sb3_delta_waypoint.policies.extractor import check_same_plans
 from sb3_delta_waypoint.vec_env import NativeVecEnv, has_native_vec_env, make_waypoint_vec_env
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
-
-SELECTION_SEED = 1_000_003
-"""Default base seed of the scenarios on which checkpoints are selected, far from the seeds people train with."""
-
-REPORT_SEED = 2_000_003
-"""Default base seed of the scenarios on which results are reported: neither trained on nor selected on."""
 
 BatchPolicy = Callable[[dict[str, np.ndarray]], np.ndarray]
 """From a batch of observations to plans, (n, H, 2) metres."""

@@ -40,6 +40,15 @@ class TrajectoryPair:
     sft: Trajectory
     rl: Trajectory
 
+    @property
+    def gain(self) -> tuple[float, float]:
+        """By how much the refined policy completed more of the route, to a percent, and, in a tie, drove nearer to it [m]."""
+        sft, rl = self.sft.metrics, self.rl.metrics
+        return (
+            round(rl["route_completion"] - sft["route_completion"], 2),
+            sft["lateral_deviation_mean"] - rl["lateral_deviation_mean"],
+        )
+
 
 def record_trajectory(policy: Policy, env: gym.Env, seed: int, scenario: int) -> Trajectory:
     """

@@ -9,6 +9,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule, TensorDict
 
+from sb3_delta_waypoint.bounds import is_number
 from sb3_delta_waypoint.grpo.advantages import outcome_advantages, process_advantages
 from sb3_delta_waypoint.grpo.batch import Batch, make_batch, minibatches
 from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer
@@ -17,6 +18,7 @@ from sb3_delta_waypoint.grpo.policies import CnnPolicy, EncodingPolicy, MlpPolic
 from sb3_delta_waypoint.grpo.rollout import GroupRolloutAlgorithm
 from sb3_delta_waypoint.grpo.schedules import BoundedSchedule
 from sb3_delta_waypoint.grpo.settings import check_settings
+from sb3_delta_waypoint.messages import short_repr
 
 SelfGRPO = TypeVar("SelfGRPO", bound="GRPO")
 
@@ -335,6 +337,9 @@ class GRPO(GroupRolloutAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> SelfGRPO:
+        given: object = total_timesteps
+        if not is_number(given) or given < 0:
+            raise ValueError(f"total_timesteps={short_repr(total_timesteps)}: expected a number of env steps, 0 or more")
         check_settings(vars(self))
         if reset_num_timesteps:
             self.n_trained_transitions = 0

@@ -6,7 +6,11 @@ Metres stay, y and yaw change sign, degrees become radians: :func:`~sb3_delta_wa
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sb3_delta_waypoint.driving.frames import Pose, left_handed, right_handed, wrap
 
@@ -18,6 +22,33 @@ def pose_of(transform: Any) -> Pose:
     """
     x, y, yaw = right_handed(transform.location.x, transform.location.y, transform.rotation.yaw)
     return x, y, wrap(yaw)
+
+
+def place_of(location: Any) -> tuple[float, float]:
+    """
+    :param location: ``carla.Location`` or ``carla.Vector3D``, in any unit
+    :return: x and y
+    """
+    x, y, _ = right_handed(location.x, location.y, 0.0)
+    return x, y
+
+
+def motion_of(velocity: Any, angular_velocity: Any) -> tuple[float, float, float]:
+    """
+    :param velocity: ``carla.Vector3D`` [m/s]
+    :param angular_velocity: ``carla.Vector3D`` [degrees/s]
+    :return: velocity along x and y [m/s], and yaw rate [rad/s, counter-clockwise]
+    """
+    return right_handed(velocity.x, velocity.y, angular_velocity.z)
+
+
+def points_of(x: Sequence[float], y: Sequence[float]) -> NDArray[np.float64]:
+    """
+    :param x: [m], in CARLA's frame
+    :param y: [m]
+    :return: float64 ``(N, 2)``, metres, in the package's
+    """
+    return np.column_stack([x, np.negative(y)])
 
 
 def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:

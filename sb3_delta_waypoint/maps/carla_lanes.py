@@ -68,10 +68,17 @@ def _sample(road_map: Any, road: int, lane: int, begin: float, end: float) -> di
         location = waypoint.transform.location
         for key, value in (("s", s), ("x", location.x), ("y", location.y)):
             samples[key].append(value)
-    # right lanes run with the road in right-hand traffic, left lanes (positive ids) against it
-    if (lane < 0) != waypoint.is_rht:
+    if against_the_road(waypoint):
         samples = {key: values[::-1] for key, values in samples.items()}
     return samples
+
+
+def against_the_road(waypoint: Any) -> bool:
+    """
+    :param waypoint: ``carla.Waypoint``
+    :return: whether its lane runs against the road: left lanes (positive ids) do in right-hand traffic
+    """
+    return bool((waypoint.lane_id < 0) != waypoint.is_rht)
 
 
 def _bound_to(parent: int) -> None:

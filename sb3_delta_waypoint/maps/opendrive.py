@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sb3_delta_waypoint.driving.network import (
-    JOINT_TOLERANCE,
     RoadNetwork,
     from_segments,
     polyline_length,
@@ -23,10 +22,10 @@ from sb3_delta_waypoint.driving.network import (
 )
 from sb3_delta_waypoint.files import naming, read_xml
 from sb3_delta_waypoint.maps import carla_lanes
+from sb3_delta_waypoint.maps.carla_frame import points_of
+from sb3_delta_waypoint.maps.lanes import meet, speed_limits, strip_namespaces
 from sb3_delta_waypoint.messages import short_repr, short_text
 
-MAX_JOINT_ANGLE = math.radians(60.0)
-"""Lanes that meet at a sharper angle than this are not connected: no car can follow."""
 MAX_SAMPLE_STEP = 10 * carla_lanes.SAMPLE_SPACING
 """A lane that moves further from one sample to the next is broken [m]; outer lanes of a bend move somewhat more than one."""
 MAX_LANES = 5e6
@@ -35,8 +34,6 @@ MAX_ID = 2**31 - 1
 """``carla.Map`` numbers roads and lanes by 32 bits."""
 TIMEOUT = 120.0
 """How long ``carla.Map`` may take [s]; Town01 takes 0.1 s."""
-SPEED_UNITS = {"m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704}
-"""ASAM OpenDRIVE 1.4, 5.3.1: units of a road's speed limit, in m/s."""
 
 
 def load_opendrive(path: str | Path) -> RoadNetwork:
@@ -84,9 +81,7 @@ def _parse(path: Path) -> Element:
     if missing := [name for name in ("carla", "defusedxml") if importlib.util.find_spec(name) is None]:
         raise ImportError(f"Reading {path} needs {' and '.join(missing)}: pip install sb3_delta_waypoint[carla]")
     root = read_xml(path, "OpenDRIVE")
-    for element in root.iter():
-        # OpenDRIVE 1.4 and later may be written with an XML namespace
-        element.tag = element.tag.rpartition("}")[2]
+    strip_namespaces(root)
     if root.tag != "OpenDRIVE":
         raise ValueError(f"{path} is not OpenDRIVE: its root element is <{short_text(root.tag)}>, not <OpenDRIVE>")
     if root.find("road/lanes/laneSection//lane[@type='driving']") is None:
@@ -136,7 +131,7 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
     points, speeds = [], []
     for lane in sampled["lanes"]:
         begin, limit = limits[str(lane["road"])]
-        points.append(np.column_stack([lane["x"], np.negative(lane["y"])]))
+        points.append(points_of(lane["x"], lane["y"]))
         speeds.append(limit[np.searchsorted(begin, lane["s"], side="right")])
         steps = np.linalg.norm(np.diff(points[-1], axis=0), axis=1)
         if not steps.max() <= MAX_SAMPLE_STEP:
@@ -156,27 +151,6 @@ def _id(element: Element) -> int:
     if abs(number) > MAX_ID:
         raise ValueError(f"id {short_repr(number)} has more than 32 bits")
     return number
-
-
-def speed_limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
-    """
-    The speed limits along a road.
-
-    :param road: ``<road>`` of an OpenDRIVE file
-    :return: where each limit begins, s [m], and the limits [m/s], ``inf`` where there is none: one more than there are
-        beginnings, the first one holding before all of them
-    :raises KeyError: if an attribute is missing
-    :raises ValueError: if an attribute is not a number
-    """
-    begin, limit = [], [math.inf]
-    for kind in road.findall("type"):
-        speed = kind.find("speed")
-        begin.append(float(kind.attrib["s"]))
-        if speed is None or speed.attrib["max"] in ("no limit", "undefined"):
-            limit.append(math.inf)
-        else:
-            limit.append(float(speed.attrib["max"]) * SPEED_UNITS[speed.get("unit", "m/s")])
-    return begin, np.array(limit)
 
 
 def _sample(path: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -211,14 +185,7 @@ def _led_past(short: set[int], successors: list[list[int]]) -> list[list[int]]:
 
 def _drivable_joints(points: list[NDArray[np.float64]], successors: list[list[int]]) -> list[list[int]]:
     """Only the connections that a car can follow: ends that meet, without a kink or a turn on the spot."""
-
-    def drivable(lane: int, following: int) -> bool:
-        before, after = points[lane][-1] - points[lane][-2], points[following][1] - points[following][0]
-        angle = math.atan2(before[0] * after[1] - before[1] * after[0], before @ after)
-        gap = math.dist(points[lane][-1], points[following][0])
-        return gap <= JOINT_TOLERANCE and abs(angle) <= MAX_JOINT_ANGLE
-
-    return [[other for other in following if drivable(lane, other)] for lane, following in enumerate(successors)]
+    return [[other for other in following if meet(points[lane], points[other])] for lane, following in enumerate(successors)]
 
 
 def _spread_limits(speeds: list[NDArray[np.float64]], successors: list[list[int]]) -> None:

@@ -15,8 +15,9 @@ Colour = tuple[int, int, int]
 
 PIXELS_PER_METRE = 16.0
 """60 m across the default picture."""
-LOOK_AHEAD = (12.0, 8.0)
-"""How far the middle of the picture lies ahead of a car that drives along x, along y [m]: there is more to see than behind."""
+LOOK_AHEAD = 0.2
+"""How far the middle of the picture lies ahead of the car, as a share of its width and height: there is more to see than
+behind."""
 SUPERSAMPLING = 2
 """Everything is drawn this many times larger and scaled down, which smooths the edges."""
 LANE_WIDTH = 3.5
@@ -52,13 +53,14 @@ class PlanStyle(NamedTuple):
 
 
 PLAN_STYLES = {
-    "sft": PlanStyle("SFT planner", (213, 94, 0), 2.0, 5.0, 2.8),
+    "sft": PlanStyle("planner (SFT)", (213, 94, 0), 2.0, 5.0, 2.8),
     "expert": PlanStyle("expert", (240, 228, 66), 9.0, 0.0, 0.0),
     "final": PlanStyle("final plan", (0, 114, 178), 2.5, 3.5, 0.0),
 }
 """Vermilion, yellow and blue of Okabe and Ito, "Color Universal Design" (2008), which colour-blind eyes tell apart."""
 OTHER_PLAN = PlanStyle("", (204, 121, 167), 2.5, 3.5, 0.0)
 """A plan by another name keeps that name in the legend."""
+DRIVEN = PlanStyle("driven path", TRAIL, 3.0, 0.0, 0.0)
 
 
 class Scene(NamedTuple):
@@ -92,10 +94,11 @@ class Renderer:
     :param mode: ``"rgb_array"`` or ``"human"``
     :param fps: pictures per second at which :meth:`show` returns
     :param size: width and height of the picture in pixels
+    :param pixels_per_metre: scale of the picture
     :raises DependencyNotInstalled: if pygame is missing
     """
 
-    def __init__(self, mode: str, fps: float, size: tuple[int, int] = (960, 640)):
+    def __init__(self, mode: str, fps: float, size: tuple[int, int] = (960, 640), pixels_per_metre: float = PIXELS_PER_METRE):
         # pygame greets on stdout, where a program may be writing its result
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         try:
@@ -104,6 +107,7 @@ class Renderer:
             raise DependencyNotInstalled("rendering needs pygame: pip install pygame-ce") from error
         self._pygame = pygame
         self._fps = fps
+        self._scale = pixels_per_metre
         self._font = self._load_font()
         self._picture = pygame.Surface(size, 0, 32)
         self._canvas = _Canvas(pygame, size)
@@ -145,12 +149,12 @@ class Renderer:
             self._pygame.display.quit()
 
     def _paint(self, scene: Scene) -> None:
-        canvas, view = self._canvas, View.of(scene, self._picture.get_size())
+        canvas, view = self._canvas, View.of(scene, self._picture.get_size(), self._scale)
         canvas.fill(GROUND)
         if scene.roads is not None:
-            canvas.band(view.pixels(scene.roads), LANE_WIDTH * PIXELS_PER_METRE, ROAD)
+            canvas.band(view.pixels(scene.roads), LANE_WIDTH * self._scale, ROAD)
         _draw_route(canvas, view, scene)
-        canvas.band(_pieces(view.pixels(scene.trail)), 3.0, TRAIL)
+        _draw_plan(canvas, view.pixels(scene.trail), DRIVEN)
         for name, plan in scene.plans.items():
             _draw_plan(canvas, view.pixels(to_world(plan, scene.pose)), _style(name))
         _draw_car(canvas, view, scene)
@@ -158,7 +162,7 @@ class Renderer:
         canvas.scale_into(self._picture)
 
     def _draw_legend(self, scene: Scene) -> None:
-        """How it goes at the top left, what the plans are at the top right, a scale at the bottom."""
+        """How it goes at the top left, what the lines are at the top right, a scale at the bottom."""
         canvas, (width, height) = self._canvas, self._picture.get_size()
         if scene.text:
             lines = [self._text(line) for line in scene.text]
@@ -166,18 +170,20 @@ class Renderer:
             for row, line in enumerate(lines):
                 canvas.paste(line, 24, 22 + 24 * row)
 
-        if scene.plans:
-            labels = [self._text(_style(name).label) for name in scene.plans]
+        styles = [_style(name) for name in scene.plans] + [DRIVEN] * (len(scene.trail) > 1)
+        if styles:
+            labels = [self._text(style.label) for style in styles]
             panel_width = max(label.width for label in labels) / SUPERSAMPLING + 92
             left = width - 12 - panel_width
             canvas.panel(left, 12, panel_width, 24 * len(labels) + 16)
-            for row, (name, label) in enumerate(zip(scene.plans, labels, strict=True)):
+            for row, (style, label) in enumerate(zip(styles, labels, strict=True)):
                 sample = np.stack([left + np.linspace(16, 60, 4), np.full(4, 31.0 + 24 * row)], axis=1)
-                _draw_plan(canvas, sample, _style(name))
+                _draw_plan(canvas, sample, style)
                 canvas.paste(label, left + 76, 22 + 24 * row)
 
-        bar = np.array([[0.0, -6], [0, 0], [10 * PIXELS_PER_METRE, 0], [10 * PIXELS_PER_METRE, -6]]) + (24, height - 24)
-        canvas.panel(12, height - 58, 10 * PIXELS_PER_METRE + 24, 46)
+        ten = 10 * self._scale
+        bar = np.array([[0.0, -6], [0, 0], [ten, 0], [ten, -6]]) + (24, height - 24)
+        canvas.panel(12, height - 58, ten + 24, 46)
         canvas.band(_pieces(bar), 2.0, INK)
         canvas.paste(self._text("10 m"), 28, height - 48)
 
@@ -203,16 +209,20 @@ class View(NamedTuple):
     """World coordinate of the middle of the picture [m]."""
     size: tuple[int, int]
     """Width and height of the picture in pixels."""
+    scale: float
+    """Pixels per metre."""
 
     @classmethod
-    def of(cls, scene: Scene, size: tuple[int, int]) -> "View":
+    def of(cls, scene: Scene, size: tuple[int, int], scale: float = PIXELS_PER_METRE) -> "View":
         """
         :param scene: what to see
         :param size: width and height of the picture in pixels
+        :param scale: pixels per metre
         :return: the view
         """
         x, y, yaw = scene.pose
-        return cls(x + LOOK_AHEAD[0] * np.cos(yaw), y + LOOK_AHEAD[1] * np.sin(yaw), size)
+        ahead_x, ahead_y = (LOOK_AHEAD * length / scale for length in size)
+        return cls(x + ahead_x * np.cos(yaw), y + ahead_y * np.sin(yaw), size, scale)
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """
@@ -220,7 +230,7 @@ class View(NamedTuple):
         :return: ``(..., 2)``, pixels from the top left corner, to the right and down
         """
         middle = np.array(self.size) / 2
-        return middle + (points - np.array([self.x, self.y])) * (PIXELS_PER_METRE, -PIXELS_PER_METRE)
+        return middle + (points - np.array([self.x, self.y])) * (self.scale, -self.scale)
 
 
 class _Canvas:
@@ -270,7 +280,7 @@ class _Canvas:
 
 
 def _draw_route(canvas: _Canvas, view: View, scene: Scene) -> None:
-    pieces, width = _pieces(view.pixels(scene.route)), 2 * scene.off_route_distance * PIXELS_PER_METRE
+    pieces, width = _pieces(view.pixels(scene.route)), 2 * scene.off_route_distance * view.scale
     canvas.band(pieces, width + 4, KERB)
     canvas.band(pieces, width, ASPHALT)
 

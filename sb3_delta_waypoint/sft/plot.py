@@ -21,29 +21,32 @@ def plot_history(history: Sequence[dict[str, float]], best: dict[str, Any], path
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
     losses, errors, horizon = figure.subplots(1, 3)
     steps = [row["step"] for row in history]
-    blue, orange, grey = "#1f6fb4", "#e07b1a", "0.45"
+    # of the Okabe-Ito palette; dashes tell the lines apart in grey, too
+    blue, orange, grey = "#0072b2", "#d55e00", "0.45"
 
     losses.plot(steps, [row["train_loss"] for row in history], color=blue, label="training")
-    losses.plot(steps, [row["validation_loss"] for row in history], color=orange, label="held out")
-    losses.set(title="Loss (smooth L1)", ylabel="m", yscale="log")
+    losses.plot(steps, [row["validation_loss"] for row in history], "--", color=orange, label="held out")
+    losses.set(title="Loss", ylabel="smooth L1 error (m)", yscale="log")
 
-    errors.plot(steps, [row["validation_fde"] for row in history], color=orange, label="FDE")
+    errors.plot(steps, [row["validation_fde"] for row in history], "--", color=orange, label="FDE")
     errors.plot(steps, [row["validation_ade"] for row in history], color=blue, label="ADE")
     errors.axvline(best["step"], color=grey, linestyle=":", linewidth=1)
-    errors.plot(best["step"], best["validation_ade"], "o", color=blue, label=f"kept: ADE {best['validation_ade']:.3f} m")
-    errors.set(title="Held-out displacement error", ylabel="m", ylim=(0, None))
+    errors.plot(best["step"], best["validation_ade"], "o", color=blue, label=f"kept: {best['validation_ade']:.3f} m")
+    errors.set(title="Held-out error by step", ylabel="distance from the expert's plan (m)", ylim=(0, None))
 
     displacement = best["displacement"]
-    horizon.plot(range(1, len(displacement) + 1), displacement, "o-", color=blue, markersize=3, label="kept model")
-    horizon.set(title="Held-out displacement by waypoint", ylabel="m", ylim=(0, None), xlabel="waypoint")
+    horizon.plot(range(1, len(displacement) + 1), displacement, "o-", color=blue, markersize=3)
+    horizon.set(title="Held-out error by waypoint, kept model", ylabel="distance from the expert's plan (m)", ylim=(0, None))
+    horizon.set_xlabel("waypoint")
     horizon.xaxis.get_major_locator().set_params(integer=True)
 
     for axes in (losses, errors):
         axes.set_xlabel("gradient step")
-        axes.legend(frameon=False)
+        # below the axes: nothing is hidden, however the curves run
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     for axes in (losses, errors, horizon):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

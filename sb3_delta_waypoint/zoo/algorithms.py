@@ -1,29 +1,35 @@
 """The algorithms that refine planners, and what rl_zoo3 needs to know about each."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import optuna
-from sb3_contrib import TRPO
-from stable_baselines3 import A2C, PPO
-from stable_baselines3.common.base_class import BaseAlgorithm
-
-from sb3_delta_waypoint.grpo import GRPO
 from sb3_delta_waypoint.zoo.samplers import convert, sample_a2c, sample_grpo, sample_ppo, sample_trpo
+
+if TYPE_CHECKING:
+    import optuna
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 
 class Algorithm(NamedTuple):
     """What rl_zoo3 needs to know about an algorithm."""
 
-    algorithm: type[BaseAlgorithm]
-    sampler: Callable[[optuna.Trial, int, int, dict[str, Any]], dict[str, Any]]
+    path: str
+    """``"package:class"``, which is imported when it is needed: ``--help`` names the algorithms without torch."""
+    sampler: Callable[["optuna.Trial", int, int, dict[str, Any]], dict[str, Any]]
     converter: Callable[[dict[str, Any]], dict[str, Any]] = convert
+
+    def load(self) -> "type[BaseAlgorithm]":
+        """:return: the class"""
+        package, _, name = self.path.partition(":")
+        algorithm: type[BaseAlgorithm] = getattr(import_module(package), name)
+        return algorithm
 
 
 ALGORITHMS = {
-    "ppo": Algorithm(PPO, sample_ppo),
-    "grpo": Algorithm(GRPO, sample_grpo),
-    "a2c": Algorithm(A2C, sample_a2c),
-    "trpo": Algorithm(TRPO, sample_trpo),
+    "grpo": Algorithm("sb3_delta_waypoint.grpo:GRPO", sample_grpo),
+    "ppo": Algorithm("stable_baselines3:PPO", sample_ppo),
+    "a2c": Algorithm("stable_baselines3:A2C", sample_a2c),
+    "trpo": Algorithm("sb3_contrib:TRPO", sample_trpo),
 }
-"""By the name that ``--algo`` takes. Each has a yaml in ``hyperparams/``."""
+"""By the name that ``--algo`` takes; the first is the default. Each has a yaml in ``hyperparams/``."""

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from inspect import signature
@@ -13,11 +13,9 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from gymnasium.error import Error as GymnasiumError
-from rl_zoo3.utils import StoreDict
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from sb3_delta_waypoint.bounds import is_number
-from sb3_delta_waypoint.devices import find_device
 from sb3_delta_waypoint.files import read_yaml
 from sb3_delta_waypoint.messages import short_repr, short_text
 
@@ -44,23 +42,6 @@ LOWEST = {
     "n_evaluations": ("--n-evaluations", 1, None, ""),
 }
 """Of whole numbers on the command line: option, lowest value, lowest of the negative values with a meaning, their meaning."""
-
-
-class KeysAndValues(StoreDict):
-    """rl_zoo3's ``KEY:VALUE …`` with values in Python, which names the one that is not."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        found: dict[str, Any] = {}
-        for text in values:
-            try:
-                super().__call__(parser, namespace, [text], option_string)
-            except Exception as error:  # it evaluates whatever was typed
-                parser.error(
-                    f"argument {option_string}: {text!r} is not KEY:VALUE with a value in Python ({error}), such as "
-                    "n_steps:64 or \"policy:'MlpPolicy'\""
-                )
-            found |= getattr(namespace, self.dest)
-        setattr(namespace, self.dest, found)
 
 
 @contextmanager
@@ -90,16 +71,6 @@ def check_arguments(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < lowest and not (special is not None and special <= value < 0):
             raise ValueError(f"{option} {value}: expected at least {lowest}{meaning}")
-
-
-def check_device(arguments: Sequence[str]) -> None:
-    """
-    :param arguments: command-line arguments of any script of rl_zoo3
-    :raises ValueError: if they ask for a device that is not there
-    """
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--device", default="auto")
-    find_device(parser.parse_known_args(arguments)[0].device)
 
 
 def check_config(path: str, env_id: str, is_atari: bool = False) -> None:

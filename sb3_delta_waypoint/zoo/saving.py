@@ -6,22 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from stable_baselines3.common import base_class
 from stable_baselines3.common.save_util import save_to_zip_file
 from stable_baselines3.common.vec_env import VecNormalize
 
 from sb3_delta_waypoint.files import write_atomically
+from sb3_delta_waypoint.zoo.replaced import replaced
 
 
 @contextmanager
 def atomic_saves() -> Iterator[None]:
     """Within it, every ``model.save(path)`` and ``VecNormalize.save(path)`` leaves the old file whole until the new one is."""
-    with (
-        patch.object(base_class, "save_to_zip_file", _save_to_zip_file),
-        patch.object(VecNormalize, "save", _save_vec_normalize),
-    ):
+    # callbacks of SB3 and rl_zoo3 give paths, and both methods write to those themselves
+    with replaced(base_class, save_to_zip_file=_save_to_zip_file), replaced(VecNormalize, save=_save_vec_normalize):
         yield
 
 

@@ -213,7 +213,7 @@ def test_a_vehicle_that_somebody_destroys_breaks_the_episode_off(make, server):
     env.reset(seed=1)
     rewards = drive(env, 5)
     client, _ = look_around(server)
-    client.apply_batch_sync([carla.command.DestroyActor(env._ego.id)], False)
+    client.apply_batch_sync([carla.command.DestroyActor(env._stage.ego.id)], False)
     assert "gone" in assert_broken_off(env.step(env.expert_plan()))
     assert_goes_on(env, 0, rewards)
 

@@ -13,10 +13,11 @@ carla = pytest.importorskip("carla")
 from sb3_delta_waypoint.carla_bridge.ego import on_road
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
-from sb3_delta_waypoint.carla_bridge.route_file import write_routes
-from sb3_delta_waypoint.carla_bridge.routes import Route
 from sb3_delta_waypoint.maps.carla_frame import pose_of
+from sb3_delta_waypoint.maps.route_file import write_routes
+from sb3_delta_waypoint.maps.routes import Route
 from tests.carla_bridge.conftest import drive, look_around
+from tests.hills import hilly
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +34,22 @@ def collision(frame: int) -> SimpleNamespace:
 @pytest.mark.parametrize("late", [1, 0])
 def test_a_collision_of_an_earlier_episode_that_is_told_late_does_not_count(env, late):
     env.reset(seed=1)
-    env._ego._on_collision(collision(env.session.world.get_snapshot().frame - late))
+    env._stage.ego._on_collision(collision(env.session.world.get_snapshot().frame - late))
     _, _, terminated, truncated, _ = env.step(env.expert_plan())
     assert not terminated and not truncated
-    assert env._events.counts["collision"] == 0
+    assert env._stage.events.counts["collision"] == 0
 
 
 def test_a_collision_of_this_episode_counts_even_if_it_is_told_late(env):
     env.reset(seed=1)
     for _ in range(3):
         env.step(env.expert_plan())
-    env._ego._on_collision(collision(env.session.world.get_snapshot().frame - 1))
+    env._stage.ego._on_collision(collision(env.session.world.get_snapshot().frame - 1))
     _, _, terminated, _, info = env.step(env.expert_plan())
     assert terminated and info["episode_metrics"]["collision"] == 1.0
 
 
-def test_a_vehicle_is_put_on_its_own_road_in_the_hills(shared_data, hilly):
+def test_a_vehicle_is_put_on_its_own_road_in_the_hills(shared_data):
     road_map = carla.Map("Town01", hilly(shared_data("Town01.xodr").read_text()))
     lanes = [lane.transform for lane in road_map.generate_waypoints(20.0)]
     found = [on_road(road_map, pose_of(lane), lane.location.z) for lane in lanes]

@@ -156,7 +156,7 @@ def test_running_into_something_ends_the_episode_and_counts_once(make, server):
     for _ in range(60):
         _, _, terminated, _, _ = env.step(env.expert_plan())
         assert not terminated
-    assert env._events.counts["collision"] == 1, "pushing on is the same collision"
+    assert env._stage.events.counts["collision"] == 1, "pushing on is the same collision"
     obstacle.destroy()
 
 

@@ -13,6 +13,7 @@ from sb3_delta_waypoint.carla_bridge.events import EventMonitor, StopLine
 from sb3_delta_waypoint.carla_bridge.signals import may_go
 from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT
 from sb3_delta_waypoint.maps.carla_frame import pose_of
+from tests.hills import hilly
 
 
 class Road:
@@ -111,7 +112,7 @@ def test_who_may_go():
     assert may_go(sign, "Green", True, 2.0, 0.0) and not may_go(sign, "Green", False, 2.0, 0.0)
 
 
-def test_a_car_beside_its_lane_in_the_hills_is_not_taken_to_be_off_the_road(shared_data, hilly):
+def test_a_car_beside_its_lane_in_the_hills_is_not_taken_to_be_off_the_road(shared_data):
     carla = pytest.importorskip("carla")
     road_map = carla.Map("Town01", hilly(shared_data("Town01.xodr").read_text()))
     for lane in road_map.generate_waypoints(25.0):

@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("carla")
 
-from sb3_delta_waypoint.carla_bridge.traffic import OBSERVED_AGENTS, observe_agents  # noqa: E402
+from sb3_delta_waypoint.contract import OBSERVED_AGENTS
+from sb3_delta_waypoint.driving.observation import observe_agents  # noqa: E402
 from sb3_delta_waypoint.driving.records import CAR  # noqa: E402
 from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE  # noqa: E402
 

@@ -9,5 +9,5 @@ pytest.importorskip("rl_zoo3")
 
 def test_plot_train(logs, tmp_path):
     pytest.importorskip("seaborn")
-    succeeded("plot-train", "-f", logs, "-y", "success", "-w", 2, "--output", tmp_path / "plot.png")
+    succeeded("plot-train", "--algo", "ppo", "-f", logs, "-y", "success", "-w", 2, "--picture", tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

@@ -48,7 +48,7 @@ def test_sft_trains_a_planner_of_ones_own(recorded, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     planner = load_planner(tmp_path / "run" / "model.pt")
     assert type(planner).__name__ == "Wide" and planner.hidden_dims == (12,)
-    assert "--planner-kwargs: 'width' is not KEY:VALUE" in sft(recorded, tmp_path, *own[:3], "width").output
+    assert "'--planner-kwargs': 'width' is not KEY:VALUE" in sft(recorded, tmp_path, *own[:3], "width").output
     failed(sft(f"{recorded}/**/*.json", tmp_path / "run", *own[:3], "depth:1"), "typed_planners:Wide", "depth")
     failed(sft(f"{recorded}/**/*.json", tmp_path / "run", "--planner", "typed_planners"), "package.module:Class")
 

@@ -16,7 +16,7 @@ pytest.importorskip("rl_zoo3")
 
 from sb3_delta_waypoint.policies import WaypointPolicy
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import SHORT, TINY, call, failed, succeeded
 
 
@@ -98,6 +98,30 @@ def test_continue_training(logs, run, planner):
     assert not (logs / "ppo" / "ToyWaypoint-v0_3").exists()
 
 
+@pytest.fixture
+def zeroed(monkeypatch):
+    """How many updates of PPO had no advantages: those of a critic's warm-up."""
+    updates = []
+    update = PPO.train
+
+    def spy(model):
+        updates.append(not model.rollout_buffer.advantages.any())
+        update(model)
+
+    monkeypatch.setattr(PPO, "train", spy)
+    return updates
+
+
+def test_the_warm_up_of_a_critic_does_not_begin_again(planner, zeroed, tmp_path):
+    warm = "callback:[{'sb3_delta_waypoint.callbacks.CriticWarmupCallback':{'warmup_steps':384}}]"
+    command = ["train", "-f", tmp_path, "--eval-freq", -1, *TINY, warm]
+    succeeded(*command, "--sft", planner, "-n", 256)
+    assert zeroed == [True, True]
+    model = tmp_path / "ppo" / "ToyWaypoint-v0_1" / "ToyWaypoint-v0.zip"
+    succeeded(*command, "-i", model, "-n", 256)
+    assert zeroed[2:] == [True, False], "256 of 384 steps had been done"
+
+
 def test_selection(planner, tmp_path):
     where = ["--metric", "ade", "--where", "success_rate>=0"]
     succeeded("train", "--sft", planner, "-f", tmp_path, "-n", 256, "--eval-freq", 128, *where, *TINY)
@@ -112,6 +136,8 @@ def test_single_envs_in_processes(planner, tmp_path):
         planner,
         "-f",
         tmp_path,
+        "--algo",
+        "ppo",
         "-n",
         128,
         "--eval-freq",
@@ -136,8 +162,7 @@ def test_single_envs_in_processes(planner, tmp_path):
         (["--env", "ToyWayPoint-v0"], ["ToyWayPoint-v0", "ToyWaypoint-v0"]),
         (["--algo", "ppo", "--group-size", "4"], ["--group-size", "--algo grpo"]),
         (["--algo", "grpo", "-params", "batch_size:100000"], ["batch_size=100000", "make it smaller"]),
-        (["--algo", "reinforce"], ["reinforce", "ppo", "--help"]),
-        (["--colour", "red"], ["--colour", "--help"]),
+        (["--algo", "reinforce"], ["reinforce", "grpo, ppo"]),
         (["-i", "absent.zip"], ["trained_agent"]),
     ],
 )

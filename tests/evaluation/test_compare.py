@@ -118,4 +118,11 @@ def test_most_different_shows_gains_and_losses():
     rl = {"route_completion": refined, "lateral_deviation_mean": smaller}
     assert most_different(sft, rl, 4) == [1, 2, 4, 5]
     # where both reach the goal the lateral deviation decides
-    assert most_different(sft, rl, 10) == [1, 2, 3, 4, 5, 0]
+    assert most_different(sft, rl, 10) == [1, 2, 3, 4, 5]
+
+
+def test_without_losses_the_smallest_gains_are_shown():
+    sft = {"route_completion": np.array([1.0, 0.2, 0.5, 1.0]), "lateral_deviation_mean": np.full(4, 0.5)}
+    rl = {"route_completion": np.ones(4), "lateral_deviation_mean": np.array([0.4, 0.5, 0.5, 0.3])}
+    assert most_different(sft, rl, 4) == [1, 2, 0, 3]
+    assert most_different(rl, sft, 4) == [0, 3, 1, 2]

@@ -5,9 +5,12 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from rich.console import Console
 
+from sb3_delta_waypoint.evaluation import plots
 from sb3_delta_waypoint.evaluation.compare import compare
+from sb3_delta_waypoint.evaluation.plots import plot_trajectories
 from sb3_delta_waypoint.evaluation.report import comparison_table, markdown, selection_table, summary_table, write_report
 from sb3_delta_waypoint.evaluation.statistics import summarise_all
 from sb3_delta_waypoint.evaluation.trajectories import Trajectory, TrajectoryPair
@@ -34,10 +37,10 @@ def shown(table, width=100):
     return console.file.getvalue()
 
 
-def drive(success, bend):
+def drive(success, bend, completion=0.6):
     along = np.arange(60.0)
     path = np.column_stack([along, bend * along**2])
-    outcome = {"success": success, "route_completion": 0.6}
+    outcome = {"success": success, "route_completion": completion, "lateral_deviation_mean": bend}
     return Trajectory(path, np.column_stack([along, np.zeros(60)]), np.zeros((59, 20, 2)), outcome)
 
 
@@ -81,6 +84,27 @@ def test_report_without_horizon_and_trajectories(tmp_path):
     assert [file.name for file in files] == ["comparison.json", "comparison.md", "metrics.png"]
     assert json.loads(files[0].read_text())["metrics"]["ade"]["sft"]["mean"] is None
     assert "–" in files[1].read_text()
+
+
+def drawn(pairs, monkeypatch):
+    """The words in the picture of some trajectories."""
+    figures = []
+    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    plot_trajectories(pairs, "unused.png")
+    return [text.get_text() for text in figures[0].findobj(Text) if text.get_text()]
+
+
+def test_trajectories_name_what_they_rank_by_and_show_losses_only_where_there_are_some(monkeypatch):
+    near, far, short = drive(1.0, 0.0, 1.0), drive(1.0, 0.01, 1.0), drive(0.0, 0.02, 0.3)
+    gains = [TrajectoryPair(1, short, near), TrajectoryPair(2, far, near)]
+    words = drawn(gains, monkeypatch)
+    assert {"Where RL gained most", "RL lost nowhere:\nits smallest gains"} <= set(words)
+    assert {"route completion: SFT 30.0%, RL 100.0%", "lateral deviation: SFT 0.01 m, RL 0.00 m"} <= set(words)
+    words = drawn([*gains, TrajectoryPair(3, near, far)], monkeypatch)
+    assert {"Where RL gained most", "Where RL lost most"} <= set(words)
+    assert words[words.index("Where RL lost most") + 1] == "scenario 3"
+    words = drawn([TrajectoryPair(3, near, far), TrajectoryPair(4, near, short)], monkeypatch)
+    assert {"RL gained nowhere:\nits smallest losses", "Where RL lost most"} <= set(words)
 
 
 def test_summary_table():

@@ -32,6 +32,12 @@ SPACES = [
 ]
 
 
+@pytest.mark.parametrize("steps", [-5, float("nan"), float("inf"), "many", True])
+def test_numbers_of_steps_that_cannot_be_are_refused(make_model, steps):
+    with pytest.raises(ValueError, match=f"total_timesteps='?{steps}'?: expected a number of env steps"):
+        make_model().learn(steps)
+
+
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_spaces(make_model, space, tmp_path):
     model = make_model(env=Identity, env_kwargs={"space": space})

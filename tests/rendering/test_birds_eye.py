@@ -112,6 +112,16 @@ def test_scale_bar_is_true():
     assert expert - width == pytest.approx(bar, abs=4)
 
 
+def test_at_twice_the_scale_everything_is_twice_as_wide():
+    scene = make_scene(plans={"final": ahead(first=4.0, last=8.0)})
+    near, far = (draw(scene, pixels_per_metre=scale) for scale in (2 * PIXELS_PER_METRE, PIXELS_PER_METRE))
+    for colour in (ASPHALT, FINAL):
+        rows, columns = (np.ptp(where(near, colour)[axis]) / np.ptp(where(far, colour)[axis]) for axis in (0, 1))
+        assert (rows if colour == ASPHALT else columns) == pytest.approx(2.0, abs=0.15)
+    bars = [(image[560:] == INK).all(axis=2).sum(axis=1).max() for image in (near, far)]
+    assert bars[0] == pytest.approx(2 * bars[1], abs=4)
+
+
 @pytest.mark.parametrize("yaw", np.linspace(-3, 3, 7))
 def test_car_is_in_view_with_more_room_ahead_of_it_than_behind(yaw):
     scene = make_scene(yaw)
@@ -181,6 +191,12 @@ def test_legend_names_the_plans_that_are_drawn_and_no_others():
     assert in_legend({"expert": ahead()}) == [False, True, False]
     corner = draw(make_scene())[:120, 700:]
     assert (corner == GROUND).all()
+
+
+def test_legend_names_the_driven_path_once_there_is_one():
+    begun, later = (make_scene(trail=np.array([[110.0, 200.0]] * length)) for length in (1, 2))
+    assert (draw(begun)[:120, 700:] == GROUND).all()
+    assert (draw(later)[:120, 700:] == TRAIL).all(axis=2).any()
 
 
 def test_text_is_written_at_the_top_left():

@@ -105,8 +105,10 @@ def test_attributes_and_methods():
     venv.reset()
     assert venv.get_attr("num_envs", indices=[0, 2]) == [3, 3]
     assert len(venv.env_method("expert_plan", indices=1)) == 1
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="no method 'fly'$"):
         venv.env_method("fly")
+    with pytest.raises(AttributeError, match="no method 'expert_plans'; the method of one env is 'expert_plan'"):
+        venv.env_method("expert_plans")
     with pytest.raises(ValueError, match="one attribute for all"):
         venv.set_attr("render_mode", "human", indices=[1])
 

@@ -16,16 +16,16 @@ from stable_baselines3 import A2C, PPO
 from sb3_delta_waypoint import GRPO
 from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.zoo.arguments import check_hyperparameters
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 
 ENTRY = "n_timesteps: 300, policy: sb3_delta_waypoint.DeltaWaypointPolicy"
-FEW = ["-params", "n_envs:2", "n_steps:8", "batch_size:8", "n_epochs:1"]
+FEW = ["--algo", "ppo", "-params", "n_envs:2", "n_steps:8", "batch_size:8", "n_epochs:1"]
 
 
-def refused(folder, *arguments):
-    """What ``train`` says when it refuses its arguments."""
+def refused(folder, *arguments, code=1):
+    """What ``train`` says when it refuses its arguments; exit code 2 where they are malformed."""
     result = CliRunner().invoke(main, ["train", "-f", f"{folder}/logs", *map(str, arguments)])
-    assert result.exit_code == 1, (result.output, result.exception)
+    assert result.exit_code == code, (result.output, result.exception)
     (*_, error) = lines = result.stderr.strip().splitlines()
     assert error.startswith("Error: ") and len([line for line in lines if line.startswith("Error")]) == 1
     assert not (folder / "logs").exists()
@@ -64,8 +64,7 @@ def test_yaml_that_is_not_there(name, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("n_steps:abc", ["'n_steps:abc'", "KEY:VALUE", "n_steps:64"]),
-        ("n_steps", ["'n_steps'", "KEY:VALUE"]),
+        ("n_steps:abc", ["n_steps is 'abc'", "whole number from 1"]),
         ("n_steps:32.5", ["n_steps is 32.5", "whole number from 1"]),
         ("n_envs:0", ["n_envs is 0", "whole number from 1"]),
         ("n_epochs:'x'", ["n_epochs is 'x'", "whole number from 1"]),
@@ -90,14 +89,13 @@ def test_params(setting, said, tmp_path):
     [
         (["--env-kwargs", "start:3"], ["start=3", "mapping"]),
         (["--env-kwargs", "colour:1"], ["ToyWaypoint-v0", "'colour'"]),
-        (["--env-kwargs", "routes:Town01"], ["'routes:Town01'", "KEY:VALUE"]),
+        (["--env-kwargs", "routes:Town01.xodr"], ["Town01.xodr"]),
         (["--eval-env-kwargs", "start:3"], ["start=3", "mapping"]),
         (["--env", "CartPole-v1", "--env-kwargs", "colour:1"], ["CartPole-v1", "'colour'"]),
         (["-n", "-5"], ["-n -5", "-1 for the n_timesteps of the yaml"]),
         (["-n", "0"], ["-n 0", "at least 1"]),
         (["--eval-episodes", "0"], ["--eval-episodes 0", "at least 1"]),
         (["--n-eval-envs", "0"], ["--n-eval-envs 0", "at least 1"]),
-        (["--save-freq", "often"], ["--save-freq", "'often'"]),
         (["--log-interval", "0"], ["--log-interval 0"]),
         (["--device", "cuda:77"], ["device cuda:77", "cpu or auto"]),
         (["--device", "quantum"], ["device quantum", "cpu or auto"]),
@@ -110,6 +108,22 @@ def test_params(setting, said, tmp_path):
 )
 def test_options(arguments, said, tmp_path):
     error = refused(tmp_path, *arguments)
+    assert all(words in error for words in said), error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--save-freq", "often"], ["--save-freq", "'often'"]),
+        (["--vec-env", "thread"], ["--vec-env", "'thread'", "'subproc'"]),
+        (["--colour", "red"], ["--colour"]),
+        (["-params", "n_steps"], ["'-params'", "'n_steps'", "KEY:VALUE", "n_steps:64"]),
+        (["--env-kwargs"], ["--env-kwargs"]),
+        (["--env-kwargs", "route_length:20", "length"], ["'length'", "KEY:VALUE", "route_length:200"]),
+    ],
+)
+def test_malformed_options(arguments, said, tmp_path):
+    error = refused(tmp_path, *arguments, code=2)
     assert all(words in error for words in said), error
 
 

@@ -7,10 +7,10 @@ pytest.importorskip("rl_zoo3")
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import TINY, call, failed, succeeded
 
-QUICK = ["--eval-freq", "-1", "--num-threads", "1"]
+QUICK = ["--algo", "ppo", "--eval-freq", "-1", "--num-threads", "1"]
 FEW = ["-params", "n_envs:2", "n_steps:8", "batch_size:16"]
 
 

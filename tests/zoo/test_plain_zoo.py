@@ -15,7 +15,7 @@ pytest.importorskip("rl_zoo3")
 from rl_zoo3.hyperparams_opt import sample_ppo_params
 
 from sb3_delta_waypoint import zoo
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 
 README = Path(__file__).parents[2] / "README.md"
 LINES = re.findall(r"^python (-m rl_zoo3\.train .+)$", README.read_text(), re.M)
@@ -48,7 +48,7 @@ def test_lines_of_the_readme(algo, line, folder):
         (folder / "custom_envs.py").write_text(CUSTOM_ENVS)
     output = run(folder, line)
     logs = folder / "logs" / algo / "ToyWaypoint-v0_1"
-    model = zoo.ALGORITHMS[algo].algorithm.load(logs / "ToyWaypoint-v0.zip")
+    model = zoo.ALGORITHMS[algo].load().load(logs / "ToyWaypoint-v0.zip")
     assert model.num_timesteps > 20_000, "the last rollout overshoots"
     assert model.policy.optimizer.param_groups[0]["lr"] == 0.0
     assert "of their updates can move the policy" in output

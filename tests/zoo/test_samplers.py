@@ -7,7 +7,7 @@ from stable_baselines3 import PPO
 
 pytest.importorskip("rl_zoo3")
 
-from sb3_delta_waypoint import zoo
+from sb3_delta_waypoint.zoo.algorithms import Algorithm
 from tests.command_line import FEW_GROUPS, GROUPS, SHORT, TINY, succeeded
 
 
@@ -26,7 +26,7 @@ def test_optimize_keeps_the_planner(planner, tmp_path, monkeypatch):
         planners.append(kwargs["policy_kwargs"]["sft"])
         return PPO(policy, *args, **kwargs)
 
-    monkeypatch.setitem(zoo.ALGORITHMS, "ppo", zoo.ALGORITHMS["ppo"]._replace(algorithm=spy))
+    monkeypatch.setattr(Algorithm, "load", lambda self: spy)
     storage = ["--study-name", "s", "--storage", f"sqlite:///{tmp_path}/o.db"]
     optimize = ["-optimize", "--n-trials", 2, "--n-evaluations", 1, "--no-optim-plots"]
     succeeded("train", "--sft", planner, "-f", tmp_path, "-n", 256, *storage, *optimize, *TINY)
@@ -34,6 +34,7 @@ def test_optimize_keeps_the_planner(planner, tmp_path, monkeypatch):
     # what was found can be trained with
     output = succeeded(
         *("train", "--sft", planner, "-f", tmp_path, "-n", 64, "--eval-freq", -1, *storage, "--trial-id", 1),
+        *("--algo", "ppo"),
         *("--env-kwargs", "route_length:20", "-params", "n_envs:1"),
     )
     assert "Loading from Optuna study" in output

@@ -18,9 +18,10 @@ from stable_baselines3.common.vec_env import VecNormalize
 from sb3_delta_waypoint import zoo
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.cli import main
+from sb3_delta_waypoint.zoo.manager import WaypointExperimentManager
 from sb3_delta_waypoint.zoo.saving import atomic_saves
 
-TINY = ["--eval-freq", "-1", "--verbose", "0", "--env-kwargs", "route_length:20"]
+TINY = ["--algo", "ppo", "--eval-freq", "-1", "--verbose", "0", "--env-kwargs", "route_length:20"]
 FEW = ["-params", "n_envs:2", "n_steps:8", "batch_size:8", "n_epochs:1"]
 
 
@@ -146,14 +147,14 @@ def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, monkeypatch):
 
 def test_two_runs_at_once_have_a_folder_each_and_a_refused_one_removes_its_own_only(tmp_path, monkeypatch):
     other = tmp_path / "ppo" / "ToyWaypoint-v0_1"
-    create = zoo.WaypointExperimentManager.create_log_folder
+    create = WaypointExperimentManager.create_log_folder
 
     def another_is_faster(self):
         other.mkdir(parents=True)
         (other / "theirs").touch()
         create(self)
 
-    monkeypatch.setattr(zoo.WaypointExperimentManager, "create_log_folder", another_is_faster)
+    monkeypatch.setattr(WaypointExperimentManager, "create_log_folder", another_is_faster)
     result = CliRunner().invoke(main, ["train", "-f", str(tmp_path), "-n", "16", *TINY, *FEW, "policy_kwargs:dict(colour=1)"])
     assert result.exit_code == 1
     assert [path.name for path in (tmp_path / "ppo").iterdir()] == [other.name] and (other / "theirs").exists()

@@ -31,9 +31,9 @@ from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import MAX_PIXELS, make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.simulator import Simulator
 from sb3_delta_waypoint.carla_bridge.loopback.traffic_managers import traffic_manager_calls
-from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 from sb3_delta_waypoint.driving.bodies import VEHICLE
-from sb3_delta_waypoint.driving.frames import left_handed, right_handed
+from sb3_delta_waypoint.driving.frames import left_handed, mirrored, right_handed
 from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW
 
 MAP_FOLDER = "/Game/Carla/Maps/"
@@ -58,7 +58,7 @@ class Calls:
         }
 
     @property
-    def _world(self) -> World:
+    def _world(self) -> LoopbackWorld:
         return self._simulator.world
 
     def _actor(self, actor_id: int) -> Actor:
@@ -283,8 +283,7 @@ class Calls:
     def apply_control_to_vehicle(self, actor_id: int, control: VehicleControl) -> None:
         throttle, steer, brake, hand_brake, reverse, manual_gear_shift, _ = control
         row = self._actor(actor_id).row
-        # right is positive in CARLA
-        self._world.controls[row] = (throttle, -steer, brake, hand_brake, reverse)
+        self._world.controls[row] = (throttle, mirrored(float(steer)), brake, hand_brake, reverse)
         self._world.mounts[row]["manual_gear_shift"] = manual_gear_shift
 
     def set_actor_target_velocity(self, actor_id: int, velocity: Vector) -> None:

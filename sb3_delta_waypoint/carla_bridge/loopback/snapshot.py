@@ -1,13 +1,12 @@
 """The rows of a world snapshot: the bodies as the client is told about them, in CARLA's frame."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 
 from sb3_delta_waypoint.driving.bodies import FIXED, VEHICLE, origin
-from sb3_delta_waypoint.driving.frames import left_handed
-from sb3_delta_waypoint.driving.kernels import forget_stale_kernels, kernel
+from sb3_delta_waypoint.driving.frames import left_handed, mirrored
+from sb3_delta_waypoint.driving.kernels import kernel
 from sb3_delta_waypoint.driving.records import Record
 
 MOUNT = np.dtype(
@@ -26,8 +25,6 @@ MOUNT = np.dtype(
     align=True,
 )
 """What only the client needs to know of an actor, beside its body: metres and degrees, CARLA's frame."""
-
-forget_stale_kernels(Path(__file__).parent)
 
 
 @kernel
@@ -77,7 +74,7 @@ def _write_row(body: Record, mount: Record, control: Record, row: Record, dt: fl
         row.acceleration[0], row.acceleration[1], _ = left_handed(change_x, change_y, 0.0)
     mount.velocity_x, mount.velocity_y = velocity_x, velocity_y
     if body.kind == VEHICLE:
-        row.throttle, row.steer, row.brake = control.throttle, -control.steer, control.brake
+        row.throttle, row.steer, row.brake = control.throttle, mirrored(control.steer), control.brake
         row.hand_brake, row.reverse = control.hand_brake, control.reverse
         row.manual_gear_shift = mount.manual_gear_shift
         row.gear = int(body.direction) if body.speed > 0.0 or control.throttle > 0.0 else 0

@@ -6,6 +6,7 @@ pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback import town  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map  # noqa: E402
+from tests.hills import hilly  # noqa: E402
 
 STREET = (
     '<OpenDRIVE><header revMajor="1" revMinor="4" name="s"><geoReference>+proj=tmerc</geoReference></header>'
@@ -41,7 +42,7 @@ def test_a_wide_lane_is_painted_as_far_as_the_picture_goes():
     assert road_map.ground.cells.max() > 0
 
 
-def test_the_ground_is_flat_for_the_client_too(hilly):
+def test_the_ground_is_flat_for_the_client_too():
     flat, hills = RoadMap("flat", town.town()), RoadMap("hills", hilly(town.town()))
     lanes = zip(flat.carla_map.generate_waypoints(10.0), hills.carla_map.generate_waypoints(10.0), strict=True)
     assert all(one.transform == other.transform for one, other in lanes)

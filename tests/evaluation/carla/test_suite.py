@@ -7,9 +7,9 @@ carla = pytest.importorskip("carla")
 
 # ruff: noqa: E402 (the imports below need it)
 
-from sb3_delta_waypoint.carla_bridge.route_xml import WEATHER_PARAMETERS
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, choose, is_kind, read_suite
+from sb3_delta_waypoint.maps.route_xml import WEATHER_PARAMETERS
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.carla_bridge.lane_graph import SNAP_DISTANCE, LaneGraph, Place
 from sb3_delta_waypoint.driving.network import polyline_length, resample
+from sb3_delta_waypoint.maps.lane_graph import SNAP_DISTANCE, LaneGraph, Place
 
 BACKWARDS = 2.0
 """A place this far behind the one before it counts as reached [m]: places are rarely given to the centimetre."""
@@ -29,7 +29,7 @@ Location = Sequence[float | None]
 """A place."""
 
 
-class Weather(NamedTuple):
+class RouteWeather(NamedTuple):
     """
     Weather on a route.
 
@@ -41,7 +41,7 @@ class Weather(NamedTuple):
     parameters: Mapping[str, float]
 
 
-class Scenario(NamedTuple):
+class RouteScenario(NamedTuple):
     """
     What a leaderboard route has happen on the way.
 
@@ -74,8 +74,8 @@ class Route(NamedTuple):
     town: str | None
     points: NDArray[np.float64]
     speeds: NDArray[np.float64]
-    weather: tuple[Weather, ...] = ()
-    scenarios: tuple[Scenario, ...] = ()
+    weather: tuple[RouteWeather, ...] = ()
+    scenarios: tuple[RouteScenario, ...] = ()
     heights: NDArray[np.float64] = np.empty(0)
 
     def height_at(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,18 +5,14 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import carla
-import defusedxml.ElementTree  # type: ignore[import-untyped]
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.driving.network import JOINT_TOLERANCE, polyline_length
-from sb3_delta_waypoint.maps.carla_frame import pose_of
-from sb3_delta_waypoint.maps.opendrive import MAX_JOINT_ANGLE, speed_limits
+from sb3_delta_waypoint.driving.network import polyline_length
+from sb3_delta_waypoint.maps.carla_lanes import SAMPLE_SPACING
+from sb3_delta_waypoint.maps.lanes import Lane, LaneKey, Points, key_of, meet, read_lanes
 
-SAMPLE_SPACING = 0.5
-"""Distance between samples along the road [m]: 1 cm off the tightest junction turn, R = 2.7 m."""
 STRETCH_LENGTH = 30.0
 """Lanes are cut into stretches of about this length [m]; a lane change takes up one."""
 MIN_LANE_CHANGE_LENGTH = 20.0
@@ -36,10 +32,6 @@ LEVEL_HEIGHT = 2.5
 SNAP_ANGLE = math.radians(60.0)
 """A lane that runs at a larger angle than this to a given heading is not meant."""
 
-Key = tuple[int, int, int]
-"""Road, lane section and lane."""
-Points = NDArray[np.float64]
-
 
 class Place(NamedTuple):
     """
@@ -55,22 +47,16 @@ class Place(NamedTuple):
     offset: float
 
 
-class _Lane(NamedTuple):
-    waypoints: list[Any]
-    points: Points
-    speeds: NDArray[np.float64]
-
-
 class LaneGraph:
     """
     The driving lanes of a map, cut into stretches; which stretch follows which; and where the road markings allow it, those
     that lead to the lane beside. All in the package's right-handed frame (y opposite to CARLA's).
 
-    :param carla_map: of ``carla.World.get_map()``, or ``carla.Map(name, opendrive_text)`` without a server
+    :param carla_map: ``carla.Map`` of ``carla.World.get_map()``, or ``carla.Map(name, opendrive_text)`` without a server
     :raises ValueError: if no lane of the map leads anywhere
     """
 
-    def __init__(self, carla_map: carla.Map) -> None:
+    def __init__(self, carla_map: Any) -> None:
         self.town: str = carla_map.name.rpartition("/")[2].removesuffix("_Opt")
         """The map's name, without the folder of the game's content; ``_Opt`` towns have the roads of those without."""
         self.points: list[Points] = []
@@ -81,10 +67,7 @@ class LaneGraph:
         """Speed limit at each of these points, ``(N,)`` [m/s], ``inf`` where the road has none."""
         self.graph = nx.DiGraph()
         """Stretches as nodes; the weight of an edge is the cost of the stretch that it leaves [m]."""
-        topology = carla_map.get_topology()
-        limits = _limits_by_road(carla_map.to_opendrive())
-        sampled = {key: _sample(waypoints, limits) for key, waypoints in _waypoints_by_lane(carla_map, topology).items()}
-        lanes = {key: lane for key, lane in sampled.items() if lane is not None}
+        lanes, joints = read_lanes(carla_map)
         stretches = {key: self._cut(lane) for key, lane in lanes.items()}
         self.n_lane_stretches = len(self.points)
         """The first so many stretches follow a lane, the others are lane changes."""
@@ -94,8 +77,8 @@ class LaneGraph:
         for of_lane in stretches.values():
             for stretch, after in pairwise(of_lane):
                 following[stretch].add(after)
-        for end, start in _joints(topology, lanes):
-            if self._joins(stretches[end][-1], stretches[start][0]):
+        for end, start in joints:
+            if meet(self.points[stretches[end][-1]], self.points[stretches[start][0]]):
                 following[stretches[end][-1]].add(stretches[start][0])
         self._connect(following, self._lane_changes(lanes, stretches))
         self._index_points()
@@ -213,7 +196,7 @@ class LaneGraph:
                 best = Place(stretch, at, offset), math.atan2(chord[1], chord[0])
         return best
 
-    def _cut(self, lane: _Lane) -> list[int]:
+    def _cut(self, lane: Lane) -> list[int]:
         """Cut a lane into stretches; the same number in all lanes of a section."""
         n_stretches = max(1, round((len(lane.points) - 1) * SAMPLE_SPACING / STRETCH_LENGTH))
         ends = np.linspace(0, len(lane.points) - 1, n_stretches + 1).round().astype(int)
@@ -223,14 +206,7 @@ class LaneGraph:
             self.speeds.append(lane.speeds[first : last + 1])
         return list(range(len(self.points) - n_stretches, len(self.points)))
 
-    def _joins(self, stretch: int, after: int) -> bool:
-        """Whether a car can follow from one stretch to another: their ends meet, without a turn on the spot."""
-        here, there = self.points[stretch], self.points[after]
-        before, beyond = here[-1] - here[-2], there[1] - there[0]
-        angle = math.atan2(before[0] * beyond[1] - before[1] * beyond[0], before @ beyond)
-        return math.dist(here[-1], there[0]) <= JOINT_TOLERANCE and abs(angle) <= MAX_JOINT_ANGLE
-
-    def _lane_changes(self, lanes: dict[Key, _Lane], stretches: dict[Key, list[int]]) -> dict[int, tuple[int, int]]:
+    def _lane_changes(self, lanes: dict[LaneKey, Lane], stretches: dict[LaneKey, list[int]]) -> dict[int, tuple[int, int]]:
         """Add a stretch for each lane change; by its number, the stretches it leaves and arrives at."""
         changes = {}
         for key, lane in lanes.items():
@@ -241,7 +217,7 @@ class LaneGraph:
                 for side, neighbour in (("Left", middle.get_left_lane), ("Right", middle.get_right_lane)):
                     if str(middle.lane_change) not in (side, "Both") or (beside := neighbour()) is None:
                         continue
-                    others = stretches.get(_key(beside), [])
+                    others = stretches.get(key_of(beside), [])
                     if beside.lane_id * middle.lane_id > 0 and len(others) == len(stretches[key]):
                         changes[len(self.points)] = stretch, others[number]
                         here, there = (
@@ -273,72 +249,6 @@ class LaneGraph:
 def _angle(one: float, other: float) -> float:
     """Between two headings [rad], 0 to π."""
     return abs(math.remainder(one - other, math.tau))
-
-
-def _key(waypoint: Any) -> Key:
-    return waypoint.road_id, waypoint.section_id, waypoint.lane_id
-
-
-def _waypoints_by_lane(carla_map: carla.Map, topology: list[tuple[Any, Any]]) -> dict[Key, list[Any]]:
-    """
-    Waypoints along each driving lane of each section, in driving direction. From lane to lane along the road: projecting a
-    position on a lane, as ``carla.Map.get_waypoint`` does, is off by centimetres in bends.
-    """
-    by_lane: dict[Key, list[Any]] = {}
-    # the lanes that lead on, and then those that only follow
-    for start in (*(end for end, _ in topology), *(start for _, start in topology)):
-        if (key := _key(start)) not in by_lane:
-            # where a road has several lane sections, CARLA goes on to the end of the road
-            by_lane[key] = [w for w in (start, *start.next_until_lane_end(SAMPLE_SPACING)) if _key(w) == key]
-    # the topology forgets roads that nothing joins; a distance longer than any lane gives one waypoint of each
-    forgotten = {_key(waypoint) for waypoint in carla_map.generate_waypoints(1e6)} - set(by_lane)
-    if forgotten:
-        for waypoint in carla_map.generate_waypoints(SAMPLE_SPACING):
-            if (key := _key(waypoint)) in forgotten:
-                by_lane.setdefault(key, []).append(waypoint)
-    for key in forgotten:
-        # right lanes run with the road in right-hand traffic, left lanes (positive ids) against it
-        against = (key[2] < 0) != by_lane[key][0].is_rht
-        by_lane[key].sort(key=lambda waypoint: waypoint.s, reverse=against)
-    return by_lane
-
-
-def _sample(waypoints: list[Any], limits: dict[int, Any]) -> _Lane | None:
-    """Where a lane runs and how fast one may drive; None for a sliver between lane sections, which has no direction."""
-    points = np.array([pose_of(waypoint.transform)[:2] for waypoint in waypoints])
-    if polyline_length(points) < 0.5 * SAMPLE_SPACING:
-        return None
-    # the step to the lane's end is as short as is left
-    keep = np.append(np.linalg.norm(np.diff(points, axis=0), axis=1) > 0.1 * SAMPLE_SPACING, True)
-    waypoints = [waypoint for waypoint, kept in zip(waypoints, keep, strict=True) if kept]
-    begins, values = limits.get(waypoints[0].road_id, ([], np.array([math.inf])))
-    return _Lane(waypoints, points[keep], values[np.searchsorted(begins, [w.s for w in waypoints], side="right")])
-
-
-def _joints(topology: list[tuple[Any, Any]], lanes: dict[Key, _Lane]) -> set[tuple[Key, Key]]:
-    """Which lane follows which, past slivers that are not among the lanes."""
-    successors: dict[Key, set[Key]] = {}
-    for end, start in topology:
-        successors.setdefault(_key(end), set()).add(_key(start))
-    joints = set()
-    for lane in lanes:
-        open_ends, seen = [lane], {lane}
-        while open_ends:
-            for after in successors.get(open_ends.pop(), set()):
-                if after in lanes:
-                    joints.add((lane, after))
-                elif after not in seen:
-                    seen.add(after)
-                    open_ends.append(after)
-    return joints
-
-
-def _limits_by_road(text: str) -> dict[int, Any]:
-    root = defusedxml.ElementTree.fromstring(text)
-    for element in root.iter():
-        # OpenDRIVE 1.4 and later may be written with an XML namespace
-        element.tag = element.tag.rpartition("}")[2]
-    return {int(road.attrib["id"]): speed_limits(road) for road in root.findall("road")}
 
 
 def _blend(here: Points, there: Points, *speeds: NDArray[np.float64]) -> tuple[Points, NDArray[np.float64]]:

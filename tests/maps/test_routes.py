@@ -9,9 +9,10 @@ from sb3_delta_waypoint.driving.network import polyline_length
 
 carla = pytest.importorskip("carla")
 
-from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.route_file import heights_along, load_routes, read_routes, write_routes  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.routes import plan_route, random_route, route_through  # noqa: E402
+from sb3_delta_waypoint.maps.lane_graph import LaneGraph  # noqa: E402
+from sb3_delta_waypoint.maps.route_file import heights_along, load_routes, read_routes, write_routes  # noqa: E402
+from sb3_delta_waypoint.maps.routes import plan_route, random_route, route_through  # noqa: E402
+from tests.hills import hilly  # noqa: E402
 
 LANE = 3.5
 
@@ -136,7 +137,7 @@ def test_longest6(town, name, shared_data):
 
 
 def test_places_are_passed_in_their_order(town, shared_data):
-    from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml
+    from sb3_delta_waypoint.maps.route_xml import read_route_xml
 
     for description in read_route_xml(shared_data("longest6_routes.xml"), "Town02"):
         route = description.plan(town("Town02"))
@@ -288,7 +289,7 @@ def test_malformed_route_files(content, message, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def hilly_map(shared_data, hilly):
+def hilly_map(shared_data):
     return carla.Map("/Game/Carla/Maps/Town01", hilly(shared_data("Town01.xodr").read_text()))
 
 

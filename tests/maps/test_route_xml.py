@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("carla")
 pytest.importorskip("defusedxml")
 
-from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml  # noqa: E402
+from sb3_delta_waypoint.maps.route_xml import read_route_xml  # noqa: E402
 
 OLD = """<?xml version='1.0'?><routes>
   <route id="3" town="Town01">

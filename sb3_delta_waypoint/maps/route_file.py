@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
-from sb3_delta_waypoint.carla_bridge.route_xml import read_route_xml
-from sb3_delta_waypoint.carla_bridge.routes import Route
 from sb3_delta_waypoint.driving.network import from_paths
 from sb3_delta_waypoint.files import naming, read_json, write_json
+from sb3_delta_waypoint.maps.lane_graph import LaneGraph
+from sb3_delta_waypoint.maps.route_xml import read_route_xml
+from sb3_delta_waypoint.maps.routes import Route
 from sb3_delta_waypoint.messages import short_text
 
 SHAPE = '{"routes": [{"name": "…", "town": "…" or null, "points": [[x, y], …], "speeds": [m/s or null for none, …]}, …]}'

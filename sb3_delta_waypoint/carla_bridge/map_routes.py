@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.errors import NoRoutesError
-from sb3_delta_waypoint.carla_bridge.lane_graph import LaneGraph
-from sb3_delta_waypoint.carla_bridge.route_file import load_routes
-from sb3_delta_waypoint.carla_bridge.routes import Route, random_route
 from sb3_delta_waypoint.driving.scenarios import hash64, scenario_seed
 from sb3_delta_waypoint.maps.carla_frame import pose_of
+from sb3_delta_waypoint.maps.lane_graph import LaneGraph
+from sb3_delta_waypoint.maps.route_file import load_routes
+from sb3_delta_waypoint.maps.routes import Route, random_route
 
 FURTHEST = 1e4
 """The goal of a random route may be this far by road [m]; the route is cut off at the length that is driven."""
 
 
-class RouteSource:
+class MapRoutes:
     """
     The routes of a map: drawn between its spawn points, or the fixed ones of a file.
 

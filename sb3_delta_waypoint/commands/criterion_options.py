@@ -1,0 +1,31 @@
+"""The options that say which of several models is the best."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sb3_delta_waypoint.commands.command import option
+from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
+
+
+def criterion_options(what: str, exception: str) -> Callable[[Any], Any]:
+    """
+    A decorator that adds ``--metric`` and ``--where``; the command gets them as ``metric`` and ``constraints``.
+
+    :param what: what the metric is for
+    :param exception: where the default does not hold
+    :return: the decorator
+    """
+    by_metric = option(
+        "--metric",
+        metavar="NAME",
+        help=f"{what}: success_rate, ade, fde, route_completion, episode_reward, … In a tie route completion decides, then "
+        f"lateral deviation, then the earliest. {exception}  [default: {DEFAULT_METRIC}]",
+    )
+    under = option(
+        "--where",
+        "constraints",
+        multiple=True,
+        metavar="CONSTRAINT…",
+        help="What it must meet as well, quoted: 'success_rate>=0.9'; several may follow.",
+    )
+    return lambda function: by_metric(under(function))

@@ -1,0 +1,33 @@
+"""The planner that a refined model is compared with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sb3_delta_waypoint.evaluation.rollout import BatchPolicy
+    from sb3_delta_waypoint.policies.inference import WaypointPolicy
+
+
+def planner_beside(model: "WaypointPolicy", checkpoint: Path, sft: Path | None) -> "BatchPolicy":
+    """
+    The planner inside a refined model, or another one that makes the same plans.
+
+    :param model: the refined model
+    :param checkpoint: its file
+    :param sft: the file of another planner
+    :return: the planner; that of a file is a ``WaypointPolicy``
+    :raises ValueError: if the model holds none, or the plans of the other differ in length or time
+    """
+    from sb3_delta_waypoint.evaluation.side_by_side import planner_inside
+    from sb3_delta_waypoint.policies.inference import WaypointPolicy
+
+    planner = planner_inside(model)
+    if sft is None:
+        return planner
+    other = WaypointPolicy(sft)
+    if (other.horizon_steps, other.plan_dt) != (model.horizon_steps, model.plan_dt):
+        raise ValueError(
+            f"{sft} plans {other.horizon_steps} steps of {other.plan_dt:g} s, {checkpoint} plans {model.horizon_steps} of "
+            f"{model.plan_dt:g} s: only plans of one length drive the same env"
+        )
+    return other
