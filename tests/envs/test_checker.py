@@ -83,7 +83,7 @@ def test_an_env_that_keeps_it_passes_silently():
         check_waypoint_env(Straight())
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"horizon_steps": 5, "plan_dt": 0.3, "route_length": 30.0}])
+@pytest.mark.parametrize("kwargs", [{}, {"horizon_steps": 5, "plan_dt": 0.3, "observe": ("signal", "agents", "agents_valid")}])
 def test_toy_waypoint_keeps_it(kwargs):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
