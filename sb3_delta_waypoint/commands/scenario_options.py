@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sb3_delta_waypoint.commands.command import env_kwargs_option, option
+from sb3_delta_waypoint.commands.command import ENV_HELP, env_kwargs_option, option
 from sb3_delta_waypoint.zoo.options import ENV_ID
 
 if TYPE_CHECKING:
@@ -23,14 +23,7 @@ def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]]
     :return: the decorator
     """
     options = (
-        option(
-            "--env",
-            "env_id",
-            default=ENV_ID,
-            show_default=True,
-            metavar="ID",
-            help="Id of the env; my_module:MyWaypoint-v0 imports my_module, which registers it.",
-        ),
+        option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help=ENV_HELP),
         option(
             "--routes",
             metavar="PATH",

@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sb3_delta_waypoint.carla_bridge.loopback import town
 from sb3_delta_waypoint.carla_bridge.loopback.ground_strips import ground_strips
 from sb3_delta_waypoint.driving.agents.lane_following import Lanes, lane_conflicts
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.files import read_text
+from sb3_delta_waypoint.maps import town
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
 from sb3_delta_waypoint.maps.signals import TRAFFIC_LIGHT, Signal, governed_points, junctions_of_signals, read_signals
 from sb3_delta_waypoint.rendering.ground import Ground, paint_ground

@@ -3,12 +3,12 @@
 import signal
 import sys
 
-from sb3_delta_waypoint.carla_bridge.loopback import town
 from sb3_delta_waypoint.carla_bridge.loopback.blueprints import SENSORS
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 from sb3_delta_waypoint.driving.network import from_paths
+from sb3_delta_waypoint.maps import town
 
 
 def exit_on_signals() -> None:

@@ -8,8 +8,8 @@ carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback.blueprints import VEHICLES  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.town import NAME, town  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld  # noqa: E402
+from sb3_delta_waypoint.maps.town import NAME, town  # noqa: E402
 
 ROAD_MAP = RoadMap(NAME, town())
 

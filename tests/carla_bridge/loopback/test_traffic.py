@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, map_readers  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.town import NAME, town  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld  # noqa: E402
 from sb3_delta_waypoint.driving.signals import GREEN, RED  # noqa: E402
+from sb3_delta_waypoint.maps.town import NAME, town  # noqa: E402
 
 TOWN = RoadMap(NAME, town())
 DT = 0.1

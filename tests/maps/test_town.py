@@ -8,7 +8,7 @@ import pytest
 carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.town import NAME, town  # noqa: E402
+from sb3_delta_waypoint.maps.town import NAME, town  # noqa: E402
 
 
 @pytest.fixture(scope="module")
