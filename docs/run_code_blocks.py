@@ -6,8 +6,8 @@ Runs the code of README.md and of the documentation, and checks the commands and
 
 The ``python`` and ``bash`` blocks of a page run from top to bottom: Python in one process, all of them in one temporary folder
 that holds links to ``examples`` and ``hyperparams``. A block under ``<!-- skip: why -->`` is not run, but its
-commands are checked all the same. Blocks in any other language are not code to run. Exits with 1 if anything fails, naming
-page, line and error.
+commands are checked all the same. A block with a title, ``title="module.py"``, is written to that file. Blocks in any other
+language are not code to run. Exits with 1 if anything fails, naming page, line and error.
 """
 
 import argparse
@@ -29,19 +29,21 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LINKED = ("examples", "hyperparams")
 PAGES_AT_A_TIME = 2
 BLOCK = re.compile(
-    r"^(?P<skip>[ ]*<!-- skip: .+? -->\n+)?(?P<indent>[ ]*)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```$",
+    r"^(?P<skip>[ ]*<!-- skip: .+? -->\n+)?(?P<indent>[ ]*)```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?[^\n]*\n"
+    r"(?P<code>.*?)^(?P=indent)```$",
     re.M | re.S,
 )
 COMMANDS = ("sb3-delta-waypoint", "make", "python")
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, its code, the line of the page where that begins (from 1), and whether it is not run."""
+    """A fenced block: its language, its code, the line where that begins (from 1), whether it is not run, the file it is."""
 
     language: str
     code: str
     line: int
     skipped: bool
+    title: str | None = None
 
 
 def blocks(text: str) -> list[Block]:
@@ -52,6 +54,7 @@ def blocks(text: str) -> list[Block]:
             textwrap.dedent(match["code"]),
             text[: match.start("code")].count("\n") + 1,
             match["skip"] is not None,
+            match["title"],
         )
         for match in BLOCK.finditer(text)
     ]
@@ -65,10 +68,13 @@ def run_blocks(page: Path) -> str | None:
     :return: what failed, None if nothing did
     """
     namespace: dict[str, object] = {"__name__": page.stem}
+    sys.path.insert(0, str(Path.cwd()))  # modules that a page writes
     for block in blocks(page.read_text()):
         if block.skipped or block.language not in ("python", "bash"):
             continue
-        if block.language == "python":
+        if block.title is not None:
+            Path(block.title).write_text(block.code)
+        elif block.language == "python":
             try:
                 exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), namespace)
             except BaseException as error:
