@@ -10,7 +10,6 @@ import numpy as np
 from stable_baselines3 import PPO
 
 from sb3_delta_waypoint import DeltaWaypointPolicy, SFTWaypointModel, WaypointPolicy, make_waypoint_vec_env, zoo
-from sb3_delta_waypoint.carla_bridge.loopback import town
 from sb3_delta_waypoint.driving.network import from_paths
 from sb3_delta_waypoint.episodes.paths import driven_paths
 from sb3_delta_waypoint.episodes.reader import read_episode
@@ -21,11 +20,13 @@ from sb3_delta_waypoint.evaluation.leaderboard.driving_score import KINDS as INF
 from sb3_delta_waypoint.evaluation.leaderboard.result_file import average, check_averages, check_record, read_results
 from sb3_delta_waypoint.evaluation.predictions import read_predictions
 from sb3_delta_waypoint.files import naming, write_json
+from sb3_delta_waypoint.maps import town
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
 from sb3_delta_waypoint.maps.route_file import read_routes
 from sb3_delta_waypoint.maps.route_xml import read_route_xml
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS, WaypointExperimentManager
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
+from sb3_delta_waypoint.zoo.manager import WaypointExperimentManager
 
 OBSERVATION = {"state": np.zeros(4, np.float32), "route": np.ones((10, 2), np.float32)}
 ROUTES_XML = """<routes>

@@ -115,10 +115,11 @@ def adapter_trace() -> Digest:
     return digest
 
 
-def scalar_trace(**kwargs: Any) -> Digest:
-    """Episodes of the scalar env, with pictures."""
+def scalar_trace(pictures: bool = False, **kwargs: Any) -> Digest:
+    """Episodes of the scalar env."""
     digest, rng = Digest(), np.random.default_rng(2)
-    env: Any = gym.make("ToyWaypoint-v0", render_mode="rgb_array", disable_env_checker=True, **kwargs)
+    mode = "rgb_array" if pictures else None
+    env: Any = gym.make("ToyWaypoint-v0", render_mode=mode, disable_env_checker=True, **kwargs)
     for scenario in range(3):
         digest.add(env.reset(seed=5, options={"scenario": scenario}))
         ended = False
@@ -128,7 +129,8 @@ def scalar_trace(**kwargs: Any) -> Digest:
             observation, reward, terminated, truncated, info = env.step(plan)
             ended = terminated or truncated
             digest.add([observation, reward, terminated, truncated, info])
-        digest.add(env.render())
+        if pictures:
+            digest.add(env.render())
     return digest
 
 
@@ -269,6 +271,7 @@ RUNS: dict[str, Callable[[], Digest]] = {
     "toy, adapter": adapter_trace,
     "toy, scalar": lambda: scalar_trace(**PINNED),
     "toy, scalar, Town02, other arguments": lambda: scalar_trace(routes=str(DATA / "Town02.xodr"), **OTHER),
+    "pictures": lambda: scalar_trace(pictures=True, **PINNED),
     "train, ppo": ppo,
     "train, trpo": trpo,
     "train, grpo process": grpo(advantage="process", advantage_scale="batch"),

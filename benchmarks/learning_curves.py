@@ -31,7 +31,7 @@ from sb3_delta_waypoint.episodes.recorder import record_episodes
 from sb3_delta_waypoint.evaluation.rollout import evaluate_scenarios
 from sb3_delta_waypoint.files import write_json
 from sb3_delta_waypoint.sft.training import train_sft
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 
 ENV_ID = "ToyWaypoint-v0"
 STEPS = 1_000_000

@@ -16,7 +16,7 @@ from sb3_delta_waypoint.carla_bridge.arguments import check_arguments
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.errors import CarlaError, SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
-from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
+from sb3_delta_waypoint.carla_bridge.map_routes import MapRoutes
 from sb3_delta_waypoint.carla_bridge.sensors import Camera, camera_spaces, cameras_of
 from sb3_delta_waypoint.carla_bridge.stage import Stage
 from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, TrafficOptions, traffic_options
@@ -148,7 +148,7 @@ class CarlaWaypointEnv(DriveEnv):
         with session.calls():
             self.backend = "loopback" if session.is_loopback or self.server is not None else "carla"
             """What the env drives in; a result of the loopback server is not a result of CARLA."""
-        self._source = RouteSource(session.map, self._routes_file, config.route_length)
+        self._source = MapRoutes(session.map, self._routes_file, config.route_length)
         self._populate()
         model = self._stage.ego.model
         vehicle = config.vehicle._replace(wheelbase=model.wheelbase, max_steer=min(config.vehicle.max_steer, model.max_steer))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sb3_delta_waypoint.driving.network import polyline_length
 from sb3_delta_waypoint.maps.carla_lanes import SAMPLE_SPACING
-from sb3_delta_waypoint.maps.lanes import Key, Lane, Points, key_of, meet, read_lanes
+from sb3_delta_waypoint.maps.lanes import Lane, LaneKey, Points, key_of, meet, read_lanes
 
 STRETCH_LENGTH = 30.0
 """Lanes are cut into stretches of about this length [m]; a lane change takes up one."""
@@ -206,7 +206,7 @@ class LaneGraph:
             self.speeds.append(lane.speeds[first : last + 1])
         return list(range(len(self.points) - n_stretches, len(self.points)))
 
-    def _lane_changes(self, lanes: dict[Key, Lane], stretches: dict[Key, list[int]]) -> dict[int, tuple[int, int]]:
+    def _lane_changes(self, lanes: dict[LaneKey, Lane], stretches: dict[LaneKey, list[int]]) -> dict[int, tuple[int, int]]:
         """Add a stretch for each lane change; by its number, the stretches it leaves and arrives at."""
         changes = {}
         for key, lane in lanes.items():

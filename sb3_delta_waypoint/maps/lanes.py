@@ -21,7 +21,7 @@ MAX_JOINT_ANGLE = math.radians(60.0)
 SPEED_UNITS = {"m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704}
 """ASAM OpenDRIVE 1.4, 5.3.1: units of a road's speed limit, in m/s."""
 
-Key = tuple[int, int, int]
+LaneKey = tuple[int, int, int]
 """Road, lane section and lane."""
 Points = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def meet(before: Points, after: Points) -> bool:
     return math.dist(before[-1], after[0]) <= JOINT_TOLERANCE and abs(angle) <= MAX_JOINT_ANGLE
 
 
-def key_of(waypoint: Any) -> Key:
+def key_of(waypoint: Any) -> LaneKey:
     """
     :param waypoint: ``carla.Waypoint``
     :return: which lane it is on
@@ -92,7 +92,7 @@ def key_of(waypoint: Any) -> Key:
     return waypoint.road_id, waypoint.section_id, waypoint.lane_id
 
 
-def read_lanes(carla_map: Any) -> tuple[dict[Key, Lane], set[tuple[Key, Key]]]:
+def read_lanes(carla_map: Any) -> tuple[dict[LaneKey, Lane], set[tuple[LaneKey, LaneKey]]]:
     """
     :param carla_map: ``carla.Map``
     :return: its driving lanes, and which follows which
@@ -104,12 +104,12 @@ def read_lanes(carla_map: Any) -> tuple[dict[Key, Lane], set[tuple[Key, Key]]]:
     return lanes, _joints(topology, lanes)
 
 
-def _waypoints_by_lane(carla_map: Any, topology: list[tuple[Any, Any]]) -> dict[Key, list[Any]]:
+def _waypoints_by_lane(carla_map: Any, topology: list[tuple[Any, Any]]) -> dict[LaneKey, list[Any]]:
     """
     Waypoints along each driving lane of each section, in driving direction. From lane to lane along the road: projecting a
     position on a lane, as ``carla.Map.get_waypoint`` does, is off by centimetres in bends.
     """
-    by_lane: dict[Key, list[Any]] = {}
+    by_lane: dict[LaneKey, list[Any]] = {}
     # the lanes that lead on, and then those that only follow
     for start in (*(end for end, _ in topology), *(start for _, start in topology)):
         if (key := key_of(start)) not in by_lane:
@@ -138,9 +138,9 @@ def _sample(waypoints: list[Any], limits: dict[int, Any]) -> Lane | None:
     return Lane(waypoints, points[keep], values[np.searchsorted(begins, [w.s for w in waypoints], side="right")])
 
 
-def _joints(topology: list[tuple[Any, Any]], lanes: dict[Key, Lane]) -> set[tuple[Key, Key]]:
+def _joints(topology: list[tuple[Any, Any]], lanes: dict[LaneKey, Lane]) -> set[tuple[LaneKey, LaneKey]]:
     """Which lane follows which, past slivers that are not among the lanes."""
-    successors: dict[Key, set[Key]] = {}
+    successors: dict[LaneKey, set[LaneKey]] = {}
     for end, start in topology:
         successors.setdefault(key_of(end), set()).add(key_of(start))
     joints = set()

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 from sb3_delta_waypoint.driving.frames import right_handed, wrap
 from sb3_delta_waypoint.files import read_xml
 from sb3_delta_waypoint.maps.lane_graph import LaneGraph
-from sb3_delta_waypoint.maps.routes import Route, Scenario, Weather, route_through
+from sb3_delta_waypoint.maps.routes import Route, RouteScenario, RouteWeather, route_through
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 WEATHER_PARAMETERS = (
@@ -51,8 +51,8 @@ class RouteDescription(NamedTuple):
     name: str
     town: str
     locations: tuple[tuple[float | None, ...], ...]
-    weather: tuple[Weather, ...]
-    scenarios: tuple[Scenario, ...]
+    weather: tuple[RouteWeather, ...]
+    scenarios: tuple[RouteScenario, ...]
 
     def plan(self, road_map: LaneGraph) -> Route:
         """
@@ -132,21 +132,21 @@ def _yaw(element: Element) -> float:
     return wrap(right_handed(0.0, 0.0, _number(element, "yaw"))[2])
 
 
-def _weather(element: Element) -> Weather:
+def _weather(element: Element) -> RouteWeather:
     parameters = {name: _number(element, name) for name in element.attrib if name in WEATHER_PARAMETERS}
     if unknown := sorted(set(element.attrib) - {*WEATHER_PARAMETERS, "id", "route_percentage"}):
         warnings.warn(f"ignored {short_text(', '.join(unknown))}: not a parameter of CARLA's weather", stacklevel=2)
     percentage = _number(element, "route_percentage") if "route_percentage" in element.attrib else 0.0
-    return Weather(percentage, parameters)
+    return RouteWeather(percentage, parameters)
 
 
-def _scenario(element: Element) -> Scenario:
+def _scenario(element: Element) -> RouteScenario:
     triggers = element.findall("trigger_point")
     if len(triggers) != 1:
         raise ValueError(f"scenario {short_repr(element.get('name'))} has {len(triggers)} <trigger_point>, expected 1")
     trigger = (*_position(triggers[0]), _yaw(triggers[0]))
     others = tuple((part.tag, dict(part.attrib)) for part in element if part is not triggers[0])
-    return Scenario(_text(element, "name"), _text(element, "type"), trigger, others)
+    return RouteScenario(_text(element, "name"), _text(element, "type"), trigger, others)
 
 
 def _text(element: Element, attribute: str) -> str:

@@ -29,7 +29,7 @@ Location = Sequence[float | None]
 """A place."""
 
 
-class Weather(NamedTuple):
+class RouteWeather(NamedTuple):
     """
     Weather on a route.
 
@@ -41,7 +41,7 @@ class Weather(NamedTuple):
     parameters: Mapping[str, float]
 
 
-class Scenario(NamedTuple):
+class RouteScenario(NamedTuple):
     """
     What a leaderboard route has happen on the way.
 
@@ -74,8 +74,8 @@ class Route(NamedTuple):
     town: str | None
     points: NDArray[np.float64]
     speeds: NDArray[np.float64]
-    weather: tuple[Weather, ...] = ()
-    scenarios: tuple[Scenario, ...] = ()
+    weather: tuple[RouteWeather, ...] = ()
+    scenarios: tuple[RouteScenario, ...] = ()
     heights: NDArray[np.float64] = np.empty(0)
 
     def height_at(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import rl_zoo3.exp_manager
-import yaml
 from rl_zoo3.callbacks import SaveVecNormalizeCallback
 from rl_zoo3.exp_manager import ExperimentManager
 from rl_zoo3.utils import ALGOS, get_latest_run_id
@@ -27,15 +25,16 @@ from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
+from sb3_delta_waypoint.policies.inference import WaypointPolicy
+from sb3_delta_waypoint.policies.observed import observe_for
+from sb3_delta_waypoint.sft.checkpoint import load_planner
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import check_arguments, check_config, check_hyperparameters, in_one_line
+from sb3_delta_waypoint.zoo.hyperparameters import as_policy_kwargs, default_config
 from sb3_delta_waypoint.zoo.interrupts import StopOnInterrupt
 from sb3_delta_waypoint.zoo.saving import atomic_saves
-
-HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
-"""The yaml files of this package, one per algorithm."""
 
 TRAINING_ONLY = ("start", "max_episode_steps")
 """Env arguments of a yaml that make lessons easier or harder, and do not hold for evaluations and ``enjoy``."""
@@ -156,8 +155,8 @@ class WaypointExperimentManager(ExperimentManager):
             hyperparams, _ = super().read_hyperparameters()
         check_hyperparameters(ALGOS[self.algo], hyperparams, f"the hyperparameters of {self.algo} ({self.config}, -params)")
         with in_one_line(f"policy_kwargs ({self.config}, -params)"):
-            policy_kwargs = {**_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
-        shipped = dict(hyperparams.get("env_kwargs") or {})
+            policy_kwargs = {**as_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
+        shipped = {**self._observed(policy_kwargs), **dict(hyperparams.get("env_kwargs") or {})}
         env_kwargs = {**shipped, **given_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
         given = {name: value for name, value in merged.items() if value}
@@ -170,6 +169,18 @@ class WaypointExperimentManager(ExperimentManager):
         # what enjoy makes its env with
         self.args.env_kwargs = self.eval_env_kwargs or None
         return result
+
+    def _observed(self, policy_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """What the envs must give, so that the planner or the model with which training goes on can drive there."""
+        if not self.is_waypoint_env:
+            return {}
+        try:
+            if self.continue_training:
+                return observe_for(self.env_name.gym_id, WaypointPolicy(self.trained_agent, "cpu"), exactly=True)
+            planner = load_planner(policy_kwargs.get("sft"), kwargs=policy_kwargs.get("sft_kwargs"))
+            return observe_for(self.env_name.gym_id, WaypointPolicy(planner, "cpu"))
+        except (ImportError, OSError, TypeError, ValueError):
+            return {}  # said where the policy is made
 
     def _preprocess_hyperparams(self, hyperparams: dict[str, Any]) -> Any:
         self.group_size = 1
@@ -298,20 +309,3 @@ class WaypointExperimentManager(ExperimentManager):
 
 def _in_groups(env_wrapper: Callable[[gym.Env], gym.Env] | None, env: gym.Env) -> gym.Env:
     return ScenarioGroups(env if env_wrapper is None else env_wrapper(env))
-
-
-def default_config(algo: str, env_id: str) -> str | None:
-    """
-    :param algo: name of the algorithm
-    :param env_id: id of the env
-    :return: this package's yaml, if it knows the env; otherwise None, and rl_zoo3's own serves
-    """
-    path = HYPERPARAMS / f"{algo}.yml"
-    if path.is_file() and env_id in yaml.safe_load(path.read_text()):
-        return str(path)
-    return None
-
-
-def _policy_kwargs(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """In rl_zoo3's yaml, a mapping or Python source such as ``"dict(net_arch=[64])"``, which rl_zoo3 evaluates like this."""
-    return dict(eval(value, vars(rl_zoo3.exp_manager)) if isinstance(value, str) else value or {})

@@ -212,6 +212,13 @@ def test_a_planner_alone(command, tmp_path):
     assert "planner (SFT)" in result.output and "refined" not in result.output
 
 
+def test_arguments_of_the_env(command, tmp_path):
+    changes = ["--env-kwargs", "off_route_distance:2.5", "fps:20"]
+    result = command(tmp_path, *changes, "--scenarios", "ahead", checkpoint="model.pt")
+    assert result.exit_code == 0, result.output
+    assert read(tmp_path, "scenario_ahead")["settings"]["env"] == {"route_length": 20, "off_route_distance": 2.5, "fps": 20}
+
+
 def test_another_planner_as_baseline(command, models, whole, tmp_path):
     result = command(tmp_path, "--sft", models / "other.pt", "--scenarios", "ahead", "wherever", "--episodes", 1)
     assert result.exit_code == 0, result.output

@@ -39,6 +39,16 @@ def test_select_the_lowest(models, ades, tmp_path):
     assert (tmp_path / "second.zip").read_bytes() == second.read_bytes()
 
 
+def test_select_looks_where_train_writes(models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "out/logs/grpo/**/rl_model_*_steps.zip" in call("select").stderr
+    folder = tmp_path / "out" / "logs" / "grpo" / "ToyWaypoint-v0_1" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "rl_model_900_steps.zip").write_bytes((models / "rl_model_900_steps.zip").read_bytes())
+    result = call("select", "--episodes", 2, *ON_SHORT_ROUTES)
+    assert result.exit_code == 0 and "best: out/logs/grpo/ToyWaypoint-v0_1/checkpoints/" in result.output, result.output
+
+
 def test_select_writes_nothing_where_nothing_meets_the_constraint(models, tmp_path):
     best = tmp_path / "best.zip"
     best.write_bytes(b"of an earlier run")

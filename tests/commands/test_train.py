@@ -16,7 +16,7 @@ pytest.importorskip("rl_zoo3")
 
 from sb3_delta_waypoint.policies import WaypointPolicy
 from sb3_delta_waypoint.vec_env import make_waypoint_vec_env
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import SHORT, TINY, call, failed, succeeded
 
 
@@ -96,6 +96,30 @@ def test_continue_training(logs, run, planner):
     assert continued.policy.delta_net[0].out_features == 16
     failed(call("train", "-f", logs, "-i", model, "--sft", planner, "-n", 128, *TINY), "sft", "carries its own")
     assert not (logs / "ppo" / "ToyWaypoint-v0_3").exists()
+
+
+@pytest.fixture
+def zeroed(monkeypatch):
+    """How many updates of PPO had no advantages: those of a critic's warm-up."""
+    updates = []
+    update = PPO.train
+
+    def spy(model):
+        updates.append(not model.rollout_buffer.advantages.any())
+        update(model)
+
+    monkeypatch.setattr(PPO, "train", spy)
+    return updates
+
+
+def test_the_warm_up_of_a_critic_does_not_begin_again(planner, zeroed, tmp_path):
+    warm = "callback:[{'sb3_delta_waypoint.callbacks.CriticWarmupCallback':{'warmup_steps':384}}]"
+    command = ["train", "-f", tmp_path, "--eval-freq", -1, *TINY, warm]
+    succeeded(*command, "--sft", planner, "-n", 256)
+    assert zeroed == [True, True]
+    model = tmp_path / "ppo" / "ToyWaypoint-v0_1" / "ToyWaypoint-v0.zip"
+    succeeded(*command, "-i", model, "-n", 256)
+    assert zeroed[2:] == [True, False], "256 of 384 steps had been done"
 
 
 def test_selection(planner, tmp_path):

@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from sb3_delta_waypoint import GRPO, zoo
 from sb3_delta_waypoint.callbacks import BoundedSchedulesCallback
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import FEW_GROUPS, GROUPS, SHORT, call, failed, succeeded
 
 YAML = {algo: yaml.safe_load((HYPERPARAMS / f"{algo}.yml").read_text()) for algo in zoo.ALGORITHMS}

@@ -16,7 +16,7 @@ from stable_baselines3 import A2C, PPO
 from sb3_delta_waypoint import GRPO
 from sb3_delta_waypoint.cli import main
 from sb3_delta_waypoint.zoo.arguments import check_hyperparameters
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 
 ENTRY = "n_timesteps: 300, policy: sb3_delta_waypoint.DeltaWaypointPolicy"
 FEW = ["--algo", "ppo", "-params", "n_envs:2", "n_steps:8", "batch_size:8", "n_epochs:1"]

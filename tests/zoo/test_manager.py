@@ -7,7 +7,7 @@ pytest.importorskip("rl_zoo3")
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import TINY, call, failed, succeeded
 
 QUICK = ["--algo", "ppo", "--eval-freq", "-1", "--num-threads", "1"]

@@ -15,7 +15,7 @@ pytest.importorskip("rl_zoo3")
 from rl_zoo3.hyperparams_opt import sample_ppo_params
 
 from sb3_delta_waypoint import zoo
-from sb3_delta_waypoint.zoo.manager import HYPERPARAMS
+from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 
 README = Path(__file__).parents[2] / "README.md"
 LINES = re.findall(r"^python (-m rl_zoo3\.train .+)$", README.read_text(), re.M)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.loopback.arguments import check, optional
 
-Calls = Mapping[str, Callable[..., Any]]
+CallTable = Mapping[str, Callable[..., Any]]
 """By their names on the wire."""
 
 CALLS = {
@@ -27,7 +27,7 @@ COMMAND = ((int, [Any]),)
 """A command: its number and its arguments."""
 
 
-def apply_batch(calls: Calls, commands: list[Any]) -> list[Any]:
+def apply_batch(calls: CallTable, commands: list[Any]) -> list[Any]:
     """
     Carry out commands one after another; one that fails does not stop the rest.
 
@@ -50,7 +50,7 @@ def apply_batch(calls: Calls, commands: list[Any]) -> list[Any]:
     return results
 
 
-def _spawn(calls: Calls, arguments: list[Any]) -> int:
+def _spawn(calls: CallTable, arguments: list[Any]) -> int:
     check(arguments, (Any, Any, optional(int), Any, Any, [COMMAND]), "SpawnActor")
     description, transform, parent, _, _, then = arguments
     if parent[0]:
@@ -64,7 +64,7 @@ def _spawn(calls: Calls, arguments: list[Any]) -> int:
     return actor_id
 
 
-def _apply(calls: Calls, number: int, arguments: list[Any]) -> None:
+def _apply(calls: CallTable, number: int, arguments: list[Any]) -> None:
     if number == 1:
         if not calls["destroy_actor"](*arguments):
             raise ValueError(f"unable to destroy actor {arguments[0]}: not found")

@@ -31,7 +31,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import MAX_PIXELS, make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.simulator import Simulator
 from sb3_delta_waypoint.carla_bridge.loopback.traffic_managers import traffic_manager_calls
-from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 from sb3_delta_waypoint.driving.bodies import VEHICLE
 from sb3_delta_waypoint.driving.frames import left_handed, mirrored, right_handed
 from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW
@@ -58,7 +58,7 @@ class Calls:
         }
 
     @property
-    def _world(self) -> World:
+    def _world(self) -> LoopbackWorld:
         return self._simulator.world
 
     def _actor(self, actor_id: int) -> Actor:

@@ -3,12 +3,12 @@
 import signal
 import sys
 
-from sb3_delta_waypoint.carla_bridge.loopback import town
 from sb3_delta_waypoint.carla_bridge.loopback.blueprints import SENSORS
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
-from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 from sb3_delta_waypoint.driving.network import from_paths
+from sb3_delta_waypoint.maps import town
 
 
 def exit_on_signals() -> None:
@@ -21,7 +21,7 @@ def warm_up() -> None:
     """Load the kernels, or compile them the first time, so that no client waits for it."""
     road_map = RoadMap(town.NAME, town.town())
     road_map.network = from_paths([([(0.0, 0.0), (9.0, 0.0)], [8.0, 8.0])])
-    world = World(road_map, 0)
+    world = LoopbackWorld(road_map, 0)
     car = world.spawn([0, "vehicle.tesla.model3", []], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     world.set_autopilot(car, True)
     world.step(0.1)

@@ -10,10 +10,10 @@ from sb3_delta_waypoint.carla_bridge.loopback import blueprints, wire
 from sb3_delta_waypoint.carla_bridge.loopback.actors import Actor
 from sb3_delta_waypoint.carla_bridge.loopback.arguments import MAX_NUMBER
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Bytes
-from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 from sb3_delta_waypoint.driving.boxes import first_ahead
 from sb3_delta_waypoint.driving.frames import left_handed, right_handed
-from sb3_delta_waypoint.rendering.camera import light, render
+from sb3_delta_waypoint.rendering.camera import Eye, Picture, light_of, render
 
 GRAVITY = 9.81
 """[m/s²]"""
@@ -33,7 +33,7 @@ class Sensor:
 
     name: ClassVar[str]
 
-    def __init__(self, world: World, actor: Actor):
+    def __init__(self, world: LoopbackWorld, actor: Actor):
         self.world = world
         self.actor = actor
         self.interval = self._number("sensor_tick")
@@ -99,7 +99,7 @@ class Obstacle(Sensor):
 
     name = "sensor.other.obstacle"
 
-    def __init__(self, world: World, actor: Actor):
+    def __init__(self, world: LoopbackWorld, actor: Actor):
         super().__init__(world, actor)
         self.reach, self.radius = self._number("distance"), self._number("hit_radius")
         self.movable = actor.attributes.get("only_dynamics", "false").lower() == "true"
@@ -151,7 +151,7 @@ class RgbCamera(Sensor):
 
     name = "sensor.camera.rgb"
 
-    def __init__(self, world: World, actor: Actor):
+    def __init__(self, world: LoopbackWorld, actor: Actor):
         super().__init__(world, actor)
         self.fov = self._number("fov")
         width, height = int(self._number("image_size_x")), int(self._number("image_size_y"))
@@ -160,25 +160,21 @@ class RgbCamera(Sensor):
                 f"Spawn failed: no camera has {width} x {height} pixels and a field of view of {self.fov} degrees"
             )
         self.n_pixels = width * height
-        self.image = np.zeros((height, width, 4), np.uint8)
-        self.depth = np.zeros((height, width), np.float32)
+        self.picture = Picture(np.zeros((height, width, 4), np.uint8), np.zeros((height, width), np.float32))
         self.prefix = wire.IMAGE.pack(width, height, self.fov)
-        self.pixels = memoryview(self.image.reshape(-1))  # type: ignore[arg-type]
+        self.pixels = memoryview(self.picture.image.reshape(-1))  # type: ignore[arg-type]
 
     def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
         world = self.world
         (x, y, z), (pitch, yaw, roll) = world.transform_of_row(world.rows[self.actor.row])
         owner = world.actors.get(self.actor.parent)
         render(
-            self.image,
-            self.depth,
-            (x, y, z, pitch, yaw, roll),
-            self.fov,
+            self.picture,
+            Eye(x, y, z, pitch, yaw, roll, self.fov),
             world.road_map.ground,
-            world.bodies,
-            world.n,
+            world.bodies[: world.n],
             owner.row if owner else -1,
-            light(world.weather),
+            light_of(world.weather),
         )
         return [[self.prefix, self.pixels]]
 
@@ -186,7 +182,7 @@ class RgbCamera(Sensor):
 KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (CollisionSensor, Obstacle, Imu, Gnss, RgbCamera)}
 
 
-def make_sensor(world: World, actor: Actor) -> Sensor | None:
+def make_sensor(world: LoopbackWorld, actor: Actor) -> Sensor | None:
     """
     :param world: where it is
     :param actor: any actor

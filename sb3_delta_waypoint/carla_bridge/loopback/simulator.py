@@ -6,7 +6,7 @@ from sb3_delta_waypoint.carla_bridge.loopback import wire
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import Sensor
 from sb3_delta_waypoint.carla_bridge.loopback.streams import Streams
-from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 
 
 class Simulator:
@@ -35,7 +35,7 @@ class Simulator:
         self.version = version
         self.disguised = disguised
         self.sensors: dict[int, Sensor] = {}
-        self.world = World(next(iter(self.maps.values()))(), streams.door.port)
+        self.world = LoopbackWorld(next(iter(self.maps.values()))(), streams.door.port)
         self.world.drives_autopilots = not disguised
 
     @property

@@ -12,7 +12,7 @@ from sb3_delta_waypoint.carla_bridge.connection import short_name
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.events import ROUTE_MARGIN
-from sb3_delta_waypoint.carla_bridge.route_source import RouteSource
+from sb3_delta_waypoint.carla_bridge.map_routes import MapRoutes
 from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.evaluation.carla.results import DrivenEpisode, ResultFolder, ScenarioResults
 from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
@@ -183,7 +183,7 @@ def _scenario_numbers(env: CarlaWaypointEnv, scenario: CarlaScenario, base_seed:
     if scenario.route == "any":
         return list(range(wanted))
     length = env.drive.config.route_length
-    source = RouteSource(road_map, None, length)
+    source = MapRoutes(road_map, None, length)
     numbers: list[int] = []
     for number in range(DRAWS * wanted):
         # the env cuts a drawn route off there; its points are at most 1 m apart

@@ -8,8 +8,8 @@ carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback.blueprints import VEHICLES  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.town import NAME, town  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.world import World  # noqa: E402
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld  # noqa: E402
+from sb3_delta_waypoint.maps.town import NAME, town  # noqa: E402
 
 ROAD_MAP = RoadMap(NAME, town())
 
@@ -18,7 +18,7 @@ class Car:
     """A vehicle in a world of its own, at the origin unless said."""
 
     def __init__(self, name: str = "vehicle.tesla.model3", dt: float = 0.05, yaw: float = 0.0):
-        self.world = World(ROAD_MAP, 0)
+        self.world = LoopbackWorld(ROAD_MAP, 0)
         self.actor = self.world.spawn([0, name, []], [[0.0, 0.0, 0.0], [0.0, yaw, 0.0]])
         self.dt = dt
 

@@ -16,7 +16,7 @@ import pytest
 carla = pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer, wire  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.town import town  # noqa: E402
+from sb3_delta_waypoint.maps.town import town  # noqa: E402
 
 
 def soon(condition: Callable[[], bool], seconds: float = 10.0) -> bool:

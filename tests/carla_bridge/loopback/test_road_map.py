@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("carla")
 
-from sb3_delta_waypoint.carla_bridge.loopback import town  # noqa: E402
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, sent_map  # noqa: E402
+from sb3_delta_waypoint.maps import town  # noqa: E402
 from tests.hills import hilly  # noqa: E402
 
 STREET = (

@@ -8,24 +8,24 @@ import pytest
 pytest.importorskip("carla")
 
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap, map_readers  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.town import NAME, town  # noqa: E402
-from sb3_delta_waypoint.carla_bridge.loopback.world import World  # noqa: E402
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld  # noqa: E402
 from sb3_delta_waypoint.driving.signals import GREEN, RED  # noqa: E402
+from sb3_delta_waypoint.maps.town import NAME, town  # noqa: E402
 
 TOWN = RoadMap(NAME, town())
 DT = 0.1
 
 
-def traffic(world: World, points) -> list:
+def traffic(world: LoopbackWorld, points) -> list:
     return [world.spawn([0, "vehicle.nissan.micra", [["role_name", 4, "autopilot"]]], point) for point in points]
 
 
-def speeds(world: World, actors) -> np.ndarray:
+def speeds(world: LoopbackWorld, actors) -> np.ndarray:
     return np.array([world.bodies[actor.row]["speed"] for actor in actors])
 
 
 def test_it_follows_the_lanes_within_the_limits_and_keeps_going_without_accidents():
-    world = World(TOWN, 0)
+    world = LoopbackWorld(TOWN, 0)
     actors = traffic(world, TOWN.spawn_points[::4])
     travelled = np.zeros(len(actors))
     off_lane, too_fast = [], []
@@ -45,7 +45,7 @@ def test_it_follows_the_lanes_within_the_limits_and_keeps_going_without_accident
 
 
 def test_it_waits_for_what_stands_in_the_way_and_goes_on_when_it_is_gone():
-    world = World(TOWN, 0)
+    world = LoopbackWorld(TOWN, 0)
     (x, y, z), rotation = TOWN.spawn_points[0]
     (car,) = traffic(world, [[[x, y, z], rotation]])
     yaw = math.radians(rotation[1])
@@ -61,7 +61,7 @@ def test_it_waits_for_what_stands_in_the_way_and_goes_on_when_it_is_gone():
 
 
 def test_it_stops_for_a_walker_about_to_cross():
-    world = World(TOWN, 0)
+    world = LoopbackWorld(TOWN, 0)
     (x, y, z), rotation = TOWN.spawn_points[0]
     (car,) = traffic(world, [[[x, y, z], rotation]])
     yaw = math.radians(rotation[1])
@@ -75,7 +75,7 @@ def test_it_stops_for_a_walker_about_to_cross():
 
 
 def test_the_same_scene_plays_the_same_way_whatever_was_there_before():
-    worlds = World(TOWN, 0), World(TOWN, 0)
+    worlds = LoopbackWorld(TOWN, 0), LoopbackWorld(TOWN, 0)
     gone = traffic(worlds[1], TOWN.spawn_points[50:55])
     for actor in gone:
         worlds[1].destroy(actor.id)
@@ -91,7 +91,7 @@ def test_the_same_scene_plays_the_same_way_whatever_was_there_before():
 
 
 def test_a_client_can_switch_it_on_and_off():
-    world = World(TOWN, 0)
+    world = LoopbackWorld(TOWN, 0)
     car = world.spawn([0, "vehicle.audi.tt", []], TOWN.spawn_points[3])
     for wanted, moves in ((True, True), (False, False)):
         world.set_autopilot(car, wanted)
@@ -111,13 +111,13 @@ class TestLights:
     """On CARLA's Town01, which has signals."""
 
     def test_there_is_one_per_signal_green_until_told_otherwise(self, town01):
-        world = World(town01, 0)
+        world = LoopbackWorld(town01, 0)
         assert len(world.lights.number) == 36
         world.step(DT)
         assert (world.lights.phases.state == GREEN).all()
 
     def test_traffic_stops_at_red_and_starts_at_green(self, town01):
-        world = World(town01, 0)
+        world = LoopbackWorld(town01, 0)
         actors = traffic(world, town01.spawn_points[::6])
         for light in world.lights.number:
             world.lights.set_state(light, RED)
@@ -131,7 +131,7 @@ class TestLights:
         assert (speeds(world, actors) > 1.0).mean() > 0.4
 
     def test_lights_of_a_junction_take_turns(self, town01):
-        world = World(town01, 0)
+        world = LoopbackWorld(town01, 0)
         world.lights.freeze(False)
         seen = np.zeros(len(world.lights.phases.state), bool)
         for _ in range(600):

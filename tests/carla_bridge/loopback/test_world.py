@@ -6,7 +6,7 @@ import pytest
 
 carla = pytest.importorskip("carla")
 
-from sb3_delta_waypoint.carla_bridge.loopback.town import town  # noqa: E402
+from sb3_delta_waypoint.maps.town import town  # noqa: E402
 
 
 def test_a_tick_is_one_step_and_its_state_is_there_when_it_returns(world, spawn):

@@ -1,5 +1,5 @@
 """
-The default map: a small town as OpenDRIVE text, a grid of two by two blocks with rounded corners.
+A small town as OpenDRIVE text, a grid of two by two blocks with rounded corners.
 
 Nine nodes: four corners (bends), four T junctions and one crossing. Two of the outer streets swing out and back. Each road has
 a lane in each direction and pavements; in the middle it is 30 km/h, outside 50, on the winding streets 40.

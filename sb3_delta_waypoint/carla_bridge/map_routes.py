@@ -16,7 +16,7 @@ FURTHEST = 1e4
 """The goal of a random route may be this far by road [m]; the route is cut off at the length that is driven."""
 
 
-class RouteSource:
+class MapRoutes:
     """
     The routes of a map: drawn between its spawn points, or the fixed ones of a file.
 
