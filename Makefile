@@ -30,7 +30,7 @@ type: $(INSTALLED) ## check types
 	$(BIN)/mypy
 
 docs: $(INSTALLED) ## build the documentation, strictly, into out/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 docs-check: $(INSTALLED) ## run the code of README.md and docs/, check its commands and links
 	$(BIN)/python docs/run_code_blocks.py

@@ -5,9 +5,9 @@ Runs the code of README.md and of the documentation, and checks the commands and
     python docs/run_code_blocks.py README.md docs/tutorial.md
 
 The ``python`` and ``bash`` blocks of a page run from top to bottom: Python in one process, all of them in one temporary folder
-that holds links to ``examples`` and ``hyperparams``. A block under ``<!-- skip: why -->`` is not run, but its
-commands are checked all the same. A block with a title, ``title="module.py"``, is written to that file. Blocks in any other
-language are not code to run. Exits with 1 if anything fails, naming page, line and error.
+that holds links to ``examples`` and ``hyperparams``. A block with ``title="module.py"`` is written to that file. One under
+``<!-- skip: why -->`` is not run, but its commands are checked all the same. Blocks in any other language are not code to run.
+Exits with 1 if anything fails, naming page, line and error.
 """
 
 import argparse
@@ -29,21 +29,21 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LINKED = ("examples", "hyperparams")
 PAGES_AT_A_TIME = 2
 BLOCK = re.compile(
-    r"^(?P<skip>[ ]*<!-- skip: .+? -->\n+)?(?P<indent>[ ]*)```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?[^\n]*\n"
-    r"(?P<code>.*?)^(?P=indent)```$",
+    r"^(?P<skip>[ ]*<!-- skip: .+? -->\n+)?(?P<indent>[ ]*)```(?P<language>\w*)"
+    r'(?: title="(?P<title>[^"]+)")?[^\n]*\n(?P<code>.*?)^(?P=indent)```$',
     re.M | re.S,
 )
 COMMANDS = ("sb3-delta-waypoint", "make", "python")
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, its code, the line where that begins (from 1), whether it is not run, the file it is."""
+    """A fenced block: language, title, code, the line of the page where that begins (from 1), and whether it is not run."""
 
     language: str
+    title: str | None
     code: str
     line: int
     skipped: bool
-    title: str | None = None
 
 
 def blocks(text: str) -> list[Block]:
@@ -51,10 +51,10 @@ def blocks(text: str) -> list[Block]:
     return [
         Block(
             match["language"],
+            match["title"],
             textwrap.dedent(match["code"]),
             text[: match.start("code")].count("\n") + 1,
             match["skip"] is not None,
-            match["title"],
         )
         for match in BLOCK.finditer(text)
     ]
@@ -68,7 +68,7 @@ def run_blocks(page: Path) -> str | None:
     :return: what failed, None if nothing did
     """
     namespace: dict[str, object] = {"__name__": page.stem}
-    sys.path.insert(0, str(Path.cwd()))  # modules that a page writes
+    sys.path.insert(0, "")
     for block in blocks(page.read_text()):
         if block.skipped or block.language not in ("python", "bash"):
             continue
@@ -132,9 +132,9 @@ def commands(text: str) -> Iterator[tuple[int, list[str]]]:
     """:return: the command lines of a page, in bash blocks and in the prose: line and words without variables set in front"""
     for block in blocks(text):
         if block.language == "bash":
-            code = re.sub(r"\\\n", lambda _: " " * 2, block.code)
-            for number, line in enumerate(code.splitlines()):
-                yield block.line + number, shlex.split(line, comments=True)
+            for match in re.finditer(r"(?:.*\\\n)*.+", block.code):
+                words = shlex.split(match[0].replace("\\\n", " "), comments=True)
+                yield block.line + block.code[: match.start()].count("\n"), words
     prose = BLOCK.sub(lambda match: "\n" * match[0].count("\n"), text)
     for match in re.finditer(rf"`((?:{'|'.join(COMMANDS)})\s[^`]+)`", prose):
         yield prose[: match.start()].count("\n") + 1, shlex.split(match[1].replace("\n", " "), comments=True)

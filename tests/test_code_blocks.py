@@ -17,9 +17,11 @@ def run(page: Path, text: str) -> subprocess.CompletedProcess[str]:
 def test_blocks_run_in_one_folder_and_one_program(tmp_path: Path) -> None:
     python = "```python\nx = 1\nopen('x', 'w').write(str(x))\n```\n"
     bash = '```bash\ntest "$(cat x)" = 1\nls examples hyperparams\n```\n'
+    module = '```python title="own.py"\ny = 2\n```\n```python\nfrom own import y\n```\n'
     skipped = "<!-- skip: needs a simulator -->\n```bash\nfalse\n```\n"
     result = run(
-        tmp_path / "page.md", f"# Title\n{python}\n{bash}\n```python\nassert x == 1\n```\n{skipped}\n```text\nfalse\n```\n"
+        tmp_path / "page.md",
+        f"# Title\n{python}\n{bash}\n```python\nassert x == 1\n```\n{module}{skipped}\n```text\nfalse\n```\n",
     )
     assert result.returncode == 0, result.stderr
 
@@ -38,6 +40,7 @@ def test_blocks_run_in_one_folder_and_one_program(tmp_path: Path) -> None:
         ("# A\n\n`sb3-delta-waypoint trian`\n", "line 3: sb3-delta-waypoint trian: No such command"),
         ("# A\n\nBy `make tset`.\n", "line 3: make tset: no such target: tset"),
         ("# A\n\n`python benchmarks/speed.py --fast`\n", "no such option: --fast"),
+        ("```bash\ntrue \\\n  a\nsb3-delta-waypoint sfd\n```\n", "line 4: sb3-delta-waypoint sfd: No such command"),
         ("# A\n\n[x](gone.md)\n", "the link gone.md leads to no file"),
         ("# A\n\n[x](#b)\n", "the link #b leads to no heading"),
     ],

@@ -19,7 +19,7 @@ from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 
 README = Path(__file__).parents[2] / "README.md"
 LINES = re.findall(r"^python (-m rl_zoo3\.train .+)$", README.read_text(), re.M)
-CUSTOM_ENVS = re.search(r"`custom_envs\.py` .+? which says `(.+?)`", README.read_text(), re.S)[1]
+CUSTOM_ENVS = re.search(r"`custom_envs\.py` .+?\swhich\ssays\s`(.+?)`", README.read_text(), re.S)[1]
 
 
 @pytest.fixture(scope="module")
