@@ -64,7 +64,20 @@ def test_not_less_than_one():
 @pytest.mark.parametrize("steps", [[], ["-n", "20000"]])
 def test_train_max_episodes(steps, tmp_path):
     pytest.importorskip("rl_zoo3")
-    arguments = ["train", "--max-episodes", "5", "-f", str(tmp_path), *steps, "--eval-freq", "-1", "--verbose", "0"]
+    arguments = [
+        "train",
+        "--algo",
+        "ppo",
+        "--max-episodes",
+        "5",
+        "-f",
+        str(tmp_path),
+        *steps,
+        "--eval-freq",
+        "-1",
+        "--verbose",
+        "0",
+    ]
     few = ["-params", "n_envs:2", "n_steps:16", "batch_size:8", "n_epochs:1"]
     result = CliRunner().invoke(main, [*arguments, "--env-kwargs", "route_length:20", *few])
     assert result.exit_code == 0, result.output

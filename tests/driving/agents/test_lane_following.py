@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.agents.lane_following import drive_traffic, join_lane, lane_conflicts
+from sb3_delta_waypoint.driving.agents.lane_following import Lanes, drive_traffic, join_lane, lane_conflicts
 from sb3_delta_waypoint.driving.bodies import BODY, CONTROL, FIXED, VEHICLE
 from sb3_delta_waypoint.driving.collisions import HIT, step_bodies
 from sb3_delta_waypoint.driving.network import from_paths, from_segments
@@ -33,9 +33,9 @@ def drive(bodies, seconds, stop_line=None, light=RED):
     governed = np.full(len(ROAD.points), -1)
     if stop_line is not None:
         governed[stop_line] = 0
-    conflicts = lane_conflicts(ROAD)
+    lanes = Lanes(ROAD, lane_conflicts(ROAD), governed)
     for _ in range(round(seconds / 0.1)):
-        drive_traffic(bodies, controls, len(bodies), ROAD, conflicts, governed, np.array([light]))
+        drive_traffic(bodies, controls, len(bodies), lanes, np.array([light]))
         assert step_bodies(bodies, controls, len(bodies), 0.1, hits) == 0, "a collision"
     return bodies[0]
 
