@@ -100,9 +100,10 @@ def imitate(start: Start, whole: bool, rounds: int, steps: int, gradient_steps: 
     schedule = th.optim.lr_scheduler.CosineAnnealingLR(optimizer, rounds * gradient_steps)
     driver, generator = WaypointPolicy(learner, device="cpu"), np.random.default_rng(start.seed)
 
-    frames: dict[str, list[np.ndarray]] = {
-        name: [getattr(episode, name) for episode in start.demonstrations[:5]] for name in ("state", "route", "waypoints")
-    }
+    frames: dict[str, list[np.ndarray]] = {"state": [], "route": [], "waypoints": []}
+    for episode in start.demonstrations[:5]:
+        for name, values in ({**episode.observations, "waypoints": episode.waypoints}).items():
+            frames[name].append(values)
     observation: Any = venv.reset()
     for _ in range(rounds):
         for _ in range(steps):
@@ -269,7 +270,7 @@ def summary(row: Mapping[str, Any], planner: Mapping[str, Any], expert: Mapping[
         "route completion": means["route_completion"],
         "ADE ratio": means["ade"] / float(np.mean(planner["ade"])),
         "FDE [m]": means["fde"],
-        "beside the line [m]": means["lateral_deviation_mean"],
+        "lateral deviation [m]": means["lateral_deviation_mean"],
         "time": lengths[0] / lengths[1] if both.any() else np.nan,
     }
 
@@ -282,7 +283,7 @@ def cell(values: Sequence[float], digits: int) -> str:
 
 def steps(value: float) -> str:
     """Env steps, rounded."""
-    return "–" if value == 0 else f"{value:.0f}" if value < 1000 else f"{value / 1e3:.0f} k"
+    return "–" if value == 0 else f"{value:.0f}" if value < 1000 else f"{value / 1e3:,.0f} k"
 
 
 def table(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
@@ -318,7 +319,8 @@ def page(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
 - **ADE ratio**: distance between the driver's plans and the expert's in the driver's own states, over that of the planner from
   five demonstrations. † ADE is a term of the reward (weight 0.5); imitation and DAgger minimise it directly.
 - **time** to the goal over the expert's, on the routes that both finish: below 1 is faster than the expert.
-- "No imitation, no centre line" is rewarded for progress, goal and time, and fined for leaving the road (2 m) only.
+- "No imitation" keeps the penalty for lateral deviation; "no imitation, no centre line" is rewarded for progress, goal and
+  time, and fined for leaving the road (2 m) only. The speed profile keeps to the expert's limits of speed and acceleration.
 
 {KEPT}
 """

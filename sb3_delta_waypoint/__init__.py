@@ -8,6 +8,7 @@ from sb3_delta_waypoint.registration import register_envs
 
 if TYPE_CHECKING:
     from sb3_delta_waypoint.callbacks import WaypointEvalCallback
+    from sb3_delta_waypoint.envs.checker import check_waypoint_env
     from sb3_delta_waypoint.grpo import GRPO
     from sb3_delta_waypoint.policies import DeltaWaypointPolicy, WaypointPolicy
     from sb3_delta_waypoint.sft.planners import SFTWaypointModel
@@ -21,6 +22,7 @@ __all__ = [
     "SFTWaypointModel",
     "WaypointEvalCallback",
     "WaypointPolicy",
+    "check_waypoint_env",
     "make_waypoint_vec_env",
     "register_envs",
 ]
@@ -31,6 +33,7 @@ _HOMES = {
     "SFTWaypointModel": "sft.planners",
     "WaypointEvalCallback": "callbacks",
     "WaypointPolicy": "policies",
+    "check_waypoint_env": "envs.checker",
     "make_waypoint_vec_env": "vec_env",
 }
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from sb3_delta_waypoint.commands.command import command, env_kwargs_option, option, out_option
+from sb3_delta_waypoint.commands.command import ENV_HELP, command, env_kwargs_option, option, out_option
 from sb3_delta_waypoint.zoo.options import ENV_ID
 
 
 @command()
-@option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help="Id of the env.")
+@option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help=ENV_HELP)
 @option("--episodes", default=5, show_default=True, type=click.IntRange(min=1), help="How many episodes to write.")
 @out_option("out/episodes", "Folder for the episode files.")
 @option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Base seed of the scenarios.")

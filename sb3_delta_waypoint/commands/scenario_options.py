@@ -1,11 +1,12 @@
 """The options that say which scenarios a command evaluates on."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sb3_delta_waypoint.commands.command import env_kwargs_option, option
+from sb3_delta_waypoint.commands.command import ENV_HELP, env_kwargs_option, option
 from sb3_delta_waypoint.zoo.options import ENV_ID
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]]
     :return: the decorator
     """
     options = (
-        option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help="Id of the env."),
+        option("--env", "env_id", default=ENV_ID, show_default=True, metavar="ID", help=ENV_HELP),
         option(
             "--routes",
             metavar="PATH",
@@ -55,7 +56,8 @@ def chosen_scenarios(
     """
     The scenarios that the options describe.
 
-    :param policy: whose plans the env must expect: their number of waypoints and the time between them
+    :param policy: whose plans the env must expect, their number of waypoints and the time between them, and which must be
+        given the observations that it reads
     :param env_id: ``--env``
     :param routes: ``--routes``
     :param env_kwargs: ``--env-kwargs``
@@ -66,12 +68,26 @@ def chosen_scenarios(
     """
     import sb3_delta_waypoint  # noqa: F401 (registers the envs)
     from sb3_delta_waypoint.evaluation.rollout import Scenarios
+    from sb3_delta_waypoint.policies.observed import observe_for
 
+    plans = {"horizon_steps": policy.horizon_steps, "plan_dt": policy.plan_dt}
     kwargs: dict[str, Any] = {
-        "horizon_steps": policy.horizon_steps,
-        "plan_dt": policy.plan_dt,
+        # an env of somebody else may have plans of one kind only, which is checked when it is made
+        **{name: value for name, value in plans.items() if _takes(env_id, name)},
+        **observe_for(env_id, policy),
         **dict(env_kwargs),
     }
     if routes is not None:
         kwargs["routes"] = routes
     return Scenarios(episodes, seed, n_envs, env_id, kwargs)
+
+
+def _takes(env_id: str, name: str) -> bool:
+    """Whether an env has such an argument."""
+    from gymnasium.envs.registration import load_env_creator
+
+    from sb3_delta_waypoint.vec_env.native import env_spec
+
+    entry_point: Any = env_spec(env_id).entry_point
+    parameters = signature(load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point).parameters
+    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())

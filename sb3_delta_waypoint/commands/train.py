@@ -25,7 +25,7 @@ from sb3_delta_waypoint.commands.zoo_command import zoo_command
     type=KEY_VALUE,
     multiple=True,
     metavar="KEY:VALUE…",
-    help="An argument of the class that --sft names, such as width:64; several, or the option repeated.",
+    help="Arguments of the class that --sft names, such as width:64; several may follow, and it can be repeated.",
 )
 @option(
     "--delta-hidden-dim",

@@ -13,6 +13,9 @@ from sb3_delta_waypoint.driving.routes import project
 from sb3_delta_waypoint.driving.scenarios import uniform
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, steady_steer, steady_yaw_rate
 
+TIME_FACTOR, TIME_TO_GET_GOING = 2.0, 5.0
+"""An episode is cut off after this many times the time that the expert needs, and this many seconds more."""
+
 
 class StartParameters(NamedTuple):
     """How far from its route an episode begins: uniform between plus and minus these."""
@@ -27,20 +30,17 @@ class StartParameters(NamedTuple):
 
 @inlined
 def set_out(
-    car: Record, route: np.ndarray, seed: np.uint64, start: StartParameters, vehicle: VehicleParameters, n_points: int,
-    seconds: float, scenario: int,
-) -> None:  # fmt: skip
+    car: Record, route: np.ndarray, seed: np.uint64, start: StartParameters, vehicle: VehicleParameters, seconds: float
+) -> None:
     """
     Put a car at the start of its route.
 
-    :param car: record of :data:`~.records.CAR`, written
+    :param car: record of :data:`~.records.CAR` that knows how many points its route has, written
     :param route: records of :data:`~.records.ROUTE_POINT`, finished
     :param seed: uint64, the scenario's seed
     :param start: how far from the route
     :param vehicle: what the car can do
-    :param n_points: points of the route in use
     :param seconds: how long the expert needs for it
-    :param scenario: its number
     """
     begin = route[0]
     lateral = uniform(seed, 0, -start.lateral, start.lateral)
@@ -52,9 +52,7 @@ def set_out(
     car.steer = steady_steer(vehicle, car.speed, 0.5 * (begin.cos * after.sin - begin.sin * after.cos))
     car.yaw_rate = steady_yaw_rate(vehicle, car.speed, car.steer)
     car.acceleration = 0.0
-    car.n_points, car.route_length = n_points, n_points - 1.0
-    # twice the time that the expert needs, and some seconds to get going
-    car.max_steps = int((2.0 * seconds + 5.0) / CONTROL_DT)
-    car.scenario = scenario
+    car.route_length = car.n_points - 1.0
+    car.max_steps = int((TIME_FACTOR * seconds + TIME_TO_GET_GOING) / CONTROL_DT)
     car.index = 0
     project(car, route)

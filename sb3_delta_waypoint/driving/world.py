@@ -109,6 +109,8 @@ def begin(world: World, i: int, source: RouteSource, parameters: Parameters, see
     else:
         draw_random_route(seed, route, n_points)
     seconds = finish_route(route, n_points, source.recorded, parameters.expert)
-    set_out(world.cars[i], route, seed, parameters.start, parameters.vehicle, n_points, seconds, scenario)
+    car = world.cars[i]
+    car.n_points, car.scenario = n_points, scenario
+    set_out(car, route, seed, parameters.start, parameters.vehicle, seconds)
     world.totals[i] = _FRESH[0]
     world.displacements[i] = 0.0

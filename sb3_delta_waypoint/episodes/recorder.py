@@ -9,12 +9,11 @@ import gymnasium as gym
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS
+from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS, PLAN_DT
 from sb3_delta_waypoint.episodes.reader import Episode
 from sb3_delta_waypoint.episodes.writer import write_episode
 
-DOMAINS = ("toy", "loopback", "carla")
-RECORDED_NAME = re.compile(rf"({'|'.join(DOMAINS)})-\d+-\d+\.json")
+RECORDED_NAME = re.compile(r"\w+-\d+-\d+\.json")
 FAILURES_ALLOWED = 20
 """The expert may fail so often, or as often as it succeeds, before recording gives up."""
 FAULTS_ALLOWED = 3
@@ -31,7 +30,8 @@ def record_episodes(
 ) -> list[Path]:
     """
     Let the expert drive and write what it saw and planned, one file per episode: ``toy-<seed>-<scenario>.json``, with
-    ``loopback`` or ``carla`` in front where the env drives there. Every observation group that the env gives is written.
+    ``loopback`` or ``carla`` in front where the env drives there, or the name of another env. Every observation group that the
+    env gives is written.
 
     Scenarios are played in order. One in which the expert does not reach the goal is not written but replaced by the next, and
     a warning says which. One that a simulator breaks off is driven again. Breaking off (Ctrl-C) leaves the episodes that are
@@ -55,7 +55,9 @@ def record_episodes(
     replaced = _check_folder(Path(out_dir), overwrite)
     paths: list[Path] = []
     failures: list[int] = []
-    domain = getattr(env.unwrapped, "backend", "toy")
+    domain = _domain(env)
+    if not hasattr(env.unwrapped, "expert_plan"):
+        raise ValueError(f"{env} has no expert_plan(), which gives the plan to record; only envs with an expert are recorded")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=not progress) as bar:
         task = bar.add_task("Recording episodes", total=n_episodes)
@@ -78,6 +80,12 @@ def record_episodes(
         listed = ", ".join(map(str, failures))
         warnings.warn(f"not written: the expert did not reach the goal in scenario {listed} of seed {seed}", stacklevel=2)
     return paths
+
+
+def _domain(env: gym.Env) -> str:
+    """What the files are called after: the simulator, or the env's id in one word, such as ``toy``."""
+    of_id = re.sub(r"(Waypoint)?(-v\d+)?$", "", env.spec.id if env.spec else type(env.unwrapped).__name__)
+    return getattr(env.unwrapped, "backend", None) or re.sub(r"\W+", "_", of_id).lower()
 
 
 def _drive(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> Episode | None:
@@ -112,7 +120,7 @@ def _drive_once(env: gym.Env, domain: str, seed: int, scenario: int, path: Path)
         t=np.arange(len(plans)) * CONTROL_DT,
         observations={name: np.stack(values) for name, values in observations.items()},
         waypoints=np.stack(plans),
-        dt=unwrapped.drive.config.plan_dt,
+        dt=getattr(env.action_space, "plan_dt", PLAN_DT),
     )
     return episode, info
 

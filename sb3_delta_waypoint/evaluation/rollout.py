@@ -10,6 +10,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
 from sb3_delta_waypoint.driving.metrics import as_rates
+from sb3_delta_waypoint.envs.checker import kind_faults
 from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 from sb3_delta_waypoint.policies.extractor import check_same_plans
 from sb3_delta_waypoint.vec_env import NativeVecEnv, has_native_vec_env, make_waypoint_vec_env
@@ -27,7 +28,7 @@ class Scenarios:
     :param n: how many scenarios
     :param seed: their base seed
     :param n_envs: how many are played at a time, at most, where there is a native vector env; else one
-    :param env_id: id of a registered waypoint env
+    :param env_id: id of a registered waypoint env, or ``module:Id``
     :param env_kwargs: passed to the env
     """
 
@@ -54,6 +55,8 @@ class Scenarios:
         except TypeError as error:
             raise ValueError(f"{self.env_id} cannot be made with {dict(self.env_kwargs)}: {error}") from error
         try:
+            if faults := kind_faults(venv.observation_space, venv.action_space):
+                raise ValueError(f"{self.env_id} is no waypoint env: {', and '.join(faults)}")
             self.backend = venv.get_attr("backend")[0] if venv.has_attr("backend") else None
             return evaluate_scenarios(policy, venv, self.n, self.seed, progress)
         finally:
@@ -88,7 +91,7 @@ def evaluate_scenarios(
     refuse_normalized_observations(venv)
     refuse_other_plans(policy, venv.action_space)
     n_envs = venv.num_envs
-    played = np.zeros(n_envs, dtype=np.int64)
+    played, lengths, returns = np.zeros(n_envs, dtype=np.int64), np.zeros(n_envs, dtype=np.int64), np.zeros(n_envs)
     targets = np.array([len(range(index, n_scenarios, n_envs)) for index in range(n_envs)])
     one_numbering = isinstance(venv.unwrapped, NativeVecEnv)
     rows: list[dict[str, float]] = [{}] * n_scenarios
@@ -96,12 +99,19 @@ def evaluate_scenarios(
     observations = venv.reset()
     with tqdm(total=n_scenarios, unit="scenario", leave=False, disable=None if progress else True) as bar:
         while (played < targets).any():
-            observations, _, dones, infos = venv.step(policy(observations))  # type: ignore[arg-type]
+            observations, rewards, dones, infos = venv.step(policy(observations))  # type: ignore[arg-type]
+            returns += rewards
+            lengths += 1
             for index in np.flatnonzero(dones & (played < targets)).tolist():
                 if "fault" in infos[index]:
                     continue
                 row = played[index] * n_envs + index
-                scenario, rows[row] = _end_of_episode(infos[index], index)
+                scenario, metrics = _end_of_episode(infos[index], index)
+                told = {"episode_reward": returns[index], "episode_length": lengths[index]}
+                if "is_success" in infos[index]:
+                    told["success"] = infos[index]["is_success"]
+                # envs need not repeat what every episode says
+                rows[row] = {**metrics, **{name: float(value) for name, value in told.items() if name not in metrics}}
                 expected = row if one_numbering else played[index]
                 if scenario != expected:
                     raise ValueError(
@@ -110,6 +120,7 @@ def evaluate_scenarios(
                     )
                 played[index] += 1
                 bar.update()
+            returns[dones], lengths[dones] = 0.0, 0
     return as_rates({name: np.array([metrics[name] for metrics in rows], dtype=np.float64) for name in rows[0]})
 
 

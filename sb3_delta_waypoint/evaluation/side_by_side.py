@@ -34,8 +34,10 @@ def compare_on_scenarios(
         comparison["backend"] = scenarios.backend
     env = gym.make(scenarios.env_id, **scenarios.env_kwargs)
     try:
-        numbers = most_different(before, after, N_TRAJECTORIES)
-        pairs = record_pairs(sft, rl, env, scenarios.seed, numbers)
+        pairs = []
+        if hasattr(env.unwrapped, "drive"):  # whose paths can be drawn
+            numbers = most_different(before, after, N_TRAJECTORIES)
+            pairs = record_pairs(sft, rl, env, scenarios.seed, numbers)
     finally:
         env.close()
     return comparison, write_report(comparison, folder, scenarios.env_kwargs.get("plan_dt", 0.1), pairs)

@@ -1,6 +1,7 @@
 """What a camera sees: the ground plane, the sky, and boxes, from its intrinsics and pose. No shadows, no textures."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,45 +25,78 @@ FACES = (0.75, 0.6, 1.0)
 """Brightness of the faces of a box across its length, width and height."""
 
 
-def light(weather: list[float]) -> tuple[float, float, float]:
+class Light(NamedTuple):
+    """
+    What the weather does to colours.
+
+    :param brightness: share of the light that there is by day
+    :param overcast: share of the sky that is covered
+    :param fog: its density [1/m]
+    """
+
+    brightness: float
+    overcast: float
+    fog: float
+
+
+class Eye(NamedTuple):
+    """Where a camera is, in CARLA's frame, and how far it sees to the sides."""
+
+    x: float
+    """[m]"""
+    y: float
+    """[m]"""
+    z: float
+    """[m]"""
+    pitch: float
+    """[degrees]"""
+    yaw: float
+    """[degrees]"""
+    roll: float
+    """[degrees]"""
+    fov: float
+    """Horizontal field of view [degrees]."""
+
+
+class Picture(NamedTuple):
+    """
+    What is drawn on.
+
+    :param image: uint8 ``(height, width, 4)``, blue, green, red, alpha
+    :param depth: float32 ``(height, width)``, metres along the optical axis
+    """
+
+    image: np.ndarray
+    depth: np.ndarray
+
+
+def light_of(weather: list[float]) -> Light:
     """
     :param weather: the fourteen numbers of the weather
-    :return: brightness, share of the sky that is overcast, and density of the fog per metre
+    :return: the light that there is
     """
     clouds, rain, altitude, fog = weather[0] / 100, weather[1] / 100, weather[5], weather[6] / 100
     day = min(max((altitude + 6.0) / 30.0, 0.0), 1.0)
     brightness = NIGHT + (1.0 - NIGHT) * day * (1.0 - 0.3 * clouds) * (1.0 - 0.2 * rain)
-    return brightness, max(clouds, rain), 0.03 * fog + 0.004 * rain
+    return Light(brightness, max(clouds, rain), 0.03 * fog + 0.004 * rain)
 
 
 @kernel
-def render(
-    image: np.ndarray,
-    depth: np.ndarray,
-    pose: tuple[float, float, float, float, float, float],
-    fov: float,
-    ground: Ground,
-    bodies: np.ndarray,
-    n: int,
-    owner: int,
-    light: tuple[float, float, float],
-) -> None:
+def render(picture: Picture, eye: Eye, ground: Ground, bodies: np.ndarray, owner: int, light: Light) -> None:
     """
     Draw a pinhole image.
 
-    :param image: uint8 ``(height, width, 4)``, blue, green, red, alpha, written
-    :param depth: float32 ``(height, width)``, metres along the optical axis, written
-    :param pose: x, y, z [m], pitch, yaw, roll [degrees] of the camera in CARLA's frame
-    :param fov: horizontal field of view [degrees]
+    :param picture: written
+    :param eye: where the camera is
     :param ground: the map from above
-    :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, the first ``n`` in use
-    :param n: number of bodies
+    :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`
     :param owner: row of the body that the camera rides on, which it does not see, or -1
-    :param light: of :func:`light`
+    :param light: of :func:`light_of`
     """
+    image, depth = picture
     height, width = depth.shape
-    focal = width / (2.0 * math.tan(math.radians(fov) / 2.0))
-    axes = _axes(math.radians(pose[3]), math.radians(pose[4]), math.radians(pose[5]))
+    focal = width / (2.0 * math.tan(math.radians(eye.fov) / 2.0))
+    axes = _axes(math.radians(eye.pitch), math.radians(eye.yaw), math.radians(eye.roll))
     for v in range(height):
         down = (v + 0.5 - height / 2.0) / focal
         for u in range(width):
@@ -70,17 +104,17 @@ def render(
             ray_x = axes[0, 0] + right * axes[1, 0] - down * axes[2, 0]
             ray_y = axes[0, 1] + right * axes[1, 1] - down * axes[2, 1]
             ray_z = axes[0, 2] + right * axes[1, 2] - down * axes[2, 2]
-            distance = -pose[2] / ray_z if ray_z < -1e-6 and pose[2] > 0.0 else np.inf
+            distance = -eye.z / ray_z if ray_z < -1e-6 and eye.z > 0.0 else np.inf
             depth[v, u] = distance
             if distance < np.inf:
-                column = math.floor((pose[0] + distance * ray_x - ground.x) / ground.resolution)
-                row = math.floor((pose[1] + distance * ray_y - ground.y) / ground.resolution)
+                column = math.floor((eye.x + distance * ray_x - ground.x) / ground.resolution)
+                row = math.floor((eye.y + distance * ray_y - ground.y) / ground.resolution)
                 inside = 0 <= row < ground.cells.shape[0] and 0 <= column < ground.cells.shape[1]
                 colour = PALETTE[ground.cells[int(row), int(column)] if inside else 0]
                 _shade(image[v, u], colour[0], colour[1], colour[2], 1.0, distance, light)
             else:
-                grey = light[1]
-                red, green, blue = (SKY[0], SKY[1], SKY[2])
+                grey = light.overcast
+                red, green, blue = SKY[0], SKY[1], SKY[2]
                 _shade(
                     image[v, u],
                     red + grey * (OVERCAST[0] - red),
@@ -90,9 +124,9 @@ def render(
                     VIEW,
                     light,
                 )
-    for j in range(n):
+    for j in range(bodies.shape[0]):
         if bodies[j].solid and j != owner:
-            _draw_box(image, depth, pose, axes, focal, bodies[j], light)
+            _draw_box(picture, eye, axes, focal, bodies[j], light)
 
 
 @kernel
@@ -123,36 +157,29 @@ def _shade(
     blue: float,
     face: float,
     distance: float,
-    light: tuple[float, float, float],
+    light: Light,
 ) -> None:
-    clear = math.exp(-light[2] * distance) if light[2] > 0.0 else 1.0
+    clear = math.exp(-light.fog * distance) if light.fog > 0.0 else 1.0
     fog = 200.0 * (1.0 - clear)
-    pixel[0] = np.uint8((blue * face * clear + fog) * light[0])
-    pixel[1] = np.uint8((green * face * clear + fog) * light[0])
-    pixel[2] = np.uint8((red * face * clear + fog) * light[0])
+    pixel[0] = np.uint8((blue * face * clear + fog) * light.brightness)
+    pixel[1] = np.uint8((green * face * clear + fog) * light.brightness)
+    pixel[2] = np.uint8((red * face * clear + fog) * light.brightness)
     pixel[3] = np.uint8(255)
 
 
 @kernel
-def _draw_box(
-    image: np.ndarray,
-    depth: np.ndarray,
-    pose: tuple[float, float, float, float, float, float],
-    axes: np.ndarray,
-    focal: float,
-    body: Record,
-    light: tuple[float, float, float],
-) -> None:
+def _draw_box(picture: Picture, eye: Eye, axes: np.ndarray, focal: float, body: Record, light: Light) -> None:
     """Cast the rays of all pixels that the box may cover (slabs: Kay and Kajiya, 1986)."""
+    image, depth = picture
     height, width = depth.shape
     right_x, right_y, right_yaw = origin(body)
     x, y, yaw = left_handed(right_x, right_y, right_yaw)
     cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
     half = (body.half_length, body.half_width, body.half_height)
     centre = (
-        x + cos * body.box_x + sin * body.box_y - pose[0],
-        y + sin * body.box_x - cos * body.box_y - pose[1],
-        body.z + body.box_z - pose[2],
+        x + cos * body.box_x + sin * body.box_y - eye.x,
+        y + sin * body.box_x - cos * body.box_y - eye.y,
+        body.z + body.box_z - eye.z,
     )
     ahead = centre[0] * axes[0, 0] + centre[1] * axes[0, 1] + centre[2] * axes[0, 2]
     radius = math.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2)
@@ -174,7 +201,7 @@ def _draw_box(
         left, right, top, bottom = min(left, u), max(right, u), min(top, v), max(bottom, v)
 
     # the eye in the frame of the box
-    eye = (-(centre[0] * cos + centre[1] * sin), -(centre[1] * cos - centre[0] * sin), -centre[2])
+    within = (-(centre[0] * cos + centre[1] * sin), -(centre[1] * cos - centre[0] * sin), -centre[2])
     red, green, blue = float(body.colour >> 16 & 255), float(body.colour >> 8 & 255), float(body.colour & 255)
     for v in range(max(0, int(top)), min(height, int(bottom) + 1)):
         down = (v + 0.5 - height / 2.0) / focal
@@ -190,8 +217,8 @@ def _draw_box(
             enter, leave, face = NEAR, np.inf, 0
             for axis in range(3):
                 inverse = 1.0 / ray[axis] if ray[axis] != 0.0 else 1e12
-                first = (-half[axis] - eye[axis]) * inverse
-                last = (half[axis] - eye[axis]) * inverse
+                first = (-half[axis] - within[axis]) * inverse
+                last = (half[axis] - within[axis]) * inverse
                 if first > last:
                     first, last = last, first
                 if first > enter:

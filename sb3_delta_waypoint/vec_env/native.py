@@ -3,10 +3,12 @@
 import time
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -130,7 +132,7 @@ def make_waypoint_vec_env(
     Waypoint envs as an SB3 ``VecEnv``: the native vector env where there is one, else (CARLA) single envs in a
     ``DummyVecEnv``, each with a server of its own.
 
-    :param env_id: id of a registered waypoint env
+    :param env_id: id of a registered waypoint env, or ``module:Id``, where importing the module registers it
     :param n_envs: number of envs
     :param seed: base seed of the scenarios; None for a random one
     :param group_size: so many consecutive episodes share a scenario; single envs are numbered by :class:`~.GRPO` instead
@@ -152,7 +154,18 @@ def has_native_vec_env(env_id: str) -> bool:
     :param env_id: id of a registered env
     :return: whether this package has a vector env for it
     """
-    return str(gym.spec(env_id).vector_entry_point).startswith("sb3_delta_waypoint.")
+    return str(env_spec(env_id).vector_entry_point).startswith("sb3_delta_waypoint.")
+
+
+def env_spec(env_id: str) -> EnvSpec:
+    """
+    :param env_id: id of a registered env; ``module:Id`` imports the module, which registers it, as ``gymnasium.make`` does
+    :return: its specification
+    """
+    module, _, name = env_id.rpartition(":")
+    if module:
+        import_module(module)
+    return gym.spec(name)
 
 
 def _monitored(env_id: str, env_kwargs: dict[str, Any]) -> Monitor:

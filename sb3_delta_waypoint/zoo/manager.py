@@ -25,6 +25,9 @@ from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
 from sb3_delta_waypoint.callbacks.max_episodes import StopAfterEpisodes
 from sb3_delta_waypoint.callbacks.run_artifacts import RunArtifactsCallback
 from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
+from sb3_delta_waypoint.policies.inference import WaypointPolicy
+from sb3_delta_waypoint.policies.observed import observe_for
+from sb3_delta_waypoint.sft.checkpoint import load_planner
 from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
@@ -153,7 +156,7 @@ class WaypointExperimentManager(ExperimentManager):
         check_hyperparameters(ALGOS[self.algo], hyperparams, f"the hyperparameters of {self.algo} ({self.config}, -params)")
         with in_one_line(f"policy_kwargs ({self.config}, -params)"):
             policy_kwargs = {**as_policy_kwargs(hyperparams.get("policy_kwargs")), **self.extra_policy_kwargs}
-        shipped = dict(hyperparams.get("env_kwargs") or {})
+        shipped = {**self._observed(policy_kwargs), **dict(hyperparams.get("env_kwargs") or {})}
         env_kwargs = {**shipped, **given_env_kwargs}
         merged = {"policy_kwargs": policy_kwargs, "env_kwargs": env_kwargs}
         given = {name: value for name, value in merged.items() if value}
@@ -166,6 +169,18 @@ class WaypointExperimentManager(ExperimentManager):
         # what enjoy makes its env with
         self.args.env_kwargs = self.eval_env_kwargs or None
         return result
+
+    def _observed(self, policy_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """What the envs must give, so that the planner or the model with which training goes on can drive there."""
+        if not self.is_waypoint_env:
+            return {}
+        try:
+            if self.continue_training:
+                return observe_for(self.env_name.gym_id, WaypointPolicy(self.trained_agent, "cpu"), exactly=True)
+            planner = load_planner(policy_kwargs.get("sft"), kwargs=policy_kwargs.get("sft_kwargs"))
+            return observe_for(self.env_name.gym_id, WaypointPolicy(planner, "cpu"))
+        except (ImportError, OSError, TypeError, ValueError):
+            return {}  # said where the policy is made
 
     def _preprocess_hyperparams(self, hyperparams: dict[str, Any]) -> Any:
         self.group_size = 1

@@ -213,9 +213,8 @@ def test_a_planner_alone(command, tmp_path):
 
 
 def test_arguments_of_the_env(command, tmp_path):
-    result = command(
-        tmp_path, "--env-kwargs", "off_route_distance:2.5", "fps:20", "--scenarios", "ahead", checkpoint="model.pt"
-    )
+    changes = ["--env-kwargs", "off_route_distance:2.5", "fps:20"]
+    result = command(tmp_path, *changes, "--scenarios", "ahead", checkpoint="model.pt")
     assert result.exit_code == 0, result.output
     assert read(tmp_path, "scenario_ahead")["settings"]["env"] == {"route_length": 20, "off_route_distance": 2.5, "fps": 20}
 

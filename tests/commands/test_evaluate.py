@@ -8,7 +8,7 @@ from sb3_delta_waypoint.evaluation.rollout import Scenarios
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 from sb3_delta_waypoint.sft.checkpoint import save_planner
 from sb3_delta_waypoint.sft.planners import SFTWaypointModel
-from tests.command_line import call
+from tests.command_line import call, failed
 from tests.commands.conftest import ON_SHORT_ROUTES, H, write_episode, write_predictions
 
 
@@ -61,3 +61,13 @@ def test_evaluate_wants_one_subject(models, tmp_path):
     assert result.exit_code == 2 and "KEY:VALUE" in result.output
     result = call("evaluate", "--model", models / "model.pt", "--env-kwargs", "colour:red")
     assert result.exit_code == 1 and "'colour'" in result.output
+
+
+def test_an_env_that_is_no_waypoint_env_is_told_what_it_lacks(models):
+    result = call("evaluate", "--model", models / "model.pt", "--env", "CartPole-v1", "--episodes", 2)
+    failed(
+        result,
+        "CartPole-v1 is no waypoint env: its actions are Discrete(2), not plans, a Box (H, 2) in metres, and its observations",
+        "not a Dict of groups such as state and route",
+    )
+    failed(call("evaluate", "--model", models / "model.pt", "--env", "no_such_module:Own-v0"), "no_such_module")

@@ -1,13 +1,13 @@
 """Recording: the expert drives."""
 
 import json
-from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 import sb3_delta_waypoint  # noqa: F401
+from sb3_delta_waypoint.envs.spaces import PlanSpace
 from sb3_delta_waypoint.episodes.paths import driven_paths
 from sb3_delta_waypoint.episodes.reader import read_episode, read_episodes
 from sb3_delta_waypoint.episodes.recorder import record_episodes
@@ -18,7 +18,7 @@ class FailingEnv(gym.Env):
 
     def __init__(self, failing=(), interrupted=None, faults=0):
         self.failing, self.interrupted, self.faults = failing, interrupted, faults
-        self.drive = SimpleNamespace(config=SimpleNamespace(plan_dt=0.1))
+        self.action_space = PlanSpace(4, 0.1)
         self.scenario = self.steps = 0
 
     def expert_plan(self):
@@ -101,7 +101,7 @@ def test_other_plans(tmp_path):
 def test_failed_drives_are_replaced_and_reported(tmp_path):
     with pytest.warns(UserWarning, match="not written: the expert did not reach the goal in scenario 1, 2 of seed 3"):
         paths = record_episodes(FailingEnv(failing=(1, 2)), 2, tmp_path, seed=3)
-    assert [path.name for path in paths] == ["toy-3-0.json", "toy-3-3.json"]
+    assert [path.name for path in paths] == ["failingenv-3-0.json", "failingenv-3-3.json"]
     assert sorted(tmp_path.iterdir()) == paths
 
 
@@ -121,16 +121,16 @@ def test_a_drive_that_the_simulator_breaks_off_is_driven_again(tmp_path):
 def test_breaking_off_leaves_complete_files(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         record_episodes(FailingEnv(interrupted=2), 5, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy-0-0.json", "toy-0-1.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["failingenv-0-0.json", "failingenv-0-1.json"]
     assert len(read_episodes(f"{tmp_path}/*.json")[0]) == 2
 
 
 def test_episodes_are_not_mixed_with_earlier_ones(tmp_path):
     record_episodes(FailingEnv(), 3, tmp_path, seed=1)
-    with pytest.raises(FileExistsError, match=r"holds 3 JSON file\(s\) already, such as toy-1-0.json.*--overwrite"):
+    with pytest.raises(FileExistsError, match=r"holds 3 JSON file\(s\) already, such as failingenv-1-0.json.*--overwrite"):
         record_episodes(FailingEnv(), 1, tmp_path, seed=2)
     record_episodes(FailingEnv(), 1, tmp_path, seed=2, overwrite=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["toy-2-0.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["failingenv-2-0.json"]
 
 
 def test_overwriting_spares_other_files(tmp_path):
@@ -150,3 +150,18 @@ def test_the_folder_is_a_file(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(NotADirectoryError, match="is a file"):
         record_episodes(FailingEnv(), 1, tmp_path / "out")
+
+
+def test_files_are_called_after_the_env_and_hold_all_its_groups(tmp_path):
+    class SignalWaypoint(FailingEnv):
+        def observation(self):
+            return {**super().observation(), "signal": np.ones(2, np.float32), "front": np.zeros((3, 8, 8), np.uint8)}
+
+    (path,) = record_episodes(SignalWaypoint(), 1, tmp_path)
+    assert path.name == "signal-0-0.json" and read_episode(path).domain == "signal"
+    assert set(read_episode(path).observations) == {"state", "route", "signal"}
+
+
+def test_an_env_without_an_expert(tmp_path):
+    with pytest.raises(ValueError, match="has no expert_plan.., which gives the plan to record"):
+        record_episodes(gym.make("CartPole-v1"), 1, tmp_path)

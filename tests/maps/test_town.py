@@ -35,7 +35,7 @@ def test_there_are_straights_bends_both_ways_and_all_limits(road_map):
 
 
 def test_lanes_that_cross_or_merge_conflict_and_opposite_ones_do_not(road_map):
-    conflicts, network = road_map.conflicts, road_map.network
+    conflicts, network = road_map.lanes.conflicts, road_map.network
     assert (conflicts == conflicts.T).all() and not conflicts.diagonal().any()
     ends = network.points[network.offsets[1:] - 1]
     for a in range(network.n_segments):

@@ -9,11 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sb3_delta_waypoint.carla_bridge.loopback.ground_strips import ground_strips
-from sb3_delta_waypoint.driving.agents.lane_following import lane_conflicts
+from sb3_delta_waypoint.driving.agents.lane_following import Lanes, lane_conflicts
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.files import read_text
 from sb3_delta_waypoint.maps import town
@@ -67,9 +64,9 @@ class RoadMap:
         return _checked_lanes(self.text, self.name)
 
     @cached_property
-    def conflicts(self) -> NDArray[np.bool_]:
-        """Which segments of the network cross or merge."""
-        return lane_conflicts(self.network)
+    def lanes(self) -> Lanes:
+        """Where vehicles drive by themselves."""
+        return Lanes(self.network, lane_conflicts(self.network), governed_points(self.network, self.signals))
 
     @cached_property
     def signals(self) -> list[Signal]:
@@ -81,11 +78,6 @@ class RoadMap:
         """Of each light its junction, whose lights take turns; a light of none is on its own."""
         junctions = junctions_of_signals(self.text)
         return [junctions.get(signal.name, f"none ({signal.name})") for signal in self.signals]
-
-    @cached_property
-    def governed(self) -> NDArray[np.int64]:
-        """For each point of the network the number of the light that stops cars there, or -1."""
-        return governed_points(self.network, self.signals)
 
     @cached_property
     def ground(self) -> Ground:

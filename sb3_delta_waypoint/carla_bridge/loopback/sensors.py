@@ -13,7 +13,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.streams import Bytes
 from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 from sb3_delta_waypoint.driving.boxes import first_ahead
 from sb3_delta_waypoint.driving.frames import left_handed, right_handed
-from sb3_delta_waypoint.rendering.camera import light, render
+from sb3_delta_waypoint.rendering.camera import Eye, Picture, light_of, render
 
 GRAVITY = 9.81
 """[m/s²]"""
@@ -160,25 +160,21 @@ class RgbCamera(Sensor):
                 f"Spawn failed: no camera has {width} x {height} pixels and a field of view of {self.fov} degrees"
             )
         self.n_pixels = width * height
-        self.image = np.zeros((height, width, 4), np.uint8)
-        self.depth = np.zeros((height, width), np.float32)
+        self.picture = Picture(np.zeros((height, width, 4), np.uint8), np.zeros((height, width), np.float32))
         self.prefix = wire.IMAGE.pack(width, height, self.fov)
-        self.pixels = memoryview(self.image.reshape(-1))  # type: ignore[arg-type]
+        self.pixels = memoryview(self.picture.image.reshape(-1))  # type: ignore[arg-type]
 
     def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
         world = self.world
         (x, y, z), (pitch, yaw, roll) = world.transform_of_row(world.rows[self.actor.row])
         owner = world.actors.get(self.actor.parent)
         render(
-            self.image,
-            self.depth,
-            (x, y, z, pitch, yaw, roll),
-            self.fov,
+            self.picture,
+            Eye(x, y, z, pitch, yaw, roll, self.fov),
             world.road_map.ground,
-            world.bodies,
-            world.n,
+            world.bodies[: world.n],
             owner.row if owner else -1,
-            light(world.weather),
+            light_of(world.weather),
         )
         return [[self.prefix, self.pixels]]
 

@@ -87,10 +87,7 @@ class LoopbackWorld:
         self.lights.step(dt)
         self.lights.write(self.message)
         if self.autopilots:
-            lanes = self.road_map
-            drive_traffic(
-                self.bodies, self.controls, self.n, lanes.network, lanes.conflicts, lanes.governed, self.lights.phases.state
-            )
+            drive_traffic(self.bodies, self.controls, self.n, self.road_map.lanes, self.lights.phases.state)
         n_hits: int = step_bodies(self.bodies, self.controls, self.n, dt, self.hits)
         write_rows(self.bodies, self.mounts, self.controls, self.rows, self.n, dt)
         self.frame += 1

@@ -7,6 +7,7 @@ the same way whatever was spawned before.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,38 @@ CONFLICT_DISTANCE = 2.5
 """Two vehicles on lanes that come as near as this cannot pass [m]."""
 MAX_HEADING_ERROR = math.radians(60)
 """Lanes that run another way than the vehicle are not taken [rad]."""
+SAME_PLACE = 0.5
+"""Lanes whose ends are no farther apart than this meet there [m]."""
+FORESIGHT = 5.0
+"""How much farther a vehicle looks than it needs to stop [m]."""
+SPEED_RESPONSE = 0.4
+"""A vehicle accelerates so as to have the speed that it wants after this time [s]."""
+STANDSTILL, HOLDING_BRAKE = 0.1, 0.3
+"""Below this speed [m/s] the brake is held at least this far."""
+RANGE = 40.0
+"""What is farther away than this along x or y is not in the way [m]."""
+
+
+class Lanes(NamedTuple):
+    """
+    Where vehicles drive by themselves.
+
+    :param network: the lanes
+    :param conflicts: of :func:`lane_conflicts`
+    :param governed: for each point of the lanes the number of the light that stops cars there, or -1
+    """
+
+    network: RoadNetwork
+    conflicts: NDArray[np.bool_]
+    governed: NDArray[np.int64]
+
+
+class Way(NamedTuple):
+    """How far along its way a vehicle, or its look ahead, has got: segment, point, and number of forks passed."""
+
+    segment: int
+    point: int
+    forks: int
 
 
 def join_lane(body: Record, network: RoadNetwork) -> None:
@@ -97,91 +130,74 @@ def _find_conflicts(points: np.ndarray, offsets: np.ndarray, low: np.ndarray, hi
 
 @kernel
 def _near(one: np.ndarray, other: np.ndarray) -> bool:
-    return math.hypot(one[0] - other[0], one[1] - other[1]) < 0.5
+    return math.hypot(one[0] - other[0], one[1] - other[1]) < SAME_PLACE
 
 
 @kernel
-def drive_traffic(
-    bodies: np.ndarray,
-    controls: np.ndarray,
-    n: int,
-    network: RoadNetwork,
-    conflicts: np.ndarray,
-    governed: np.ndarray,
-    lights: np.ndarray,
-) -> None:
+def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, lanes: Lanes, lights: np.ndarray) -> None:
     """
     Set the controls of all vehicles that drive by themselves.
 
     :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, the first ``n`` in use
     :param controls: array of :data:`~sb3_delta_waypoint.driving.bodies.CONTROL`, written
     :param n: number of actors
-    :param network: the lanes
-    :param conflicts: of :func:`lane_conflicts`
-    :param governed: for each point of the lanes the number of the light that stops cars there, or -1
+    :param lanes: where they drive
     :param lights: states of the lights
     """
     for i in range(n):
         if bodies[i].autopilot and bodies[i].physics:
-            _drive_one(bodies, i, controls[i], n, network, conflicts, governed, lights)
+            _drive_one(bodies[:n], i, controls[i], lanes, lights)
 
 
 @kernel
-def _next_point(body: Record, segment: int, point: int, forks: int, network: RoadNetwork) -> tuple[int, int, int]:
-    """The point that follows on the way: segment, point, forks passed; point -1 at a dead end."""
-    if point + 1 < network.offsets[segment + 1]:
-        return segment, point + 1, forks
-    first, last = network.successor_offsets[segment], network.successor_offsets[segment + 1]
+def _next_point(body: Record, way: Way, network: RoadNetwork) -> Way:
+    """The point that follows on the way; point -1 at a dead end."""
+    if way.point + 1 < network.offsets[way.segment + 1]:
+        return Way(way.segment, way.point + 1, way.forks)
+    first, last = network.successor_offsets[way.segment], network.successor_offsets[way.segment + 1]
     if first == last:
-        return segment, -1, forks
-    drawn = np.uint64(body.route) + np.uint64(forks + 1) * np.uint64(0x9E3779B97F4A7C15)
+        return Way(way.segment, -1, way.forks)
+    drawn = np.uint64(body.route) + np.uint64(way.forks + 1) * np.uint64(0x9E3779B97F4A7C15)
     drawn = (drawn ^ (drawn >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
     following = network.successors[first + np.int64((drawn >> np.uint64(33)) % np.uint64(last - first))]
     # its first point is where this segment ends
-    return following, network.offsets[following] + 1, forks + 1
+    return Way(following, network.offsets[following] + 1, way.forks + 1)
 
 
 @kernel
-def _drive_one(
-    bodies: np.ndarray,
-    i: int,
-    control: Record,
-    n: int,
-    network: RoadNetwork,
-    conflicts: np.ndarray,
-    governed: np.ndarray,
-    lights: np.ndarray,
-) -> None:
+def _drive_one(bodies: np.ndarray, i: int, control: Record, lanes: Lanes, lights: np.ndarray) -> None:
     body = bodies[i]
+    network, conflicts, governed = lanes.network, lanes.conflicts, lanes.governed
     points = network.points
     while True:
-        segment, point, forks = _next_point(body, body.segment, body.point, body.forks, network)
-        if point < 0:
+        way = _next_point(body, Way(body.segment, body.point, body.forks), network)
+        if way.point < 0:
             break
         here = math.hypot(points[body.point, 0] - body.x, points[body.point, 1] - body.y)
-        if math.hypot(points[point, 0] - body.x, points[point, 1] - body.y) > here:
+        if math.hypot(points[way.point, 0] - body.x, points[way.point, 1] - body.y) > here:
             break
-        if segment != body.segment and body.claimed == body.segment:
+        if way.segment != body.segment and body.claimed == body.segment:
             body.claimed = -1
-        body.segment, body.point, body.forks = segment, point, forks
+        body.segment, body.point, body.forks = way.segment, way.point, way.forks
 
     lookahead = max(MIN_LOOKAHEAD, LOOKAHEAD_TIME * body.speed)
-    reach = lookahead + body.wheelbase + STANDSTILL_GAP + body.speed * body.speed / (2.0 * BRAKING) + 5.0
+    reach = lookahead + body.wheelbase + STANDSTILL_GAP + body.speed * body.speed / (2.0 * BRAKING) + FORESIGHT
     front = body.axle + body.box_x + body.half_length
     target_x, target_y, aimed = 0.0, 0.0, False
-    segment, point, forks = body.segment, body.point, body.forks
-    x, y, heading, along = points[point, 0], points[point, 1], body.yaw, 0.0
-    limit = network.speeds[point]
+    way = Way(body.segment, body.point, body.forks)
+    x, y, heading, along = points[body.point, 0], points[body.point, 1], body.yaw, 0.0
+    limit = network.speeds[body.point]
     speed = limit if limit < np.inf else DEFAULT_LIMIT
     while along < reach:
-        came_from = segment
-        segment, point, forks = _next_point(body, segment, point, forks, network)
+        came_from = way.segment
+        way = _next_point(body, way, network)
+        segment, point = way.segment, way.point
         # who is over the line already goes on
         if point >= 0 and governed[point] >= 0 and lights[governed[point]] < GREEN and along > front - LINE_GAP:
             speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front - LINE_GAP)))
             break
         if point >= 0 and segment != came_from and body.claimed != segment and conflicts[segment].any():
-            if not _may_enter(bodies, i, n, segment, point, forks, network, conflicts):
+            if not _may_enter(bodies, i, way, lanes):
                 point = -1
             else:
                 body.claimed = segment
@@ -201,7 +217,7 @@ def _drive_one(
         along += step
         if not aimed and math.hypot(x - body.x, y - body.y) >= lookahead:
             target_x, target_y, aimed = x, y, True
-        if along > body.axle and _occupied(bodies, i, n, x, y):
+        if along > body.axle and _occupied(bodies, i, x, y):
             speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front - STANDSTILL_GAP)))
             break
     if not aimed:
@@ -209,56 +225,47 @@ def _drive_one(
     bearing = math.atan2(target_y - body.y, target_x - body.x) - body.yaw
     distance = max(math.hypot(target_x - body.x, target_y - body.y), MIN_LOOKAHEAD)
     steer = math.atan(2.0 * body.wheelbase * math.sin(bearing) / distance)
-    acceleration = (speed - body.speed) / 0.4
+    acceleration = (speed - body.speed) / SPEED_RESPONSE
     control.steer = clip(steer / (body.max_steer * steering_share(body.speed)), -1.0, 1.0)
     control.throttle = clip(acceleration / body.max_acceleration, 0.0, 1.0)
     control.brake = clip(-acceleration / body.max_braking, 0.0, 1.0)
-    if speed < 0.1:
-        control.brake = max(control.brake, 0.3)
+    if speed < STANDSTILL:
+        control.brake = max(control.brake, HOLDING_BRAKE)
 
 
 @kernel
-def _may_enter(
-    bodies: np.ndarray,
-    i: int,
-    n: int,
-    segment: int,
-    point: int,
-    forks: int,
-    network: RoadNetwork,
-    conflicts: np.ndarray,
-) -> bool:
+def _may_enter(bodies: np.ndarray, i: int, way: Way, lanes: Lanes) -> bool:
     """Whether nobody is on a lane that crosses this one or has claimed one, and there is room to leave it again."""
-    body = bodies[i]
-    for j in range(n):
+    body, points, conflicts, entered = bodies[i], lanes.network.points, lanes.conflicts, way.segment
+    for j in range(bodies.shape[0]):
         other = bodies[j]
         if j != i and other.autopilot:
-            claims = other.claimed >= 0 and (conflicts[segment, other.claimed] or other.claimed == segment)
-            if claims or conflicts[segment, other.segment]:
+            claims = other.claimed >= 0 and (conflicts[entered, other.claimed] or other.claimed == entered)
+            if claims or conflicts[entered, other.segment]:
                 return False
-    entered, room = segment, 2.0 * body.half_length + STANDSTILL_GAP
+    room = 2.0 * body.half_length + STANDSTILL_GAP
     while room > 0.0:
-        x, y = network.points[point, 0], network.points[point, 1]
-        if _occupied(bodies, i, n, x, y):
+        x, y = points[way.point, 0], points[way.point, 1]
+        if _occupied(bodies, i, x, y):
             return False
-        segment, point, forks = _next_point(body, segment, point, forks, network)
-        if point < 0:
+        way = _next_point(body, way, lanes.network)
+        if way.point < 0:
             break
-        if segment != entered:
-            room -= math.hypot(network.points[point, 0] - x, network.points[point, 1] - y)
+        if way.segment != entered:
+            room -= math.hypot(points[way.point, 0] - x, points[way.point, 1] - y)
     return True
 
 
 @kernel
-def _occupied(bodies: np.ndarray, i: int, n: int, x: float, y: float) -> bool:
+def _occupied(bodies: np.ndarray, i: int, x: float, y: float) -> bool:
     """Whether something is, or will soon be, too near to a point of the way."""
     margin = bodies[i].half_width + SIDE_GAP
-    for j in range(n):
+    for j in range(bodies.shape[0]):
         other = bodies[j]
         if j == i or not other.solid:
             continue
         dx, dy = x - other.x, y - other.y
-        if math.fabs(dx) > 40.0 or math.fabs(dy) > 40.0:
+        if math.fabs(dx) > RANGE or math.fabs(dy) > RANGE:
             continue
         cos, sin = math.cos(other.yaw), math.sin(other.yaw)
         ahead = dx * cos + dy * sin - other.axle - other.box_x
