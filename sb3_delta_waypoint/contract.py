@@ -34,7 +34,7 @@ class Column(NamedTuple):
     """What a network may divide by to get numbers of the order of 1."""
 
 
-class Group(NamedTuple):
+class ObservationGroup(NamedTuple):
     """
     A group of numbers in an observation, float32.
 
@@ -60,8 +60,8 @@ def _metres(name: str) -> Column:
     return Column(name, "m", -POSITION_BOUND, POSITION_BOUND, 20.0)
 
 
-GROUPS: dict[str, Group] = {
-    "state": Group(
+GROUPS: dict[str, ObservationGroup] = {
+    "state": ObservationGroup(
         (),
         (
             Column("speed", "m/s", 0.0, 60.0, 10.0),
@@ -72,13 +72,13 @@ GROUPS: dict[str, Group] = {
         0.05,
         "how the car moves",
     ),
-    "route": Group(
+    "route": ObservationGroup(
         (ROUTE_POINTS,),
         (_metres("x"), _metres("y")),
         0.1,
         f"the next route points, {ROUTE_SPACING} m apart, ego frame; past the end the last point repeats",
     ),
-    "agents": Group(
+    "agents": ObservationGroup(
         (OBSERVED_AGENTS,),
         (
             _metres("x"),
@@ -92,10 +92,10 @@ GROUPS: dict[str, Group] = {
         0.1,
         "the nearest other road users, ego frame; kind is 0 for vehicles, 0.5 for cyclists, 1 for pedestrians",
     ),
-    "agents_valid": Group(
+    "agents_valid": ObservationGroup(
         (OBSERVED_AGENTS,), (Column("valid", "", 0.0, 1.0, 1.0),), 0.1, "1 for rows of agents that hold somebody"
     ),
-    "signal": Group(
+    "signal": ObservationGroup(
         (),
         (Column("distance", "m", 0.0, POSITION_BOUND, 20.0), Column("may go", "", 0.0, 1.0, 1.0)),
         0.1,

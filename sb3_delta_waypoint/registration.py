@@ -1,6 +1,9 @@
 """Making the envs known to Gymnasium."""
 
+from importlib import import_module
+
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
 
 
 def register_envs() -> None:
@@ -13,3 +16,14 @@ def register_envs() -> None:
         )
     if "CarlaWaypoint-v0" not in gym.registry:
         gym.register("CarlaWaypoint-v0", entry_point="sb3_delta_waypoint.carla_bridge.env:CarlaWaypointEnv")
+
+
+def env_spec(env_id: str) -> EnvSpec:
+    """
+    :param env_id: id of a registered env; ``module:Id`` imports the module, which registers it, as ``gymnasium.make`` does
+    :return: its specification
+    """
+    module, _, name = env_id.rpartition(":")
+    if module:
+        import_module(module)
+    return gym.spec(name)

@@ -13,7 +13,7 @@ SECONDS = Bounds(0.1, 3600.0, "s")
 PORT = Bounds(1, 65535, whole=True)
 
 
-def check_arguments(
+def check_env_arguments(
     host: object, port: object, town: object, routes: object, blueprint: object, ends_at: object, fps: float,
     blocked_time: object, timeout: object,
 ) -> None:  # fmt: skip

@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from sb3_delta_waypoint.carla_bridge.arguments import check_arguments
+from sb3_delta_waypoint.carla_bridge.arguments import check_env_arguments
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.errors import CarlaError, SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
@@ -102,7 +102,7 @@ class CarlaWaypointEnv(DriveEnv):
         **kwargs: Any,
     ):
         super().__init__(render_mode)
-        check_arguments(host, port, town, routes, blueprint, ends_at, fps, blocked_time, timeout)
+        check_env_arguments(host, port, town, routes, blueprint, ends_at, fps, blocked_time, timeout)
         self._ticks, self._ends_at = round(CONTROL_DT * fps), frozenset(ends_at)
         self._blueprint, self._routes_file, self._blocked_time = blueprint, routes, blocked_time
         self._weather = weather_parameters(weather)

@@ -86,7 +86,7 @@ def _takes(env_id: str, name: str) -> bool:
     """Whether an env has such an argument."""
     from gymnasium.envs.registration import load_env_creator
 
-    from sb3_delta_waypoint.vec_env.native import env_spec
+    from sb3_delta_waypoint.registration import env_spec
 
     entry_point: Any = env_spec(env_id).entry_point
     parameters = signature(load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point).parameters

@@ -154,7 +154,7 @@ def steering_share(speed: float) -> float:
 
 @kernel
 def _number(value: float) -> float:
-    """0 for what is none: a client may send anything."""
+    """0 for what is not a finite number: a control may come from anywhere."""
     return value if math.isfinite(value) else 0.0
 
 

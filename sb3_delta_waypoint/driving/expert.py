@@ -30,6 +30,8 @@ class ExpertParameters(NamedTuple):
 
 BLOCK = 8
 """Cars that are planned for together."""
+MIN_FORWARD, MAX_SLOPE = 0.3, 1.0
+"""A car across the route rejoins it as one whose heading has this cosine, and no more steeply than this."""
 
 
 LEAD = np.dtype(
@@ -77,7 +79,7 @@ def _rejoin(car: Record, tangent: Record, expert: ExpertParameters, leads: np.nd
     """From the car to where it is led on the route, in its frame."""
     cos_yaw, sin_yaw = math.cos(car.yaw), math.sin(car.yaw)
     forward = tangent.cos * cos_yaw + tangent.sin * sin_yaw
-    slope = clip((tangent.cos * sin_yaw - tangent.sin * cos_yaw) / max(forward, 0.3), -1.0, 1.0)
+    slope = clip((tangent.cos * sin_yaw - tangent.sin * cos_yaw) / max(forward, MIN_FORWARD), -MAX_SLOPE, MAX_SLOPE)
     per_metre = 1.0 / max(expert.rejoin_distance, expert.rejoin_time * car.speed)
     slope /= per_metre
     # values, not fields of the car: the compiler cannot know that the plan is not written over them

@@ -18,10 +18,10 @@ from sb3_delta_waypoint.driving.score import (
     OFF_ROUTE,
     RUNNING,
     Before,
+    score_episode,
     score_event,
     score_plan,
     score_step,
-    write_episode,
 )
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
@@ -123,8 +123,8 @@ def _judge(world: World, packed: np.ndarray, before: Before, event: int, sight: 
 
 
 @kernel
-def _write_episode(world: World, packed: np.ndarray, outcome: int, episode: np.ndarray) -> None:
-    write_episode(world.cars[0], world.totals[0], outcome, unpacked(packed).rules, episode[0])
+def _score_episode(world: World, packed: np.ndarray, outcome: int, episode: np.ndarray) -> None:
+    score_episode(world.cars[0], world.totals[0], outcome, unpacked(packed).rules, episode[0])
 
 
 NO_HAZARDS = np.zeros(0, HAZARD)
@@ -248,7 +248,7 @@ class MeasuredDrive(Drive):
         :return: the values under their names
         """
         episode = np.zeros(1, EPISODE)
-        _write_episode(self.world, self._parameters, outcome, episode)
+        _score_episode(self.world, self._parameters, outcome, episode)
         displacements = self.world.displacements[0] / self.totals[0]["steps"]
         return dict(zip(self.metric_names, (*episode[0].tolist(), *displacements.tolist()), strict=True))
 

@@ -57,7 +57,7 @@ class Metric:
     :param unit: SI unit, empty for shares, rates and counts
     :param higher_is_better: None where neither direction is better in itself
     :param of_every_episode: whether every env measures it in every episode: then it is a field of
-        :data:`~.records.EPISODE`, which :func:`~.score.write_episode` fills
+        :data:`~.records.EPISODE`, which :func:`~.score.score_episode` fills
     """
 
     name: str

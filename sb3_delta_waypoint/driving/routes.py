@@ -19,6 +19,8 @@ KNOT_SPACING = 12.5
 """A random route's curvature runs smoothly from one random value to the next over this arc length [m]."""
 MAX_CURVATURE = 0.16
 """Random curvatures lie between plus and minus this [1/m]."""
+MIN_LENGTH, MIN_CURVATURE = 1e-9, 1e-6
+"""Nothing is divided by less: points that coincide [m], straight lines [1/m]."""
 MIN_ROUTE_SPEED = 1.0
 """The speed profile never asks for less [m/s]: stops in recordings are not replayed."""
 
@@ -147,7 +149,7 @@ def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: Exper
     for j in range(n_points):
         before, after = route[max(j - 1, 0)], route[min(j + 1, n_points - 1)]
         step_x, step_y = after.x - before.x, after.y - before.y
-        length = max(math.hypot(step_x, step_y), 1e-9)
+        length = max(math.hypot(step_x, step_y), MIN_LENGTH)
         route[j].cos, route[j].sin = step_x / length, step_y / length
     for j in range(n_points):
         low, high = max(j - 2, 0), min(j + 2, n_points - 1)
@@ -156,7 +158,7 @@ def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: Exper
         curvature = abs(turn) / (high - low)
         limit = route[j].speed
         if not recorded:
-            limit = min(limit, expert.cruise_speed, math.sqrt(expert.lateral_acceleration / max(curvature, 1e-6)))
+            limit = min(limit, expert.cruise_speed, math.sqrt(expert.lateral_acceleration / max(curvature, MIN_CURVATURE)))
         route[j].speed = max(limit, MIN_ROUTE_SPEED)
     seconds = 0.0
     for j in range(n_points - 2, -1, -1):
@@ -191,7 +193,7 @@ def project(car: Record, route: np.ndarray) -> None:
     here, after = route[j], route[j + 1]
     step_x, step_y = after.x - here.x, after.y - here.y
     along = (car.x - here.x) * step_x + (car.y - here.y) * step_y
-    length_squared = max(step_x * step_x + step_y * step_y, 1e-9)
+    length_squared = max(step_x * step_x + step_y * step_y, MIN_LENGTH)
     car.index = j
     car.progress = j + along / length_squared
     car.lateral = (step_x * (car.y - here.y) - step_y * (car.x - here.x)) / math.sqrt(length_squared)

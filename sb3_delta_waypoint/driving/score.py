@@ -152,7 +152,7 @@ def score_event(totals: Record, reward: float, outcome: int, weights: RewardWeig
 
 
 @inlined
-def write_episode(car: Record, totals: Record, outcome: int, rules: EpisodeRules, episode: Record) -> None:
+def score_episode(car: Record, totals: Record, outcome: int, rules: EpisodeRules, episode: Record) -> None:
     """
     The metrics of a finished episode.
 

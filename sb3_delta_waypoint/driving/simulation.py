@@ -16,7 +16,7 @@ from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.records import CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import RouteSource, project
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.score import RUNNING, Before, score_plan, score_step, write_episode
+from sb3_delta_waypoint.driving.score import RUNNING, Before, score_episode, score_plan, score_step
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import advance
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
@@ -131,7 +131,7 @@ def _finish(world: World, packed: np.ndarray, result: StepResult, final: Final) 
     for i in range(world.cars.shape[0]):
         if result.outcome[i] != RUNNING:
             totals = world.totals[i]
-            write_episode(world.cars[i], totals, result.outcome[i], parameters.rules, final.episode[i])
+            score_episode(world.cars[i], totals, result.outcome[i], parameters.rules, final.episode[i])
             for h in range(world.displacements.shape[1]):
                 final.displacements[i, h] = world.displacements[i, h] / totals.steps
             final.scenario[i] = world.cars[i].scenario

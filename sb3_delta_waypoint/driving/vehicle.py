@@ -7,6 +7,9 @@ from sb3_delta_waypoint.bounds import Bounds
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.records import Record
 
+MIN_SPEED = 0.1
+"""Slower than this, grip limits the yaw rate no further [m/s]."""
+
 
 class VehicleParameters(NamedTuple):
     """What the car can do. Metres, seconds, radians."""
@@ -47,7 +50,7 @@ def steady_yaw_rate(vehicle: VehicleParameters, speed: float, steer: float) -> f
     :return: yaw rate [rad/s]
     """
     response = 1.0 + (speed / vehicle.characteristic_speed) ** 2
-    grip = vehicle.max_lateral_acceleration / max(speed, 0.1)
+    grip = vehicle.max_lateral_acceleration / max(speed, MIN_SPEED)
     return clip(speed * math.tan(steer) / (vehicle.wheelbase * response), -grip, grip)
 
 

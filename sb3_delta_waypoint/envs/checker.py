@@ -10,7 +10,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, Group
+from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, ObservationGroup
+from sb3_delta_waypoint.envs.spaces import group_space
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 TOLERANCE = 1e-4
@@ -87,11 +88,11 @@ def _space_faults(observation_space: spaces.Space, action_space: spaces.Space) -
                 yield f"the camera {name!r} comes without '{name}_valid': add it, {remedy}"
 
 
-def _group_faults(name: str, group: Group, space: spaces.Space) -> Iterator[str]:
-    low, high = (np.array([getattr(column, end) for column in group.columns], np.float32) for end in ("low", "high"))
+def _group_faults(name: str, group: ObservationGroup, space: spaces.Space) -> Iterator[str]:
+    wanted = group_space(name)
     if not isinstance(space, spaces.Box) or space.shape != group.shape or space.dtype != np.float32:
         yield f"observation {name!r} is {space}; expected a float32 Box of the shape {group.shape}: {group.meaning}"
-    elif not ((space.low == low).all() and (space.high == high).all()):
+    elif not (np.array_equal(space.low, wanted.low) and np.array_equal(space.high, wanted.high)):
         bounds = ", ".join(f"{name} {low:g} to {high:g} {unit}".rstrip() for name, unit, low, high, _ in group.columns)
         yield f"observation {name!r} has other bounds than the contract, which models compare exactly; expected {bounds}"
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import gymnasium as gym
-
 from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
+from sb3_delta_waypoint.registration import env_spec
 
 
 def observe_for(env_id: str, policy: WaypointPolicy, exactly: bool = False) -> dict[str, tuple[str, ...]]:
@@ -19,8 +18,7 @@ def observe_for(env_id: str, policy: WaypointPolicy, exactly: bool = False) -> d
         ``route``, too, as an env gives them anyway
     :return: ``{"observe": names}``, or nothing: for envs that are not of this package, and where the usual groups will do
     """
-    # an env of somebody else has a module in front, or an entry point of its own
-    if ":" in env_id or not str(gym.spec(env_id).entry_point).startswith("sb3_delta_waypoint."):
+    if not str(env_spec(env_id).entry_point).startswith("sb3_delta_waypoint."):
         return {}
     module: Any = policy.module
     trained = exactly and isinstance(module, DeltaWaypointPolicy)

@@ -3,12 +3,10 @@
 import time
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -17,6 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices,
 from sb3_delta_waypoint.bounds import check_number
 from sb3_delta_waypoint.driving.simulation import N_CARS
 from sb3_delta_waypoint.messages import short_repr
+from sb3_delta_waypoint.registration import env_spec
 
 
 class NativeVecEnv(VecEnv):
@@ -155,17 +154,6 @@ def has_native_vec_env(env_id: str) -> bool:
     :return: whether this package has a vector env for it
     """
     return str(env_spec(env_id).vector_entry_point).startswith("sb3_delta_waypoint.")
-
-
-def env_spec(env_id: str) -> EnvSpec:
-    """
-    :param env_id: id of a registered env; ``module:Id`` imports the module, which registers it, as ``gymnasium.make`` does
-    :return: its specification
-    """
-    module, _, name = env_id.rpartition(":")
-    if module:
-        import_module(module)
-    return gym.spec(name)
 
 
 def _monitored(env_id: str, env_kwargs: dict[str, Any]) -> Monitor:

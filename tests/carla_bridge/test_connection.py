@@ -140,12 +140,12 @@ import os, sys, threading
 from sb3_delta_waypoint.carla_bridge.loopback import server as served
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
 from sb3_delta_waypoint.carla_bridge.loopback.run import warm_up
-from sb3_delta_waypoint.carla_bridge.loopback.world import World
+from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()  # leave with the parent
 warm_up()
 port = int(sys.argv[1])
-ports, door, snapshot = iter([port, port + 1]), served.Door, World.snapshot
+ports, door, snapshot = iter([port, port + 1]), served.Door, LoopbackWorld.snapshot
 served.Door = lambda host, _: door(host, next(ports))
 
 
@@ -155,7 +155,7 @@ def changed(world, dt):
 
 
 if sys.argv[2] == "unkind":
-    World.snapshot = changed
+    LoopbackWorld.snapshot = changed
 server = served.Server(map_readers([]), 10.0, port)
 print("ready", flush=True)
 server.run()

@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 carla = pytest.importorskip("carla")
 
 # ruff: noqa: E402 (the imports below need it)
+from sb3_delta_waypoint import check_waypoint_env
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.grpo.groups import ScenarioGroups, number_scenarios
@@ -49,6 +50,13 @@ def test_gymnasium_accepts_the_env(env):
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message=".*`spec`.*|.*spec is None.*|.*is None.*")
         gymnasium_check_env(env, skip_render_check=True, skip_close_check=True)
+
+
+@pytest.mark.parametrize("extra", [{}, {"traffic": {"vehicles": 2}, "cameras": {"front": {"width": 16, "height": 12}}}])
+def test_it_keeps_the_contract_of_waypoint_envs(make, extra):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_waypoint_env(make(route_length=15.0, **extra))
 
 
 def test_sb3_accepts_the_env_with_its_usual_advice(env):
@@ -249,6 +257,7 @@ def test_closing_leaves_a_server_as_it_was_found(make, server):
 
 INTERRUPTED = """
 import sys, time
+from sb3_delta_waypoint import check_waypoint_env
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 env = CarlaWaypointEnv(port=int(sys.argv[1]), cameras={"front": {}})
 env.reset(seed=1)

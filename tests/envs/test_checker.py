@@ -83,7 +83,7 @@ def test_an_env_that_keeps_it_passes_silently():
         check_waypoint_env(Straight())
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"horizon_steps": 5, "plan_dt": 0.3, "route_length": 30.0}])
+@pytest.mark.parametrize("kwargs", [{}, {"horizon_steps": 5, "plan_dt": 0.3, "observe": ("signal", "agents", "agents_valid")}])
 def test_toy_waypoint_keeps_it(kwargs):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -145,6 +145,13 @@ def drifting(self, observation):
 def test_a_scenario_that_cannot_be_replayed():
     with pytest.raises(ValueError, match="scenario 0, played again .* differs in observation 'state' of step 0: everything"):
         check_waypoint_env(variant(observation=drifting))
+
+    def numbered_by_order(self, result):
+        self.rng = np.random.default_rng((self.base, self.next if self.scenario == 1 else self.scenario))
+        return self.observation(), result[1]
+
+    with pytest.raises(ValueError, match="scenario 1, played again .* differs in observation 'route' of step 0: everything"):
+        check_waypoint_env(variant(reset=numbered_by_order))
     tired = variant(step=lambda self, result: (*result[:3], self.next == 0 and self.steps == 6, self.last()))
     with pytest.raises(ValueError, match="scenario 0, played twice with the same plans, takes 8 and 6 steps"):
         check_waypoint_env(tired)

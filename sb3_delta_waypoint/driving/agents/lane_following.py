@@ -1,9 +1,9 @@
 """
 Vehicles that drive by themselves: along the lanes, within the speed limit, and behind whatever is in their way.
 
-They use the same pedals and steering wheel as a client does. Where lanes cross or merge they go one at a time, and only if
-there is room beyond; they know nothing of right of way. Which way one turns at a fork depends only on where it began, so
-that the same scene plays the same way whatever was spawned before.
+They drive by pedals and steering wheel. Where lanes cross or merge they go one at a time, and only if there is room beyond;
+they know nothing of right of way. Which way one turns at a fork depends only on where it began, so that the same scene plays
+the same way whatever was spawned before.
 """
 
 import math
@@ -34,7 +34,7 @@ STANDSTILL_GAP = 3.0
 SIDE_GAP = 0.4
 """A vehicle passes what is this far from its side [m]."""
 PREDICTION = 1.5
-"""What a client drives, and walkers, are taken to be anywhere on the way that they make in this time [s]."""
+"""Who does not follow lanes, such as a walker, is taken to be anywhere on the way made in this time [s]."""
 CONFLICT_DISTANCE = 2.5
 """Two vehicles on lanes that come as near as this cannot pass [m]."""
 MAX_HEADING_ERROR = math.radians(60)
