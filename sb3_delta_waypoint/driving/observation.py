@@ -11,6 +11,7 @@ from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.world import World
 
+_STATE, _ROUTE = GROUPS["state"].shape, GROUPS["route"].shape
 _AGENT_BOUND = np.array([column.high for column in GROUPS["agents"].columns], np.float32)
 
 
@@ -23,7 +24,7 @@ class Observation(NamedTuple):
     @classmethod
     def empty(cls, n_cars: int) -> "Observation":
         """Memory for the observations of some cars."""
-        return cls(*(np.empty((n_cars, *GROUPS[name].shape), np.float32) for name in cls._fields))
+        return cls(np.empty((n_cars, *_STATE), np.float32), np.empty((n_cars, *_ROUTE), np.float32))
 
 
 @inlined

@@ -125,27 +125,22 @@ def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResul
 
 
 @kernel
-def _finish(world: World, packed: np.ndarray, result: StepResult, final: Final) -> None:
-    """Write down the episodes that the step has finished."""
-    parameters = unpacked(packed)
-    for i in range(world.cars.shape[0]):
-        if result.outcome[i] != RUNNING:
-            totals = world.totals[i]
-            score_episode(world.cars[i], totals, result.outcome[i], parameters.rules, final.episode[i])
-            for h in range(world.displacements.shape[1]):
-                final.displacements[i, h] = world.displacements[i, h] / totals.steps
-            final.scenario[i] = world.cars[i].scenario
-            observe(world, i, final.observation)
-
-
-@kernel
-def _begin_next(world: World, schedule: Schedule, packed: np.ndarray, result: StepResult) -> None:
-    """Begin the next episode of every car that has finished."""
+def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepResult, final: Final, begin_next: bool) -> None:
+    """Write down the episodes that the step has finished, and begin the next ones."""
     n, parameters = world.cars.shape[0], unpacked(packed)
+    observation = result.observation
     for i in range(n):
         if result.outcome[i] != RUNNING:
-            _begin(world, i, schedule, parameters, _next_scenario(world.cars[i], i, n, schedule.group_size))
-            observe(world, i, result.observation)
+            car, totals = world.cars[i], world.totals[i]
+            score_episode(car, totals, result.outcome[i], parameters.rules, final.episode[i])
+            for h in range(world.displacements.shape[1]):
+                final.displacements[i, h] = world.displacements[i, h] / totals.steps
+            final.scenario[i] = car.scenario
+            final.observation.state[i] = observation.state[i]
+            final.observation.route[i] = observation.route[i]
+            if begin_next:
+                _begin(world, i, schedule, parameters, _next_scenario(car, i, n, schedule.group_size))
+                observe(world, i, observation)
 
 
 class Simulation(Drive):
@@ -222,9 +217,7 @@ class Simulation(Drive):
         plans = checked_plans(plans, self.n_cars, self.config.horizon_steps, 2)
         result = StepResult(Observation.empty(self.n_cars), np.empty(self.n_cars), np.empty(self.n_cars, np.int8))
         if _step(self.world, self._parameters, plans, result):
-            _finish(self.world, self._parameters, result, self.final)
-            if self.autoreset:
-                _begin_next(self.world, self._schedule, self._parameters, result)
+            _finish(self.world, self._schedule, self._parameters, result, self.final, self.autoreset)
         return result
 
     def expert_plans(self) -> np.ndarray:
