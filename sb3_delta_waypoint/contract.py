@@ -106,6 +106,15 @@ GROUPS: dict[str, ObservationGroup] = {
 
 EGO_GROUPS = ("state", "route")
 """What every env gives unless it is asked for something else."""
+END_OF_EPISODE = {
+    "is_success": "whether the episode succeeded",
+    "scenario": "the number of its scenario",
+    "episode_metrics": "a flat dict of numbers",
+}
+"""Keys of the info of an episode's last step, and what they hold; ``scenario`` is in the info of a reset, too."""
+FAULT = "fault"
+"""Key of the info of a step in which a technical fault broke the episode off, which then does not count."""
+
 TRAFFIC_GROUPS = ("agents", "agents_valid", "signal")
 """What an env with other road users gives besides."""
 

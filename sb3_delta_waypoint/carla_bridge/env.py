@@ -21,7 +21,7 @@ from sb3_delta_waypoint.carla_bridge.sensors import Camera, camera_spaces, camer
 from sb3_delta_waypoint.carla_bridge.stage import Stage
 from sb3_delta_waypoint.carla_bridge.traffic import TRAFFIC_PATIENCE, TrafficOptions, traffic_options
 from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
-from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, GROUPS, TRAFFIC_GROUPS, check_groups
+from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, FAULT, GROUPS, TRAFFIC_GROUPS, check_groups
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
@@ -29,7 +29,7 @@ from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, RUNNING, 
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
-from sb3_delta_waypoint.envs.spaces import action_space, observation_space
+from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.maps.routes import Route
 from sb3_delta_waypoint.rendering.scene import pose
 
@@ -238,7 +238,8 @@ class CarlaWaypointEnv(DriveEnv):
         self._observation = self.drive.settle(measurement, hazards) | others
 
     def _observed(self) -> dict[str, np.ndarray]:
-        return {name: self._observation[name] for name in self._given}
+        found = self._observation
+        return {name: found[name] if name in found else NOBODY[name].copy() for name in self._given}
 
     def _wanted_weather(self) -> Any:
         """The weather that was asked for, else that at the start of the route, if it has any."""
@@ -306,7 +307,7 @@ class CarlaWaypointEnv(DriveEnv):
         self._next_scenario -= self._in_order
         fault = f"{type(error).__name__}: {error}"
         gym.logger.warn(f"an episode was broken off: {fault}")
-        return self._observed(), 0.0, False, True, {"fault": fault, "scenario": int(self.drive.cars[0]["scenario"])}
+        return self._observed(), 0.0, False, True, {FAULT: fault, "scenario": int(self.drive.cars[0]["scenario"])}
 
     @property
     def height(self) -> float:

@@ -14,7 +14,6 @@ from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import Traffic, TrafficOptions
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive, Measurement
-from sb3_delta_waypoint.envs.spaces import NOBODY
 
 
 class Stage:
@@ -77,9 +76,8 @@ class Stage:
         :return: what is observed besides state and route; and what the expert yields to, records of
             :data:`~sb3_delta_waypoint.driving.yielding.HAZARD`
         """
-        found = {name: values.copy() for name, values in NOBODY.items()}
+        found: dict[str, np.ndarray] = {}
         hazards = NO_HAZARDS
         if self._surroundings is not None:
-            others, hazards = self._surroundings.look(drive, snapshot)
-            found |= others
+            found, hazards = self._surroundings.look(drive, snapshot)
         return found | self._cameras.observe(snapshot.frame), hazards

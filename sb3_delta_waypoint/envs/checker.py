@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, ObservationGroup
+from sb3_delta_waypoint.contract import EGO_GROUPS, END_OF_EPISODE, GROUPS, ObservationGroup
 from sb3_delta_waypoint.envs.spaces import group_space
 from sb3_delta_waypoint.messages import short_repr, short_text
 
@@ -215,11 +215,7 @@ class _Check:
     def _end(self, steps: list[Step], expected: int) -> None:
         info = steps[-1].info
         where = f"the last of {len(steps) - 1} steps"
-        for key, meaning in (
-            ("is_success", "whether the episode is one"),
-            ("scenario", "its number"),
-            ("episode_metrics", "a flat dict of numbers"),
-        ):
+        for key, meaning in END_OF_EPISODE.items():
             if key not in info:
                 self.fail(f"the info of {where} lacks {key!r}: add it, {meaning}")
         if not isinstance(info["is_success"], bool | np.bool_):

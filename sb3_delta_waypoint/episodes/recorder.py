@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS, PLAN_DT
+from sb3_delta_waypoint.contract import CONTROL_DT, FAULT, GROUPS, PLAN_DT
 from sb3_delta_waypoint.episodes.reader import Episode
 from sb3_delta_waypoint.episodes.writer import write_episode
 
@@ -92,7 +92,7 @@ def _drive(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> E
     """One episode of the expert, None if it has not reached the goal."""
     for _ in range(FAULTS_ALLOWED):
         episode, info = _drive_once(env, domain, seed, scenario, path)
-        if "fault" not in info:
+        if FAULT not in info:
             return episode if info["is_success"] else None
     raise OSError(f"scenario {scenario} of seed {seed} was broken off {FAULTS_ALLOWED} times: {info['fault']}")
 
