@@ -86,6 +86,8 @@ def train(
 
     Ctrl-C and SIGTERM stop training and save the model; the exit code is then 130 or 143.
     """
+    if sft is not None and ":" not in sft and not Path(sft).is_file():
+        raise FileNotFoundError(f"--sft {sft}: there is no such file; 'sb3-delta-waypoint sft' writes one")
     from sb3_delta_waypoint.evaluation.selection import parse_where
 
     policy_kwargs: dict[str, Any] = {

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from sb3_delta_waypoint.commands.command import Option, command, option
 from sb3_delta_waypoint.commands.key_value import KEY_VALUE
+from sb3_delta_waypoint.zoo.algorithms import check_algorithm
 from sb3_delta_waypoint.zoo.options import SCRIPTS, ZooOption, as_arguments
 
 DASHES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
@@ -34,6 +35,8 @@ def zoo_command(script: str) -> Callable[[Callable[..., None]], click.Command]:
         def with_arguments(**params: Any) -> None:
             ctx = click.get_current_context()
             values = {name: params.pop(name) for name in options}
+            if "algo" in values:
+                check_algorithm(values["algo"])
             arguments: list[str] = []
             for name, value in values.items():
                 if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:

@@ -129,7 +129,7 @@ def plot_trajectories(pairs: Sequence[TrajectoryPair], path: str | Path) -> Path
         color=INK,
     )
     lines, labels = grid[0][0].get_legend_handles_labels()
-    for marker, label in (("o", "reached the goal"), ("X", "did not")):
+    for marker, label in (("o", "reached the goal"), ("X", "did not reach it")):
         lines.append(grid[0][0].plot([], [], linestyle="", marker=marker, markersize=9, color="#8a8a8a")[0])
         labels.append(label)
     figure.legend(lines, labels, loc="outside upper center", ncols=5, frameon=False)

@@ -33,3 +33,20 @@ ALGORITHMS = {
     "trpo": Algorithm("sb3_contrib:TRPO", sample_trpo),
 }
 """By the name that ``--algo`` takes; the first is the default. Each has a yaml in ``hyperparams/``."""
+
+OTHER_ALGORITHMS = ("ddpg", "dqn", "sac", "td3", "ars", "crossq", "qrdqn", "tqc", "ppo_lstm")
+"""Those that rl_zoo3 has beside them, for envs of others."""
+
+
+def check_algorithm(name: str) -> None:
+    """
+    Refuse an unknown algorithm without rl_zoo3, which takes seconds to import.
+
+    :param name: as ``--algo`` takes it
+    :raises ValueError: if there is no such algorithm
+    """
+    if name not in (*ALGORITHMS, *OTHER_ALGORITHMS):
+        raise ValueError(
+            f"--algo {name}: there is no such algorithm; envs of this package take {', '.join(ALGORITHMS)}, others "
+            f"{', '.join(OTHER_ALGORITHMS)}, too"
+        )

@@ -17,7 +17,7 @@ from huggingface_sb3 import EnvironmentName, ModelName
 
 from sb3_delta_waypoint.devices import find_device
 from sb3_delta_waypoint.registration import env_spec
-from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
+from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS, check_algorithm
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
 from sb3_delta_waypoint.zoo.options import defaults
 from sb3_delta_waypoint.zoo.replaced import replaced
@@ -121,12 +121,8 @@ def _check(arguments: Sequence[str]) -> None:
     parser.add_argument("--algo")
     given = parser.parse_known_args(arguments)[0]
     find_device(given.device)
-    if given.algo is not None and given.algo not in rl_zoo3.utils.ALGOS:
-        others = ", ".join(name for name in rl_zoo3.utils.ALGOS if name not in ALGORITHMS)
-        raise ValueError(
-            f"--algo {given.algo}: there is no such algorithm; envs of this package take {', '.join(ALGORITHMS)}, others "
-            f"{others}, too"
-        )
+    if given.algo is not None:
+        check_algorithm(given.algo)
 
 
 def _import_env(arguments: list[str]) -> list[str]:

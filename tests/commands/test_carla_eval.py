@@ -146,6 +146,7 @@ def test_both_drive_the_same_episodes_and_all_is_written(whole):
     assert metrics["overall"]["comparison"]["n_scenarios"] == 4
     for text in ("loopback server", "not CARLA", "ahead", "wherever", "all scenarios", "planner (SFT)", "RL − SFT"):
         assert text in output
+    assert "second lines: 95% interval" in output, "in one line"
 
 
 def test_what_was_broken_off_goes_on_where_it_was(command, whole, driven, tmp_path):

@@ -177,6 +177,12 @@ def test_mistakes(arguments, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("arguments", [("--algo", "reinforce"), ("--sft", "absent.pt")])
+def test_what_a_glance_tells_is_refused_before_rl_zoo3_runs(arguments, monkeypatch):
+    monkeypatch.setattr("sb3_delta_waypoint.zoo.scripts.train", lambda *_, **__: pytest.fail("rl_zoo3 runs"))
+    failed(call("train", *arguments), f"{arguments[0]} {arguments[1]}: there is no such")
+
+
 def test_help_shows_all_options():
     output = succeeded("train", "--help")
     for option in ("--sft", "--eval-after-training", "--tensorboard-log", "--optimize-hyperparameters", "--progress"):

@@ -98,6 +98,7 @@ def test_trajectories_name_what_they_rank_by_and_show_losses_only_where_there_ar
     near, far, short = drive(1.0, 0.0, 1.0), drive(1.0, 0.01, 1.0), drive(0.0, 0.02, 0.3)
     gains = [TrajectoryPair(1, short, near), TrajectoryPair(2, far, near)]
     words = drawn(gains, monkeypatch)
+    assert {"reached the goal", "did not reach it"} <= set(words)
     assert {"Where RL gained most", "RL lost nowhere:\nits smallest gains"} <= set(words)
     assert {"route completion: SFT 30.0%, RL 100.0%", "lateral deviation: SFT 0.01 m, RL 0.00 m"} <= set(words)
     words = drawn([*gains, TrajectoryPair(3, near, far)], monkeypatch)

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from sb3_delta_waypoint import GRPO, zoo
 from sb3_delta_waypoint.callbacks import BoundedSchedulesCallback
+from sb3_delta_waypoint.zoo.algorithms import OTHER_ALGORITHMS
 from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import FEW_GROUPS, GROUPS, SHORT, call, failed, succeeded
 
@@ -23,6 +24,7 @@ OTHERS = sorted(set(rl_zoo3.utils.ALGOS) - set(zoo.ALGORITHMS))
 
 
 def test_the_command_line_names_them_all():
+    assert sorted(OTHER_ALGORITHMS) == OTHERS
     assert set(zoo.ALGORITHMS) == {path.stem for path in HYPERPARAMS.glob("*.yml")}
     for command in ("train", "demo"):
         output = call(command, "--help").output

@@ -29,8 +29,9 @@ def closed_loop_table(content: Mapping[str, Any]) -> Table:
     :return: a rich table in 100 columns
     """
     towns = ", ".join(sorted({scenario["town"] for scenario in content["scenarios"].values()}))
-    title = f"{BACKENDS[content['backend']]}: {towns}; second lines: 95% interval"
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    title = f"{BACKENDS[content['backend']]}: {towns}"
+    # beside the title it would not fit into the width of the columns
+    table = Table(title=title, caption="second lines: 95% interval", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column("")
     for heading, _ in COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)
