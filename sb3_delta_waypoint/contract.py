@@ -55,6 +55,14 @@ class ObservationGroup(NamedTuple):
         """Of the group's array; a single column of several rows has no axis of its own."""
         return self.rows if self.rows and len(self.columns) == 1 else (*self.rows, len(self.columns))
 
+    def index_of(self, name: str) -> int:
+        """Where a column is along the last axis."""
+        return [column.name for column in self.columns].index(name)
+
+    def column(self, name: str) -> Column:
+        """A column by its name."""
+        return self.columns[self.index_of(name)]
+
 
 def _metres(name: str) -> Column:
     return Column(name, "m", -POSITION_BOUND, POSITION_BOUND, 20.0)

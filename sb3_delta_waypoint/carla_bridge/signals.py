@@ -7,6 +7,7 @@ import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.events import StopLine
+from sb3_delta_waypoint.contract import POSITION_BOUND
 from sb3_delta_waypoint.driving.frames import Pose, wrap
 from sb3_delta_waypoint.maps.signals import STOP_SIGN, TRAFFIC_LIGHT, read_signals
 
@@ -14,7 +15,7 @@ NEAR_ROUTE = 2.0
 """A stop line this far from the route, at most, is on it [m]."""
 SAME_DIRECTION = math.radians(60.0)
 """A stop line for another direction than this is not for the route [rad]."""
-FAR = 100.0
+FAR = POSITION_BOUND
 """What is observed where there is no line [m]."""
 STOP_BEFORE = 1.0
 """The bumper stops this far before a line [m]."""

@@ -28,7 +28,8 @@ from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
 from sb3_delta_waypoint.driving.yielding import HAZARD, slow_for
 
-_, _, MAX_YAW_RATE, MAX_ACCELERATION = (column.high for column in GROUPS["state"].columns)
+MAX_YAW_RATE = GROUPS["state"].column("yaw rate").high
+MAX_ACCELERATION = GROUPS["state"].column("longitudinal acceleration").high
 """Sensors show no more, even in a crash [rad/s], [m/s²]: the bounds of the observation."""
 
 

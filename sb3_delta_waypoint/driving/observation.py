@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, ROUTE_POINTS, ROUTE_SPACING
+from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.frames import to_ego
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.records import Record
@@ -75,12 +75,13 @@ def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
     places = to_ego(np.stack([agents["x"], agents["y"]], axis=1), pose)
     away = np.hypot(*places.T)
     nearest = np.argsort(away, kind="stable")[:OBSERVED_AGENTS]
-    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= _AGENT_BOUND[0]]
+    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= POSITION_BOUND]
     n = len(nearest)
     chosen = agents[nearest]
-    rows[:n, :2] = places[nearest]
-    rows[:n, 2] = np.arctan2(np.sin(chosen["yaw"] - pose[2]), np.cos(chosen["yaw"] - pose[2]))
-    for column, name in enumerate(("speed", "length", "width", "kind"), 3):
-        rows[:n, column] = chosen[name]
+    turned = chosen["yaw"] - pose[2]
+    seen = {name: chosen[name] for name in ("speed", "length", "width", "kind")}
+    seen |= {"x": places[nearest, 0], "y": places[nearest, 1], "yaw": np.arctan2(np.sin(turned), np.cos(turned))}
+    for name, values in seen.items():
+        rows[:n, GROUPS["agents"].index_of(name)] = values
     valid[:n] = 1.0
     return {"agents": np.clip(rows, -_AGENT_BOUND, _AGENT_BOUND), "agents_valid": valid}
