@@ -1,5 +1,5 @@
 """
-The observation and action contract of all envs: the groups of numbers that an observation may hold, and the scale of a plan.
+The observation and action contract of all envs: the groups of numbers that an observation may hold, and what a plan is.
 
 This module only holds numbers; :mod:`sb3_delta_waypoint.envs.spaces` builds the spaces from them. Units are SI and radians. In
 the ego frame x points forward and y left, and the origin is the middle of the rear axle.

@@ -1,8 +1,8 @@
 """
 Script that samples the lanes of an OpenDRIVE text with ``carla.Map``, with JSON on stdin and stdout.
 
-``carla.Map`` crashes the process on many damaged maps (a missing planView, a link to a lane that does not exist), so it runs in
-a separate process. This file imports nothing of the package, so that the script starts within 50 ms.
+``carla.Map`` crashes the process on many damaged maps (a missing planView, a link to a lane that does not exist), so it
+runs in a separate process. This file imports nothing of the package, so that the script starts within 50 ms.
 """
 
 import ctypes
