@@ -1,8 +1,8 @@
 """
 CARLA's traffic manager in a separate process.
 
-The manager is part of the client, and its threads end the interpreter when one of their calls fails: when the server dies, when
-a vehicle that they drive is destroyed, and at exit. Moreover, a tick of any client triggers all managers of its process,
+The manager is part of the client, and its threads end the interpreter when one of their calls fails: when the server dies,
+when a vehicle that they drive is destroyed, and at exit. Moreover, a tick of any client triggers all managers of its process,
 whatever their server. Each manager therefore has a separate process, which also ticks the server.
 """
 
