@@ -206,7 +206,7 @@ def drive_episode(env: CarlaWaypointEnv, policy: Policy, seed: int, number: int)
     :param seed: base seed of the scenario
     :param number: number of the scenario
     :return: ``seed``, ``scenario_number``, ``route``, ``outcome``, ``infractions`` by the leaderboard's names,
-        ``infractions_per_km`` and ``metrics``: the metrics of the env, and ``seconds``, ``distance`` [m], ``route_length`` [m],
+        ``infractions_per_km`` and ``metrics``: those of the env, and ``seconds``, ``distance`` [m], ``route_length`` [m],
         ``waypoints_reached``, ``off_road_share`` of the distance, ``driving_score_2_0`` and ``driving_score_2_1`` (0 to 100)
     :raises EpisodeFault: if the server aborts the episode
     :raises CarlaError: if the server is lost before the episode begins
