@@ -1,4 +1,4 @@
-"""Building a planner by its class or its import path."""
+"""Building a planner from its class or its import path."""
 
 import importlib
 import inspect
@@ -15,6 +15,8 @@ from sb3_delta_waypoint.sft.trust import IMPORT_PATH, trust_typed
 
 def import_path_of(planner_class: type) -> str:
     """
+    Return the import path of a class.
+
     :param planner_class: a class
     :return: ``"package.module:Class"``
     """
@@ -27,12 +29,13 @@ def new_planner(
     """
     Build an untrained planner.
 
-    :param planner: its class, or the class's import path, ``"package.module:Class"``
-    :param horizon_steps: H, waypoints in a plan
-    :param plan_dt: seconds from one to the next
-    :param kwargs: the class's other arguments
-    :return: the planner, and its name for messages
-    :raises ValueError: if there is no such class, it does not take these arguments, or does not plan as it was asked to
+    :param planner: the planner's class, or the import path of the class, ``"package.module:Class"``
+    :param horizon_steps: H, number of waypoints in a plan
+    :param plan_dt: seconds from one waypoint to the next
+    :param kwargs: the other arguments of the class
+    :return: the planner, and its name for error messages
+    :raises ValueError: if there is no such class, it does not accept these arguments, or the planner has another
+        ``horizon_steps`` or ``plan_dt``
     """
     if isinstance(planner, str):
         if not IMPORT_PATH.fullmatch(planner):
@@ -61,13 +64,13 @@ def new_planner(
 
 def called(found: Any, name: str, arguments: Mapping[str, Any]) -> Any:
     """
-    Call a class or a function, and say which argument it does not take or lacks.
+    Call a class or a function that makes a planner, and name the argument that it does not accept or that is missing.
 
     :param found: the class or function
-    :param name: of the planner, for the message
+    :param name: name of the planner, for the error message
     :param arguments: keyword arguments
-    :return: what it makes
-    :raises ValueError: if it does not take these arguments
+    :return: the result of the call
+    :raises ValueError: if these arguments are not accepted
     """
     accepted = inspect.signature(found)
     try:
@@ -80,14 +83,16 @@ def called(found: Any, name: str, arguments: Mapping[str, Any]) -> Any:
 
 def resolve(import_path: str) -> Any:
     """
+    Import the object that an import path names.
+
     :param import_path: ``"package.module:attribute"``
-    :return: what it names
-    :raises ValueError: if it leads nowhere
+    :return: the object
+    :raises ValueError: if there is no such object
     """
     module_name, _, attribute = import_path.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:  # whatever its code raises
+    except Exception as error:  # the module's code may raise anything
         raise ValueError(
             f"planner '{import_path}': cannot import '{module_name}' ({error or type(error).__name__}); "
             "it must be installed or lie on PYTHONPATH"

@@ -1,4 +1,4 @@
-"""What a planner offers, and what is said of one that does not."""
+"""The protocol of planners, and checks that a planner satisfies it."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -11,60 +11,67 @@ from sb3_delta_waypoint.messages import short_repr
 
 class WaypointPlanner(Protocol):
     """
-    A planner: a ``torch.nn.Module`` with these attributes and methods. Its class is built by
+    A planner: a ``torch.nn.Module`` with these attributes and methods. Its constructor is called as
     ``Class(horizon_steps=…, plan_dt=…, **keyword arguments of its own)``.
 
-    A planner may offer more: ``fit_normalisation(observations, waypoints)``, which is given the training data, (N, …) by
-    name and (N, H, 2) metres, before the first gradient step; and a buffer ``residual_std`` (H, 2), metres, which takes the
-    standard deviation of its error on held-out data, by which the policy sizes its residuals.
+    Two members are optional. ``fit_normalisation(observations, waypoints)`` receives the training data, (N, …) by name and
+    (N, H, 2) metres, before the first gradient step. The buffer ``residual_std`` (H, 2), metres, holds the standard deviation
+    of the planner's error on held-out data; the policy scales its residuals by it.
     """
 
     horizon_steps: int
-    """H, waypoints in a plan."""
+    """H, number of waypoints in a plan."""
     plan_dt: float
-    """Seconds from one waypoint to the next; 0.1 where a planner does not say."""
+    """Seconds from one waypoint to the next; 0.1 if a planner lacks the attribute."""
     observation_keys: tuple[str, ...]
-    """Names of the observations that it reads; ``state`` and ``route`` where a planner does not say."""
+    """Names of the observations that the planner reads; ``state`` and ``route`` if it lacks the attribute."""
 
     def config(self) -> dict[str, Any]:
         """
-        :return: arguments that its class builds it again with, primitives only; only a planner that is never saved needs none
+        Return the constructor's arguments. A planner that is never saved need not have this method.
+
+        :return: keyword arguments from which the class builds the planner again, primitives only
         """
 
     def forward(self, observation: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """
-        Plan.
+        Return plans for a batch of observations.
 
-        :param observation: a batch, (B, …) each, physical units, images from 0 to 1; it may hold more than the planner reads
+        :param observation: observations by name, each (B, …), physical units, images from 0 to 1; there may be more of them
+            than the planner reads
         :return: latent (B, D), waypoints (B, H, 2) in metres, ego frame
         """
 
 
 def observation_keys(planner: Any) -> tuple[str, ...]:
     """
+    Return the names of the observations that a planner reads.
+
     :param planner: a planner
-    :return: the observations that it reads
+    :return: the names, ``state`` and ``route`` by default
     """
     return tuple(getattr(planner, "observation_keys", EGO_GROUPS))
 
 
 def plan_dt(planner: Any) -> float:
     """
-    :param planner: a planner, or what runs one
-    :return: seconds from one of its waypoints to the next
+    Return the time step of a planner's waypoints.
+
+    :param planner: a planner, or an object that runs one
+    :return: seconds from one waypoint to the next
     """
     return float(getattr(planner, "plan_dt", PLAN_DT))
 
 
 def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """
-    Have a planner plan and check what comes out.
+    Run a planner on a batch of observations and check its output.
 
     :param planner: a planner
-    :param observation: a batch
-    :param name: of the planner, for the message
-    :return: latent (B, D), waypoints (B, H, 2)
-    :raises ValueError: if it gives anything else, naming what is wrong and the remedy
+    :param observation: observations by name, each (B, …)
+    :param name: name of the planner, for the error message
+    :return: latent (B, D), waypoints (B, H, 2), metres, ego frame
+    :raises ValueError: if the output is anything else; the message names the fault and the remedy
     """
     output = planner(observation)
     if not (isinstance(output, tuple) and len(output) == 2 and all(isinstance(part, torch.Tensor) for part in output)):
@@ -88,12 +95,12 @@ def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tu
 
 def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> None:
     """
-    Check that a planner can be trained, before any time is spent on it, and built again from its file.
+    Check before training that a planner can be trained, and built again from its file.
 
     :param planner: a planner
-    :param observation: a batch of training data
-    :param name: of the planner, for the message
-    :raises ValueError: if it breaks the contract of :class:`WaypointPlanner`, naming what is wrong and the remedy
+    :param observation: a batch of training data, each (B, …)
+    :param name: name of the planner, for the error message
+    :raises ValueError: if it does not satisfy :class:`WaypointPlanner`; the message names the fault and the remedy
     """
     config = getattr(planner, "config", None)
     if not callable(config):
@@ -105,7 +112,7 @@ def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name:
         raise ValueError(f"planner '{name}': config() gives {short_repr(arguments)}; return the arguments by name, a dict")
     try:
         again = type(planner)(**arguments)
-    except Exception as error:  # whatever its code raises
+    except Exception as error:  # the planner's code may raise anything
         raise ValueError(
             f"planner '{name}' cannot be built again from its config(), {short_repr(arguments)}: {error}; return the "
             "arguments of its constructor"
