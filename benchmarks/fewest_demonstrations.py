@@ -28,7 +28,7 @@ def success(out: Path, town: str) -> dict[str, float]:
 
 
 def plot(rates: list[dict[str, list[float]]], home: str, town: str, path: Path) -> None:
-    """Plot the success rates of planner and refined policy by number of demonstrations: every seed, and their median or mean."""
+    """Plot the success rates of planner and refined policy by number of demonstrations: seeds, and their median or mean."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
