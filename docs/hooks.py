@@ -54,7 +54,8 @@ def metrics_table() -> str:
 def on_post_build(config: Any) -> None:
     """A site that is read without a network must not ask for one."""
     loads = re.compile(
-        r"""<(?:script|img|iframe|source)[^>]*\ssrc="?(?:https?:)?//|<link[^>]*rel="?(?:stylesheet|icon|pre)[^>]*//"""
+        r"""<(?:script|img|iframe|source)[^>]*\ssrc=["']?(?:https?:)?//"""
+        r"""|<link(?=[^>]*rel=["']?(?:stylesheet|icon|pre))[^>]*href=["']?(?:https?:)?//"""
     )
     css = re.compile(r"""(?:@import|url\()\s*["']?(?:https?:)?//""")
     for path in Path(config["site_dir"]).rglob("*.*"):

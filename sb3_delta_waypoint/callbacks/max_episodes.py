@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from sb3_delta_waypoint.contract import FAULT
+
 
 class StopAfterEpisodes(BaseCallback):
     """
@@ -31,7 +33,7 @@ class StopAfterEpisodes(BaseCallback):
 
     def _on_step(self) -> bool:
         infos = self.locals["infos"]
-        self.n_episodes += sum("fault" not in infos[index] for index in np.flatnonzero(self.locals["dones"]))
+        self.n_episodes += sum(FAULT not in infos[index] for index in np.flatnonzero(self.locals["dones"]))
         return self.n_episodes < self.max_episodes
 
     def _on_training_end(self) -> None:

@@ -18,6 +18,7 @@ from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
 from torch import nn
 
 from sb3_delta_waypoint.callbacks.evaluation import WaypointEvalCallback
+from sb3_delta_waypoint.contract import FAULT
 from sb3_delta_waypoint.evaluation.selection import TIE_BREAKERS
 from sb3_delta_waypoint.files import write_json
 
@@ -121,7 +122,7 @@ class RunArtifactsCallback(BaseCallback):
         infos = self.locals["infos"]
         for index in np.flatnonzero(self.locals["dones"]):
             episode, metrics = infos[index].get("episode"), infos[index].get("episode_metrics", {})
-            if episode is not None and "fault" not in infos[index]:
+            if episode is not None and FAULT not in infos[index]:
                 self._reward.add(float(episode["r"]))
                 self._finished.append((float(episode["r"]), float(episode["l"])))
             if "ade" in metrics:

@@ -9,6 +9,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
+from sb3_delta_waypoint.contract import FAULT
 from sb3_delta_waypoint.driving.metrics import as_rates
 from sb3_delta_waypoint.envs.checker import kind_faults
 from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
@@ -104,7 +105,7 @@ def evaluate_scenarios(
             returns += rewards
             lengths += 1
             for index in np.flatnonzero(dones & (played < targets)).tolist():
-                if "fault" in infos[index]:
+                if FAULT in infos[index]:
                     continue
                 row = played[index] * n_envs + index
                 scenario, metrics = _end_of_episode(infos[index], index)

@@ -13,6 +13,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback, PyTorchObs
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
+from sb3_delta_waypoint.contract import FAULT
 from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer, Seen, Transitions, map_tensors
 from sb3_delta_waypoint.grpo.groups import number_scenarios, reset_seed
 from sb3_delta_waypoint.grpo.policies import EncodingPolicy
@@ -141,7 +142,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             ended = np.flatnonzero(dones).tolist()
             self._check_scenarios(ended, infos)
             truncated = [i for i in ended if infos[i].get("TimeLimit.truncated", False)]
-            broken = [i for i in ended if "fault" in infos[i]]
+            broken = [i for i in ended if FAULT in infos[i]]
             rollout_buffer.add(Transitions(stored, action_tensor, log_probs), rewards, ended, truncated, broken)
             self._warn_of_zero_std(rollout_buffer)
             self._last_obs = new_obs  # type: ignore[assignment]

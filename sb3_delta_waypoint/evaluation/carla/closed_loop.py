@@ -13,7 +13,7 @@ from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.events import ROUTE_MARGIN
 from sb3_delta_waypoint.carla_bridge.map_routes import MapRoutes
-from sb3_delta_waypoint.contract import CONTROL_DT
+from sb3_delta_waypoint.contract import CONTROL_DT, FAULT
 from sb3_delta_waypoint.evaluation.carla.results import DrivenEpisode, ResultFolder, ScenarioResults
 from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
 from sb3_delta_waypoint.evaluation.leaderboard.driving_score import (
@@ -222,8 +222,8 @@ def drive_episode(env: CarlaWaypointEnv, policy: Policy, seed: int, number: int)
         ended = terminated or truncated
         if _is_off_road(env):
             outside += max(float(car["progress"]) - before, 0.0)
-    if "fault" in info:
-        raise EpisodeFault(info["fault"])
+    if FAULT in info:
+        raise EpisodeFault(info[FAULT])
     metrics: dict[str, float] = dict(info["episode_metrics"])
     length, spacing = float(car["route_length"]), env.drive.config.rules.waypoint_spacing
     completion = metrics["route_completion"]
