@@ -47,7 +47,7 @@ class Episodes(NamedTuple):
 @dataclass
 class Group:
     """
-    A group of which an episode has begun: the env and the hash of the first observation of the member that began first, the
+    A group with at least one begun episode: the env and the hash of the first observation of the member that began first, the
     returns of the finished members, and whether a fault aborted one.
     """
 

@@ -43,7 +43,7 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
         """
         Begin the next episode.
 
-        :param seed: base seed plus the env's index, as ``VecEnv.seed`` hands it out; None to go on to the next scenario
+        :param seed: base seed plus the env's index, as ``VecEnv.seed`` hands it out; None for the next scenario
         :param options: options for the env; None is not forwarded, so that ``reset`` need not accept ``options``
         :return: observation and info
         """
