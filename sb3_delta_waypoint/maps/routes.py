@@ -20,7 +20,8 @@ from sb3_delta_waypoint.maps.lane_graph import SNAP_DISTANCE, LaneGraph, Place
 BACKWARDS = 2.0
 """Largest distance behind the previous place at which a place still counts as reached [m], since places are imprecise."""
 OFFSET_COST = 20.0
-"""Cost of passing a place at 1 m distance [m]: more than changing lanes and back, less than driving round a block."""
+"""Cost of passing a place, per metre of distance from it [m]. To pass it on the lane beside costs more than to change lanes
+and back, but less than to drive round a block."""
 OFFSET_DISTANCE = 30.0
 """Places closer to one another than this have a lower weight [m], so that many on one lane count no more than a few."""
 

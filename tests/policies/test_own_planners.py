@@ -1,4 +1,4 @@
-"""Planners and envs of somebody else: other groups than state and route, classes with arguments, models that are loaded."""
+"""Planners and envs of other packages: other groups than state and route, classes with arguments, models that are loaded."""
 
 import sys
 

@@ -3,8 +3,8 @@ The wire format of the CARLA client.
 
 The numbers of the sensor types are positions in a list compiled into the client and differ between versions. A client that
 gets a wrong number decodes one sensor as another and crashes its interpreter, so there is one table per tested version. To add
-a version: read the order of the list from the symbols of its shared library, run
-``tests/carla_bridge/loopback`` with it, and add it here.
+a version: read the order of the list from the symbols of its shared library, run ``tests/carla_bridge/loopback`` with
+it, and add it here.
 """
 
 import struct
