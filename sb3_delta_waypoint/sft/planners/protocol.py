@@ -68,10 +68,15 @@ def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tu
     """
     output = planner(observation)
     if not (isinstance(output, tuple) and len(output) == 2 and all(isinstance(part, torch.Tensor) for part in output)):
-        kind = f"{len(output)} values" if isinstance(output, tuple) else f"a {type(output).__name__}"
+        kind = f"a {type(output).__name__}"
+        if isinstance(output, tuple):
+            kind = f"{len(output)} values" + (", not all tensors" if len(output) == 2 else "")
         raise ValueError(f"planner '{name}': forward() gives {kind}; return the tensors (latent, waypoints)")
     latent, waypoints = output
-    batch = len(next(iter(observation.values())))
+    for what, values in (("latent", latent), ("waypoints", waypoints)):
+        if values.dtype != torch.float32:
+            raise ValueError(f"planner '{name}': its {what} are {values.dtype}; expected torch.float32: convert by .float()")
+    batch = len(next(observation[key] for key in (*observation_keys(planner), *observation) if key in observation))
     if latent.dim() != 2 or len(latent) != batch:
         raise ValueError(
             f"planner '{name}': its latent has the shape {tuple(latent.shape)}; expected ({batch}, D): flatten it, "
@@ -83,7 +88,34 @@ def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tu
             f"planner '{name}': its waypoints have the shape {tuple(waypoints.shape)}; expected {expected}: x and y of "
             "horizon_steps waypoints, such as waypoints.view(-1, self.horizon_steps, 2)"
         )
+    check_finite(waypoints, "waypoints", name)
     return latent, waypoints
+
+
+def probe(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    As :func:`plan`, once before a planner is used: what only training looks at is checked, too.
+
+    :param planner: a planner
+    :param observation: a batch of two at least, which tells a latent of one row from one of a row each
+    :param name: of the planner, for the message
+    :return: latent (B, D), waypoints (B, H, 2)
+    :raises ValueError: as :func:`plan`, and if the latent is not finite
+    """
+    latent, waypoints = plan(planner, observation, name)
+    check_finite(latent, "latent", name)
+    return latent, waypoints
+
+
+def check_finite(values: torch.Tensor, what: str, name: str) -> None:
+    """
+    :param values: of a planner
+    :param what: what they are, for the message
+    :param name: of the planner, for the message
+    :raises ValueError: if one is infinite or NaN
+    """
+    if not values.isfinite().all():
+        raise ValueError(f"planner '{name}': its {what} are not finite; normalise what it reads")
 
 
 def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> None:
@@ -123,10 +155,8 @@ def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name:
         raise ValueError(f"planner '{name}': residual_std has the shape {tuple(residual_std.shape)}; expected {expected}")
     if not any(parameter.requires_grad for parameter in planner.parameters()):
         raise ValueError(f"planner '{name}' has no parameters to train; use it as it is, by its import path")
-    for what, values in zip(("latent", "waypoints"), plan(planner, observation, name), strict=True):
-        if not torch.isfinite(values).all():
-            raise ValueError(f"planner '{name}': its {what} are not finite before training; normalise what it reads")
-    if not values.requires_grad:
+    _, waypoints = probe(planner, observation, name)
+    if not waypoints.requires_grad:
         raise ValueError(
             f"planner '{name}': its waypoints do not depend on its parameters; forward() must not detach them or run without "
             "gradients"

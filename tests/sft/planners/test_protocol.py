@@ -57,9 +57,12 @@ def detached(self, observation):
     return latent, waypoints.detach()
 
 
-def infinite(self, observation):
-    latent, waypoints = Linear.forward(self, observation)
-    return latent, waypoints / 0.0
+def changed(latent=lambda latent: latent, waypoints=lambda plans: plans):
+    def forward(self, observation):
+        mine, plans = Linear.forward(self, observation)
+        return latent(mine), waypoints(plans)
+
+    return forward
 
 
 def forgets_horizon(self, horizon_steps, plan_dt):
@@ -96,7 +99,11 @@ def frozen(self, horizon_steps, plan_dt, width=3):
         ({"forward": waypoints_flat}, r"waypoints have the shape \(3, 10\); expected \(3, 5, 2\).*view\("),
         ({"forward": latent_deep}, r"latent has the shape \(3, 7, 1\); expected \(3, D\): flatten it"),
         ({"forward": detached}, "waypoints do not depend on its parameters; forward.. must not detach"),
-        ({"forward": infinite}, "waypoints are not finite before training; normalise"),
+        ({"forward": changed(waypoints=lambda plans: plans / 0.0)}, "waypoints are not finite; normalise"),
+        ({"forward": changed(latent=lambda latent: latent / 0.0)}, "latent are not finite; normalise"),
+        ({"forward": changed(latent=lambda latent: latent[:1])}, r"latent has the shape \(1, 7\); expected \(3, D\)"),
+        ({"forward": changed(latent=lambda latent: latent.double())}, r"latent are torch.float64; .*: convert by .float\(\)"),
+        ({"forward": changed(waypoints=lambda plans: plans.long())}, r"waypoints are torch.int64; expected torch.float32"),
         ({"__init__": wide_errors}, r"residual_std has the shape \(2,\); expected \(5, 2\)"),
         ({"__init__": frozen}, "has no parameters to train"),
     ],
