@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from sb3_delta_waypoint.messages import short_repr
+from sb3_delta_waypoint.sft.planners.protocol import check_attributes
 from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 from sb3_delta_waypoint.sft.trust import IMPORT_PATH, trust_typed
 
@@ -51,6 +52,7 @@ def new_planner(
             f"planner '{name}' was built with horizon_steps={horizon_steps} and says {short_repr(says)}: "
             "keep it, self.horizon_steps = horizon_steps"
         )
+    check_attributes(made, name)
     if not math.isclose(plan_dt_of(made), plan_dt, rel_tol=1e-5):
         raise ValueError(
             f"planner '{name}' was built with plan_dt={plan_dt:g} and plans in steps of {plan_dt_of(made):g} s: keep it, "

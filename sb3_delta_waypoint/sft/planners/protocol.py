@@ -1,10 +1,11 @@
 """What a planner offers, and what is said of one that does not."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import torch
 
+from sb3_delta_waypoint.bounds import is_number
 from sb3_delta_waypoint.contract import EGO_GROUPS, PLAN_DT
 from sb3_delta_waypoint.messages import short_repr
 
@@ -54,6 +55,31 @@ def plan_dt(planner: Any) -> float:
     :return: seconds from one of its waypoints to the next
     """
     return float(getattr(planner, "plan_dt", PLAN_DT))
+
+
+def check_attributes(planner: Any, name: str) -> None:
+    """
+    :param planner: a planner
+    :param name: its name, for the message
+    :raises ValueError: naming the first attribute that makes no sense
+    """
+    step, keys = getattr(planner, "plan_dt", PLAN_DT), getattr(planner, "observation_keys", EGO_GROUPS)
+    if not (is_number(step) and step > 0):
+        raise ValueError(f"planner '{name}': plan_dt is {short_repr(step)}; expected a positive number of seconds")
+    if isinstance(keys, str) or not (isinstance(keys, Collection) and all(isinstance(key, str) for key in keys)):
+        raise ValueError(
+            f"planner '{name}': observation_keys is {short_repr(keys)}; expected names, such as ('state', 'route')"
+        )
+    std = getattr(planner, "residual_std", None)
+    if std is None:
+        return
+    expected = f"expected {(planner.horizon_steps, 2)}, finite numbers of metres, 0 at least"
+    if not isinstance(std, torch.Tensor):
+        raise ValueError(f"planner '{name}': residual_std is {short_repr(std)}; {expected}, a buffer")
+    if std.shape != (planner.horizon_steps, 2):
+        raise ValueError(f"planner '{name}': residual_std has the shape {tuple(std.shape)}; {expected}")
+    if not (std.is_floating_point() and std.isfinite().all() and (std >= 0).all()):
+        raise ValueError(f"planner '{name}': residual_std holds {short_repr(std.flatten().tolist())}; {expected}")
 
 
 def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -149,10 +175,6 @@ def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name:
             f"planner '{name}': built again from its config(), {short_repr(arguments)}, it has other tensors "
             f"({', '.join(differing[:3])}): config() must hold every argument that changes them"
         )
-    residual_std = getattr(planner, "residual_std", None)
-    if isinstance(residual_std, torch.Tensor) and residual_std.shape != (planner.horizon_steps, 2):
-        expected = (planner.horizon_steps, 2)
-        raise ValueError(f"planner '{name}': residual_std has the shape {tuple(residual_std.shape)}; expected {expected}")
     if not any(parameter.requires_grad for parameter in planner.parameters()):
         raise ValueError(f"planner '{name}' has no parameters to train; use it as it is, by its import path")
     _, waypoints = probe(planner, observation, name)

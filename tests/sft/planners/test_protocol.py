@@ -127,6 +127,7 @@ def test_what_breaks_the_contract_is_named_with_the_remedy(changes, said):
             {},
             "plan_dt=0.2 and plans in steps of 0.1 s: keep it, self.plan_dt",
         ),
+        (variant(observation_keys=3), {}, "planner 'Broken': observation_keys is 3; expected names"),
         (dict, {}, "'dict' is no class of torch.nn.Module"),
         (nn.Linear(2, 2), {}, "is no class of torch.nn.Module: training builds a new planner"),
         ("model.pt", {}, "planner='model.pt': expected a class or its import path"),
