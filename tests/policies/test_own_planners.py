@@ -179,6 +179,7 @@ def test_arguments_that_nobody_takes(typed_planner, tmp_path):
     for sft, kwargs, said in (
         (typed_planner, None, "planner_with_arguments:Typed' cannot be built with no arguments: .*'width'"),
         (typed_planner, {"width": 8, "depth": 2}, "depth=2: .*unexpected keyword argument 'depth'"),
+        (typed_planner, {"width": -3}, "planner_with_arguments:Typed' cannot be built with width=-3: .*positive integers"),
         (path, {"width": 8}, "model.pt' takes no arguments, but was given width: only an import path"),
         (None, {"width": 8}, "planner of this package' takes no arguments"),
     ):

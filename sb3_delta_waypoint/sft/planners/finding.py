@@ -35,15 +35,8 @@ def new_planner(
     :return: the planner, and its name for messages
     :raises ValueError: if there is no such class, it does not take these arguments, or does not plan as it was asked to
     """
-    if isinstance(planner, str):
-        if not IMPORT_PATH.fullmatch(planner):
-            raise ValueError(f"planner={short_repr(planner)}: expected a class or its import path, package.module:Class")
-        trust_typed(planner)
-        found, name = resolve(planner), planner
-    else:
-        found, name = planner, getattr(planner, "__qualname__", short_repr(planner))
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise ValueError(f"planner '{name}' is no class of torch.nn.Module: training builds a new planner, name its class")
+    found, name = planner_class(planner)
+    _check_arguments(kwargs, name)
     arguments = {"horizon_steps": horizon_steps, "plan_dt": plan_dt, **kwargs}
     made: Any = called(found, name, arguments)
     says = getattr(made, "horizon_steps", None)
@@ -61,6 +54,24 @@ def new_planner(
     return made, name
 
 
+def planner_class(planner: str | type[nn.Module]) -> tuple[type[nn.Module], str]:
+    """
+    :param planner: the class of a planner, or its import path, ``"package.module:Class"``
+    :return: the class, and its name for messages
+    :raises ValueError: if there is no such class
+    """
+    if isinstance(planner, str):
+        if not IMPORT_PATH.fullmatch(planner):
+            raise ValueError(f"planner={short_repr(planner)}: expected a class or its import path, package.module:Class")
+        trust_typed(planner)
+        found, name = resolve(planner), planner
+    else:
+        found, name = planner, getattr(planner, "__qualname__", short_repr(planner))
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise ValueError(f"planner '{name}' is no class of torch.nn.Module: training builds a new planner, name its class")
+    return found, name
+
+
 def called(found: Any, name: str, arguments: Mapping[str, Any]) -> Any:
     """
     Call a class or a function, and say which argument it does not take or lacks.
@@ -71,13 +82,28 @@ def called(found: Any, name: str, arguments: Mapping[str, Any]) -> Any:
     :return: what it makes
     :raises ValueError: if it does not take these arguments
     """
+    _check_arguments(arguments, name)
     accepted = inspect.signature(found)
     try:
         accepted.bind(**arguments)
         return found(**arguments)
-    except TypeError as error:
+    except OSError:  # names its file; where a saved policy brings the planner, an absent one is no error
+        raise
+    except Exception as error:  # whatever its code raises
         given = ", ".join(f"{key}={short_repr(value)}" for key, value in arguments.items()) or "no arguments"
-        raise ValueError(f"planner '{name}' cannot be built with {given}: {error}; it takes {accepted}") from error
+        if getattr(found, "__init__", None) is nn.Module.__init__:
+            raise ValueError(
+                f"planner '{name}' cannot be built with {given}: give it an __init__() that takes them"
+            ) from error
+        what = f"{error or type(error).__name__}; it takes {accepted}"
+        raise ValueError(f"planner '{name}' cannot be built with {given}: {what}") from error
+
+
+def _check_arguments(arguments: Any, name: str) -> None:
+    if not (isinstance(arguments, Mapping) and all(isinstance(key, str) for key in arguments)):
+        raise ValueError(
+            f"planner '{name}' cannot be built with {short_repr(arguments)}: expected arguments by name, a mapping"
+        )
 
 
 def resolve(import_path: str) -> Any:

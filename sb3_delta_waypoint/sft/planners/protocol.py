@@ -161,6 +161,12 @@ def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name:
     arguments = config()
     if not isinstance(arguments, dict):
         raise ValueError(f"planner '{name}': config() gives {short_repr(arguments)}; return the arguments by name, a dict")
+    for key, value in arguments.items():
+        if not (isinstance(key, str) and _is_primitive(value)):
+            raise ValueError(
+                f"planner '{name}': config() gives {short_repr({key: value})}, which its file cannot hold: return numbers, "
+                "strings, None, and lists, tuples and dicts of them"
+            )
     try:
         again = type(planner)(**arguments)
     except Exception as error:  # whatever its code raises
@@ -183,3 +189,12 @@ def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name:
             f"planner '{name}': its waypoints do not depend on its parameters; forward() must not detach them or run without "
             "gradients"
         )
+
+
+def _is_primitive(value: Any) -> bool:
+    # classes that derive from these, such as NumPy's float64, are not read without running code
+    if type(value) in (list, tuple):
+        return all(map(_is_primitive, value))
+    if type(value) is dict:
+        return all(map(_is_primitive, (*value.keys(), *value.values())))
+    return value is None or type(value) in (bool, int, float, str)

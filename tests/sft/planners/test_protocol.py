@@ -1,5 +1,6 @@
 """What is said of planners that break the contract."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -26,6 +27,12 @@ class Linear(nn.Module):
     def forward(self, observation):
         latent = self.encoder(observation["state"])
         return latent, self.head(latent).unflatten(1, (self.horizon_steps, 2))
+
+
+class WithoutArguments(nn.Module):
+    """What is used as it is."""
+
+    horizon_steps = 5
 
 
 def variant(**changes):
@@ -65,6 +72,10 @@ def changed(latent=lambda latent: latent, waypoints=lambda plans: plans):
     return forward
 
 
+def with_config(**changes):
+    return lambda self: {**Linear.config(self), **changes}
+
+
 def forgets_horizon(self, horizon_steps, plan_dt):
     Linear.__init__(self, 9, plan_dt)
 
@@ -90,6 +101,12 @@ def frozen(self, horizon_steps, plan_dt, width=3):
         ({"config": None}, r"lacks config\(\): return the constructor's arguments"),
         ({"config": lambda self: [5]}, r"config\(\) gives \[5\]; return the arguments by name"),
         ({"config": lambda self: {"depth": 3}}, r"cannot be built again from its config\(\), {'depth': 3}: .*'depth'"),
+        (
+            {"config": with_config(extra=object())},
+            r"config\(\) gives {'extra': <object .*}, which its file cannot hold: return num",
+        ),
+        ({"config": with_config(width=np.float64(7))}, r"gives {'width': np.float64\(7.0\)}, which its file cannot hold"),
+        ({"config": with_config(widths=[{"a": {7}}])}, r"gives {'widths': .*}, which its file cannot hold"),
         (
             {"config": lambda self: {"horizon_steps": 5, "plan_dt": 0.2}},
             r"other tensors \(encoder.bias, encoder.weight, head.weight\).*every argument",
@@ -120,6 +137,13 @@ def test_what_breaks_the_contract_is_named_with_the_remedy(changes, said):
             Linear,
             {"depth": 2},
             r"cannot be built with .*plan_dt=0.2, depth=2: .*'depth'; it takes \(.*width=3\)",
+        ),
+        (Linear, {"width": -3}, "planner 'Linear' cannot be built with .*width=-3: .*negative dim.*; it takes"),
+        (Linear, "width", "planner 'Linear' cannot be built with 'width': expected arguments by name, a mapping"),
+        (
+            WithoutArguments,
+            {},
+            r"'WithoutArguments' cannot be built with horizon_steps=5, plan_dt=0.2: give it an __init__\(\)",
         ),
         (variant(__init__=forgets_horizon), {}, "was built with horizon_steps=5 and says 9: keep it, self.horizon_steps"),
         (
