@@ -103,6 +103,7 @@ def sft(
     from sb3_delta_waypoint.devices import find_device
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.sft.planners import SFTWaypointModel
+    from sb3_delta_waypoint.sft.planners.finding import planner_class
     from sb3_delta_waypoint.sft.training import save_run, train_sft
 
     kwargs = dict(planner_kwargs)
@@ -112,6 +113,8 @@ def sft(
         torch_device = find_device(device)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from error
+    if planner is not None:
+        planner_class(planner)  # what cannot be found is said before any file is read
     episodes, skipped = read_episodes(episodes_glob, skip_invalid=skip_invalid, progress=True)
     for problem in skipped:
         click.echo(f"skipped: {problem}", err=True)

@@ -13,8 +13,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
 
-from sb3_delta_waypoint.contract import GROUPS
-from sb3_delta_waypoint.sft.planners.protocol import observation_keys, plan
+from sb3_delta_waypoint.contract import GROUPS, POSITION_BOUND
+from sb3_delta_waypoint.sft.planners.protocol import observation_keys, probe
 from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 
 HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
@@ -70,7 +70,7 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         # a planner without observation_keys is given everything
         read = getattr(planner, "observation_keys", observation_space.spaces)
         with th.no_grad():
-            latent, _ = plan(frozen, _zeros(observation_space, read), type(planner).__name__)
+            latent, _ = probe(frozen, _samples(observation_space, read), type(planner).__name__)
         size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 2 * horizon_steps}
         size["observation"] = sum(math.prod(observation_space[name].shape or ()) for name in groups)
         features_dim = sum(size[name] for name in head_inputs)
@@ -246,6 +246,12 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names)) or "no group of the contract"
 
 
-def _zeros(observation_space: spaces.Dict, names: Iterable[str]) -> dict[str, th.Tensor]:
-    zeros = {key: th.zeros((1, *space.shape)) for key in names if (space := observation_space[key]).shape is not None}
-    return preprocess_obs(zeros, observation_space)  # type: ignore[return-value]
+def _samples(observation_space: spaces.Dict, names: Iterable[str]) -> dict[str, th.Tensor]:
+    """Two observations, the same every time; not zeros, by which a planner may divide."""
+    space = copy.deepcopy(observation_space)
+    space.seed(0)
+    drawn = [space.sample() for _ in range(2)]
+    samples = {key: th.as_tensor(np.stack([one[key] for one in drawn])) for key in names if space[key].shape is not None}
+    # spaces may be bounded by the largest float only
+    samples = {key: v.clamp(-POSITION_BOUND, POSITION_BOUND) if v.is_floating_point() else v for key, v in samples.items()}
+    return preprocess_obs(samples, observation_space)  # type: ignore[return-value]

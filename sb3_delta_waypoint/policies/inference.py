@@ -16,7 +16,7 @@ from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.preprocessing import preprocess
 from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, refuse_views, torch_reason
-from sb3_delta_waypoint.sft.planners.protocol import observation_keys
+from sb3_delta_waypoint.sft.planners.protocol import check_finite, observation_keys, plan
 from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
@@ -85,7 +85,7 @@ class WaypointPolicy:
         :param parts: return the planner's waypoints and the residual as well
         :return: the plan, ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame, as an array or a tensor like the observation; with
             ``parts``, :class:`PlanParts`
-        :raises ValueError: if an observation that the planner reads is missing
+        :raises ValueError: if an observation that the planner reads is missing, or the planner returns anything but plans
         """
         missing = [key for key in self._needed if key not in observation]
         if missing or not observation:
@@ -117,13 +117,16 @@ class WaypointPolicy:
         if not isinstance(self.module, DeltaWaypointPolicy):
             training = self.module.training
             self.module.eval()
-            waypoints = self.module(preprocess(observation))[1]
-            self.module.train(training)
+            try:
+                waypoints = plan(self.module, preprocess(observation), type(self.module).__name__)[1]
+            finally:
+                self.module.train(training)
             waypoints = self._within_action_space(waypoints)
             return PlanParts(waypoints, waypoints, th.zeros_like(waypoints))
         # keys that the policy does not know are ignored, as the planner does
         known = self.module.observation_space.spaces
         distribution = self.module.get_distribution({key: observation[key] for key in known if key in observation})
+        check_finite(distribution.sft_waypoints, "waypoints", type(self.module.features_extractor.planner).__name__)
         waypoints, sft_waypoints = map(self._within_action_space, (distribution.mode(), distribution.sft_waypoints))
         return PlanParts(waypoints, sft_waypoints, distribution.delta)
 

@@ -13,6 +13,7 @@ from torch import nn
 from sb3_delta_waypoint.files import refuse_compressed, refuse_expansion, write_atomically
 from sb3_delta_waypoint.messages import short_repr, short_text
 from sb3_delta_waypoint.sft.planners.finding import called, import_path_of, resolve
+from sb3_delta_waypoint.sft.planners.protocol import check_attributes
 from sb3_delta_waypoint.sft.trust import IMPORT_PATH, check_trusted, trust_typed, trusting
 
 FORMAT = "sb3_delta_waypoint.planner/1"
@@ -149,6 +150,7 @@ def _checked(planner: Any, name: str) -> nn.Module:
         raise ValueError(
             f"planner '{name}' needs the attribute horizon_steps, the number of waypoints in a plan; found {horizon_steps!r}"
         )
+    check_attributes(planner, name)
     return planner
 
 

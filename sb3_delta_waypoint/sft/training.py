@@ -125,7 +125,10 @@ def train_sft(
         train, held_out, data = split(episodes, frames, validation_fraction, seed)
         model.to(device)
         if hasattr(model, "fit_normalisation"):
-            model.fit_normalisation(train.observations, train.waypoints)
+            try:
+                model.fit_normalisation(train.observations, train.waypoints)
+            except Exception as error:  # whatever its code raises
+                raise ValueError(f"planner '{name}': fit_normalisation(observations, waypoints) fails: {error}") from error
         check_trainable(model, train[torch.arange(min(len(train), 2))].observations, name)
 
     history: list[dict[str, float]] = []

@@ -117,6 +117,33 @@ def test_objects_that_are_not_planners():
         load_planner(nn.Linear(2, 2))
 
 
+@pytest.mark.parametrize(
+    ("attribute", "value", "said"),
+    [
+        ("plan_dt", "fast", "plan_dt is 'fast'; expected a positive number of seconds"),
+        ("plan_dt", -0.1, "plan_dt is -0.1; expected a positive"),
+        ("observation_keys", 3, "observation_keys is 3; expected names"),
+        ("observation_keys", "state", "observation_keys is 'state'; expected names, such as"),
+        ("observation_keys", ("state", None), r"observation_keys is \('state', None\)"),
+        ("residual_std", "a", r"residual_std is 'a'; expected \(5, 2\)"),
+        ("residual_std", torch.ones(3), r"residual_std has the shape \(3,\); expected \(5, 2\)"),
+        ("residual_std", torch.full((5, 2), torch.nan), r"residual_std holds \[nan, .*; expected \(5, 2\), finite numbers"),
+        ("residual_std", torch.full((5, 2), -1.0), r"residual_std holds \[-1.0, "),
+    ],
+)
+def test_attributes_that_make_no_sense(own_module, attribute, value, said):
+    planner = load_planner(f"{own_module}:Planner")
+    setattr(planner, attribute, value)
+    with pytest.raises(ValueError, match=f"planner 'Planner': {said}"):
+        load_planner(planner)
+
+
+def test_what_a_planner_need_not_say(own_module):
+    planner = load_planner(f"{own_module}:Planner")
+    planner.observation_keys, planner.residual_std = ["state"], None
+    assert load_planner(planner) is planner
+
+
 def test_absent_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no planner file .*none.pt"):
         load_planner(tmp_path / "none.pt")

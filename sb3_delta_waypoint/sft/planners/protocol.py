@@ -1,10 +1,11 @@
 """The protocol of planners, and checks that a planner satisfies it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import torch
 
+from sb3_delta_waypoint.bounds import is_number
 from sb3_delta_waypoint.contract import EGO_GROUPS, PLAN_DT
 from sb3_delta_waypoint.messages import short_repr
 
@@ -63,6 +64,31 @@ def plan_dt(planner: Any) -> float:
     return float(getattr(planner, "plan_dt", PLAN_DT))
 
 
+def check_attributes(planner: Any, name: str) -> None:
+    """
+    :param planner: a planner
+    :param name: its name, for the message
+    :raises ValueError: naming the first attribute that makes no sense
+    """
+    step, keys = getattr(planner, "plan_dt", PLAN_DT), getattr(planner, "observation_keys", EGO_GROUPS)
+    if not (is_number(step) and step > 0):
+        raise ValueError(f"planner '{name}': plan_dt is {short_repr(step)}; expected a positive number of seconds")
+    if isinstance(keys, str) or not (isinstance(keys, Collection) and all(isinstance(key, str) for key in keys)):
+        raise ValueError(
+            f"planner '{name}': observation_keys is {short_repr(keys)}; expected names, such as ('state', 'route')"
+        )
+    std = getattr(planner, "residual_std", None)
+    if std is None:
+        return
+    expected = f"expected {(planner.horizon_steps, 2)}, finite numbers of metres, 0 at least"
+    if not isinstance(std, torch.Tensor):
+        raise ValueError(f"planner '{name}': residual_std is {short_repr(std)}; {expected}, a buffer")
+    if std.shape != (planner.horizon_steps, 2):
+        raise ValueError(f"planner '{name}': residual_std has the shape {tuple(std.shape)}; {expected}")
+    if not (std.is_floating_point() and std.isfinite().all() and (std >= 0).all()):
+        raise ValueError(f"planner '{name}': residual_std holds {short_repr(std.flatten().tolist())}; {expected}")
+
+
 def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Run a planner on a batch of observations and check its output.
@@ -75,10 +101,15 @@ def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tu
     """
     output = planner(observation)
     if not (isinstance(output, tuple) and len(output) == 2 and all(isinstance(part, torch.Tensor) for part in output)):
-        kind = f"{len(output)} values" if isinstance(output, tuple) else f"a {type(output).__name__}"
+        kind = f"a {type(output).__name__}"
+        if isinstance(output, tuple):
+            kind = f"{len(output)} values" + (", not all tensors" if len(output) == 2 else "")
         raise ValueError(f"planner '{name}': forward() gives {kind}; return the tensors (latent, waypoints)")
     latent, waypoints = output
-    batch = len(next(iter(observation.values())))
+    for what, values in (("latent", latent), ("waypoints", waypoints)):
+        if values.dtype != torch.float32:
+            raise ValueError(f"planner '{name}': its {what} are {values.dtype}; expected torch.float32: convert by .float()")
+    batch = len(next(observation[key] for key in (*observation_keys(planner), *observation) if key in observation))
     if latent.dim() != 2 or len(latent) != batch:
         raise ValueError(
             f"planner '{name}': its latent has the shape {tuple(latent.shape)}; expected ({batch}, D): flatten it, "
@@ -90,7 +121,34 @@ def plan(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tu
             f"planner '{name}': its waypoints have the shape {tuple(waypoints.shape)}; expected {expected}: x and y of "
             "horizon_steps waypoints, such as waypoints.view(-1, self.horizon_steps, 2)"
         )
+    check_finite(waypoints, "waypoints", name)
     return latent, waypoints
+
+
+def probe(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    As :func:`plan`, once before a planner is used: what only training looks at is checked, too.
+
+    :param planner: a planner
+    :param observation: a batch of two at least, which tells a latent of one row from one of a row each
+    :param name: of the planner, for the message
+    :return: latent (B, D), waypoints (B, H, 2)
+    :raises ValueError: as :func:`plan`, and if the latent is not finite
+    """
+    latent, waypoints = plan(planner, observation, name)
+    check_finite(latent, "latent", name)
+    return latent, waypoints
+
+
+def check_finite(values: torch.Tensor, what: str, name: str) -> None:
+    """
+    :param values: of a planner
+    :param what: what they are, for the message
+    :param name: of the planner, for the message
+    :raises ValueError: if one is infinite or NaN
+    """
+    if not values.isfinite().all():
+        raise ValueError(f"planner '{name}': its {what} are not finite; normalise what it reads")
 
 
 def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name: str) -> None:
@@ -110,6 +168,12 @@ def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name:
     arguments = config()
     if not isinstance(arguments, dict):
         raise ValueError(f"planner '{name}': config() gives {short_repr(arguments)}; return the arguments by name, a dict")
+    for key, value in arguments.items():
+        if not (isinstance(key, str) and _is_primitive(value)):
+            raise ValueError(
+                f"planner '{name}': config() gives {short_repr({key: value})}, which its file cannot hold: return numbers, "
+                "strings, None, and lists, tuples and dicts of them"
+            )
     try:
         again = type(planner)(**arguments)
     except Exception as error:  # the planner's code may raise anything
@@ -124,17 +188,20 @@ def check_trainable(planner: Any, observation: Mapping[str, torch.Tensor], name:
             f"planner '{name}': built again from its config(), {short_repr(arguments)}, it has other tensors "
             f"({', '.join(differing[:3])}): config() must hold every argument that changes them"
         )
-    residual_std = getattr(planner, "residual_std", None)
-    if isinstance(residual_std, torch.Tensor) and residual_std.shape != (planner.horizon_steps, 2):
-        expected = (planner.horizon_steps, 2)
-        raise ValueError(f"planner '{name}': residual_std has the shape {tuple(residual_std.shape)}; expected {expected}")
     if not any(parameter.requires_grad for parameter in planner.parameters()):
         raise ValueError(f"planner '{name}' has no parameters to train; use it as it is, by its import path")
-    for what, values in zip(("latent", "waypoints"), plan(planner, observation, name), strict=True):
-        if not torch.isfinite(values).all():
-            raise ValueError(f"planner '{name}': its {what} are not finite before training; normalise what it reads")
-    if not values.requires_grad:
+    _, waypoints = probe(planner, observation, name)
+    if not waypoints.requires_grad:
         raise ValueError(
             f"planner '{name}': its waypoints do not depend on its parameters; forward() must not detach them or run without "
             "gradients"
         )
+
+
+def _is_primitive(value: Any) -> bool:
+    # classes that derive from these, such as NumPy's float64, are not read without running code
+    if type(value) in (list, tuple):
+        return all(map(_is_primitive, value))
+    if type(value) is dict:
+        return all(map(_is_primitive, (*value.keys(), *value.values())))
+    return value is None or type(value) in (bool, int, float, str)
