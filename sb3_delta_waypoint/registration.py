@@ -24,8 +24,17 @@ def env_spec(env_id: str) -> EnvSpec:
 
     :param env_id: id of a registered env; ``module:Id`` imports the module, which registers it, as ``gymnasium.make`` does
     :return: its specification
+    :raises ModuleNotFoundError: if there is no such module
     """
     module, _, name = env_id.rpartition(":")
     if module:
-        import_module(module)
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise
+            raise ModuleNotFoundError(
+                f"env {env_id} (--env): there is no module {error.name}; it must be installed or lie on PYTHONPATH",
+                name=error.name,
+            ) from error
     return gym.spec(name)

@@ -38,8 +38,13 @@ def test_the_page_does_what_it_says(folder, capsys):
     )
     assert reward[1] > reward[0] and success[1] >= success[0] > 0.5
     assert names["callback"].best["episode_reward"] > names["callback"].evaluations[0]["episode_reward"]
+    (folder / "arc.yml").write_text(blocks("yaml")[0])
+    said = {}
     for command in blocks("bash")[0].replace("\\\n", "").strip().splitlines():
         path, script, *arguments = shlex.split(command)
         assert (path, script) == ("PYTHONPATH=.", "sb3-delta-waypoint")
-        assert "success rate" in succeeded(*arguments)
+        said[arguments[0]] = succeeded(*arguments)
+    assert (folder / "out/arc/logs/grpo/ArcWaypoint-v0_1/best_model.zip").is_file()
+    assert "2 episodes in out/arc/more" in said["record"]
+    assert "success rate" in said["evaluate"] and "success rate" in said["compare"]
     assert (folder / "out/arc/comparison/comparison.json").is_file()

@@ -178,10 +178,9 @@ def _drivers(checkpoint: Path, sft: Path | None) -> tuple[Any, dict[str, Any]]:
     if not isinstance(model.module, DeltaWaypointPolicy):
         if sft is not None:
             raise click.UsageError(f"--sft is for a refined model, and {checkpoint} is a planner itself")
-        reads = getattr(model.module, "observation_keys", ("state",))
-        return Drivers({"sft": model}, env_kwargs, reads), {"checkpoint": described(checkpoint), "sft": None}
+        return Drivers({"sft": model}, env_kwargs, model.observation_keys), {"checkpoint": described(checkpoint), "sft": None}
     planner, reads = planner_beside(model, checkpoint, sft), set(model.module.observation_space.spaces)
     if isinstance(planner, WaypointPolicy):
-        reads |= set(getattr(planner.module, "observation_keys", ("state",)))
+        reads |= set(planner.observation_keys)
     files = {"checkpoint": described(checkpoint), "sft": described(sft) if sft is not None else "inside the checkpoint"}
     return Drivers({"sft": planner, "rl": model}, env_kwargs, reads), files

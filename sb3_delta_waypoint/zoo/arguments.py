@@ -75,17 +75,22 @@ def check_arguments(args: argparse.Namespace) -> None:
             raise ValueError(f"{option} {value}: expected at least {lowest}{meaning}")
 
 
-def check_config(path: str, env_id: str, is_atari: bool = False) -> None:
+def check_config(path: str, env_id: str, is_atari: bool = False, is_given: bool = True) -> None:
     """
     Check that rl_zoo3 can read a file of hyperparameters. Files in Python, which it runs, are not checked.
 
     :param path: the yaml, or a Python file or module
     :param env_id: id of the env
     :param is_atari: whether the hyperparameters may be under the key ``atari``
+    :param is_given: whether the user named the file
     :raises ValueError: naming the file and the fault
     :raises FileNotFoundError: if there is no such file
     """
     file = Path(path)
+    unknown = (
+        f"no hyperparameters of {file.stem} for {env_id} ship with this package or with rl_zoo3: write some into a file, "
+        f"such as '{env_id}: {{n_timesteps: 100000, policy: sb3_delta_waypoint.DeltaWaypointPolicy}}', and give it with -conf"
+    )
     if file.suffix not in (".yml", ".yaml", ".py"):
         if not re.fullmatch(r"\w+(\.\w+)*", path) or file.exists():
             raise ValueError(f"-conf {path}: expected a .yml or .py file with hyperparameters by env, or a module's name")
@@ -93,6 +98,8 @@ def check_config(path: str, env_id: str, is_atari: bool = False) -> None:
             raise ValueError(f"-conf {path}: there is no such module, and a file's name would end in .yml or .py")
         return
     if not file.is_file():
+        if not is_given:
+            raise ValueError(unknown)
         raise FileNotFoundError(f"-conf {path}: there is no such file; omit -conf for the hyperparameters that ship with it")
     if file.suffix == ".py":
         return
@@ -104,6 +111,8 @@ def check_config(path: str, env_id: str, is_atari: bool = False) -> None:
             if not isinstance(content[name], dict):
                 raise ValueError(f"{path}: {name} is {short_repr(content[name])}, expected keys and values")
             return
+    if not is_given:
+        raise ValueError(unknown)
     known = ", ".join(map(str, list(content)[:20])) or "nothing"
     raise ValueError(f"{path} has no hyperparameters of {env_id}, but of {known}: add them, or give another file with -conf")
 

@@ -109,7 +109,8 @@ class WaypointExperimentManager(ExperimentManager):
                 f"{', '.join(self.extra_policy_kwargs)} describe a new policy, but {self.trained_agent} carries its own: "
                 "give either these or -i"
             )
-        if keywords.get("config") is None:
+        self._config_is_given = keywords.get("config") is not None
+        if not self._config_is_given:
             self.config = default_config(self.algo, self.env_name.gym_id) or self.config
 
     def create_log_folder(self) -> None:
@@ -148,7 +149,7 @@ class WaypointExperimentManager(ExperimentManager):
             super().hyperparameters_optimization()
 
     def read_hyperparameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        check_config(self.config, self.env_name.gym_id, self._is_atari)
+        check_config(self.config, self.env_name.gym_id, self._is_atari, self._config_is_given)
         # rl_zoo3 would replace all of these by those of the command line, and not pass the yaml's env_kwargs to the eval env
         given_env_kwargs, self.env_kwargs = {**self.env_kwargs, **self.extra_env_kwargs}, {}
         with redirect_stdout(io.StringIO()):

@@ -16,6 +16,7 @@ import rl_zoo3.utils
 from huggingface_sb3 import EnvironmentName, ModelName
 
 from sb3_delta_waypoint.devices import find_device
+from sb3_delta_waypoint.registration import env_spec
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.manager import CHECKPOINTS, WaypointExperimentManager
 from sb3_delta_waypoint.zoo.options import defaults
@@ -100,6 +101,7 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     # if an option is repeated, the last one is used
     arguments = [*defaults(name), *arguments]
     _check(arguments)
+    arguments = _import_env(arguments)
     # rl_zoo3's parsers read only sys.argv
     with replaced(sys, argv=[f"sb3-delta-waypoint {name}", *arguments]):
         try:
@@ -125,6 +127,16 @@ def _check(arguments: Sequence[str]) -> None:
             f"--algo {given.algo}: there is no such algorithm; envs of this package take {', '.join(ALGORITHMS)}, others "
             f"{others}, too"
         )
+
+
+def _import_env(arguments: list[str]) -> list[str]:
+    """``--env module:Id`` as rl_zoo3 takes it: the module is imported, which registers the env, and the id is left."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--env")
+    given, others = parser.parse_known_args(arguments)
+    if given.env is None or ":" not in given.env:
+        return arguments
+    return ["--env", env_spec(given.env).id, *others]
 
 
 def _script(name: str) -> Callable[[], object]:

@@ -282,15 +282,35 @@ def free_port():
         (["--routes", "none.xml"], "there is no route file none.xml"),
         (["--town", "none.xodr"], "--town: there is no OpenDRIVE file none.xodr"),
         (["--town", "Town01"], "Town01: there is no such map file; scenario straight_clear: --town takes an OpenDRIVE"),
+        (["--env-kwargs", "town:Nowhere"], "Nowhere: there is no such map file; scenario straight_clear: --town takes"),
+        (["--env-kwargs", "traffic:yes"], "TrafficOptions; scenario straight_clear\n"),
+        (["--env-kwargs", "cameras:{'front':1}"], "or Camera; scenario straight_clear\n"),
+        (["--env-kwargs", "observe:state"], "the model reads 'route', which is not observed: add it to observe='state'"),
         (["--port", None, "--timeout", "0.3"], "there is no CARLA server at localhost"),
     ],
 )
-def test_bad_input_is_named_in_one_line(models, tmp_path, arguments, message):
+def test_bad_input_is_named_in_one_line(models, tmp_path, capfd, arguments, message):
     given = [free_port() if argument is None else argument for argument in arguments]
     result = invoke("--checkpoint", models / "rl.zip", "--output-dir", tmp_path / "out", *given)
     assert result.exit_code == 1 and message in result.output, result.output
     assert len(result.output.splitlines()) == 1
+    assert capfd.readouterr().err == ""
     assert not (tmp_path / "out").exists()
+
+
+def test_a_planner_that_does_not_say_what_it_reads_is_given_what_others_give_it(tmp_path, monkeypatch):
+    class Quiet(torch.nn.Module):
+        horizon_steps, plan_dt = 20, 0.1
+
+        def forward(self, observation):
+            latent = observation["route"].flatten(1)
+            return latent, latent.reshape(-1, 10, 2).repeat_interleave(2, 1)
+
+    checkpoint = tmp_path / "model.pt"
+    checkpoint.touch()
+    monkeypatch.setattr("sb3_delta_waypoint.policies.inference.load_planner", lambda *_: Quiet())
+    result = invoke("--checkpoint", checkpoint, "--output-dir", tmp_path / "out", "--env-kwargs", "observe:state")
+    assert result.exit_code == 1 and "the model reads 'route'" in result.output
 
 
 def test_usage(models, tmp_path):

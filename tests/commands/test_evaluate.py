@@ -70,4 +70,5 @@ def test_an_env_that_is_no_waypoint_env_is_told_what_it_lacks(models):
         "CartPole-v1 is no waypoint env: its actions are Discrete(2), not plans, a Box (H, 2) in metres, and its observations",
         "not a Dict of groups such as state and route",
     )
-    failed(call("evaluate", "--model", models / "model.pt", "--env", "no_such_module:Own-v0"), "no_such_module")
+    result = call("evaluate", "--model", models / "model.pt", "--env", "no_such_module:Own-v0")
+    failed(result, "--env", "no module no_such_module")

@@ -40,6 +40,9 @@ def test_record_on_recorded_paths(recorded, tmp_path):
         (("--routes", "none.xodr"), "none.xodr"),
         (("--routes", "none/*.json"), "none/*.json"),
         (("--route-length", 1), "route_length"),
+        (("--env", "CartPole-v1"), "no expert_plan()"),
+        (("--env", "CartPole-v1", "--routes", "none.xodr"), "unexpected keyword argument 'routes'"),
+        (("--env", "no_such_module:Own-v0"), "env no_such_module:Own-v0 (--env): there is no module no_such_module"),
     ],
 )
 def test_record_user_errors(tmp_path, args, said):

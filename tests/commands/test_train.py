@@ -44,6 +44,12 @@ def test_run_folder(run):
     assert list((run / "../../tb").rglob("events.out.tfevents.*"))
 
 
+def test_an_env_of_a_module_that_is_not_there(tmp_path):
+    said = "env no_such_module:Own-v0 (--env): there is no module no_such_module"
+    failed(call("train", "--env", "no_such_module:Own-v0", "-f", tmp_path / "logs"), said)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_was_asked_for_was_trained(run, planner):
     config = load(run / "config.json")
     assert config["run_id"].startswith("ppo-delta-")

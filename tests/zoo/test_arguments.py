@@ -56,6 +56,11 @@ def test_yaml(text, said, tmp_path):
     assert str(path) in error and all(words in error for words in said), error
 
 
+def test_an_env_that_no_yaml_knows(tmp_path):
+    error = refused(tmp_path, "--algo", "grpo", "--env", "Blackjack-v1")
+    assert "no hyperparameters of grpo for Blackjack-v1" in error and "-conf" in error and "rl_zoo3/" not in error
+
+
 @pytest.mark.parametrize("name", ["absent.yml", "absent.py", "no_such_module", "notes.txt", "."])
 def test_yaml_that_is_not_there(name, tmp_path):
     assert f"-conf {name}: " in refused(tmp_path, "-conf", name)

@@ -31,7 +31,8 @@ def main() -> None:
         )
     except (ImportError, OSError, ValueError) as error:
         _tell({"error": type(error).__name__, "message": str(error)})
-        return
+        # at once: the parent's SIGTERM would raise SystemExit within what Python calls on its way out, and be reported
+        os._exit(0)
     _tell({"port": server.port})
     server.run()
 

@@ -13,7 +13,7 @@ from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.errors import SpawnPointOccupiedError
 from sb3_delta_waypoint.carla_bridge.events import ROUTE_MARGIN
 from sb3_delta_waypoint.carla_bridge.map_routes import MapRoutes
-from sb3_delta_waypoint.contract import CONTROL_DT, FAULT
+from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, FAULT, GROUPS
 from sb3_delta_waypoint.evaluation.carla.results import DrivenEpisode, ResultFolder, ScenarioResults
 from sb3_delta_waypoint.evaluation.carla.suite import CarlaScenario, is_kind
 from sb3_delta_waypoint.evaluation.leaderboard.driving_score import (
@@ -28,6 +28,7 @@ from sb3_delta_waypoint.evaluation.trajectories import Policy
 from sb3_delta_waypoint.maps.carla_frame import location_of
 from sb3_delta_waypoint.maps.lane_graph import LaneGraph
 from sb3_delta_waypoint.maps.route_file import load_routes
+from sb3_delta_waypoint.messages import short_repr
 
 ATTEMPTS = 3
 """Maximum attempts at an episode that the server aborts."""
@@ -65,7 +66,7 @@ class Drivers:
 
     policies: Mapping[str, Policy]
     env_kwargs: Mapping[str, Any]
-    reads: Iterable[str] = ("state", "route")
+    reads: Iterable[str] = EGO_GROUPS
 
 
 def evaluate_closed_loop(
@@ -110,7 +111,10 @@ def _env(drivers: Drivers, scenario: CarlaScenario, server: Mapping[str, Any]) -
     except TypeError as error:
         raise ValueError(f"scenario {scenario.name}: env: {error}") from error
     except (ValueError, FileNotFoundError) as error:
-        error.add_note(f"scenario {scenario.name}: --town takes an OpenDRIVE file or, with --host, a map of that server")
+        town = scenario.env.get("town")
+        of_town = town is not None and short_name(str(town)) in str(error)
+        remedy = ": --town takes an OpenDRIVE file or, with --host, a map of that server" if of_town else ""
+        error.add_note(f"scenario {scenario.name}{remedy}")
         raise
     try:
         for policy in drivers.policies.values():
@@ -122,10 +126,13 @@ def _env(drivers: Drivers, scenario: CarlaScenario, server: Mapping[str, Any]) -
     missing = [key for key in drivers.reads if key not in observed.spaces]
     if missing:
         env.close()
-        raise ValueError(
-            f"scenario {scenario.name}: the model reads {missing[0]!r}, which is not observed: give the scenarios the traffic "
-            "or the cameras that it was trained with, under 'env' in a suite (--suite)"
+        remedy = (
+            f"add it to observe={short_repr(scenario.env['observe'])}"
+            if "observe" in scenario.env and missing[0] in GROUPS
+            else "give the scenarios the traffic or the cameras that it was trained with, by --env-kwargs or under 'env' in a "
+            "suite (--suite)"
         )
+        raise ValueError(f"scenario {scenario.name}: the model reads {missing[0]!r}, which is not observed: {remedy}")
     return env
 
 
