@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,16 @@ def check_structure(data: Any, path: str | Path) -> None:
     location = list(error.absolute_path)
     if len(location) > 1 and location[0] == "frames":
         location[1] = list(first_of_build.values())[int(location[1])]
-    if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = next(name for name in error.instance if name not in known)
+        frame, field = _frame_and_field([*location, unknown])
+        raise EpisodeError(path, f"there is no such field; accepted are {', '.join(known)}", frame, field)
+    if error.validator in ("required", "dependentRequired"):
+        needed = error.validator_value
+        if isinstance(needed, dict):
+            needed = chain.from_iterable(names for name, names in needed.items() if name in error.instance)
+        missing = next(name for name in needed if name not in error.instance)
         frame, field = _frame_and_field([*location, missing])
         raise EpisodeError(path, f"the field is missing{_hint(error.schema['properties'][missing])}", frame, field)
     frame, field = _frame_and_field(location)

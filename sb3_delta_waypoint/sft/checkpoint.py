@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,16 +25,24 @@ MAX_SHARING = 10
 
 def save_planner(model: nn.Module, path: str | Path) -> Path:
     """
-    Write a planner's class, ``config()`` and tensors to one file, atomically.
+    Write a planner to one file, atomically: its class, its ``config()`` and its tensors. Warns of a class that is defined in
+    the script that runs, which no other program can import.
 
     :param model: a planner with a ``config()`` of primitives from which its class can be built again
     :param path: path of the file
     :return: the path of the file
     :raises ValueError: if the planner has no ``config()``
     """
+    description = describe_planner(model)
+    if type(model).__module__ == "__main__":
+        warnings.warn(
+            f"{path} names the class {description['class']}, which only this script can load: move the class into a module, "
+            "such as own_planners.py, and import it from there",
+            stacklevel=2,
+        )
     content = {
         "format": FORMAT,
-        **describe_planner(model),
+        **description,
         "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
     }
     buffer = io.BytesIO()

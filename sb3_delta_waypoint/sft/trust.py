@@ -65,6 +65,11 @@ def check_trusted(import_path: object, file: str | Path) -> str:
     from_environment = (name.strip() for name in os.environ.get(VARIABLE, "").split(","))
     trusted = {_OWN, *_typed, *map(_module, (*_trusted.get(), *from_environment))} - {""}
     if not any(module == name or module.startswith(f"{name}.") for name in trusted):
+        if module == "__main__":
+            raise UntrustedError(
+                f"{file} names {short_repr(import_path)}, a class of the script that wrote it: move the class into a module, "
+                "such as own_planners.py, import it from there, and write the file again"
+            )
         shown = short_repr(module)[1:-1]
         raise UntrustedError(
             f"{file} names {short_repr(import_path)}, code outside of this package, which is not run unasked: if you trust "

@@ -12,6 +12,7 @@ from torch import nn
 
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
 from sb3_delta_waypoint.sft.planners import SFTWaypointModel
+from sb3_delta_waypoint.sft.trust import UntrustedError
 
 OBSERVATION = {"state": torch.rand(2, 4), "route": torch.rand(2, 10, 2)}
 
@@ -91,6 +92,20 @@ def test_by_import_path(own_module):
 def test_a_class_of_the_user_is_saved_and_loaded(tmp_path, own_module):
     path = save_planner(load_planner(f"{own_module}:make"), tmp_path / "own.pt")
     assert load_planner(path).width == 9
+
+
+def test_a_class_of_a_script_is_saved_with_a_warning_and_refused_elsewhere(tmp_path, own_module, monkeypatch):
+    planner = load_planner(f"{own_module}:make")
+    monkeypatch.setattr(type(planner), "__module__", "__main__")
+    with pytest.warns(UserWarning, match="own.pt names the class __main__:Planner, .*: move the class into a module"):
+        path = save_planner(planner, tmp_path / "own.pt")
+    with pytest.raises(
+        UntrustedError, match="'__main__:Planner', a class of the script that wrote it: move the class"
+    ) as caught:
+        load_planner(path)
+    assert "--trust" not in str(caught.value)
+    monkeypatch.setattr(sys.modules["__main__"], "Planner", type(planner), raising=False)
+    assert load_planner(path, trust="__main__").width == 9  # the script itself can
 
 
 @pytest.mark.parametrize(
