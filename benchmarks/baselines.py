@@ -1,12 +1,12 @@
 """
-What a sceptic would try instead, beside GRPO and PPO: more demonstrations, imitation, DAgger, and drivers that learn nothing.
+GRPO and PPO compared with alternatives: more demonstrations, imitation, DAgger, and drivers that learn nothing.
 
     python benchmarks/baselines.py
 
 All drive the same 1,000 held-out scenarios of ToyWaypoint-v0, alone on the road. For each training seed one planner is cloned
-from five demonstrations; whatever refines it starts from that one. GRPO and PPO have the settings of ``hyperparams/``. Every
-driver is judged by its last model: no checkpoint is selected. Writes ``<out>/seed_<n>.json`` after every driver (one that is
-there already is not run again) and the table to ``--table``, where everything below its last line is kept.
+from five demonstrations, and every refinement starts from it. GRPO and PPO use the settings of ``hyperparams/``. Every driver
+is evaluated with its last model: no checkpoint is selected. Writes ``<out>/seed_<n>.json`` after every driver (existing
+results are not computed again) and the table to ``--table``, where everything below its last line is kept.
 """
 
 import argparse
@@ -39,17 +39,17 @@ SCENARIOS = 1000
 DEMONSTRATIONS = 1000
 N_ENVS = 128
 TRAINING_START = {"start": {"lateral": 1.0, "heading": 0.2}}
-"""Where training begins, GRPO's and everybody else's: farther off the route than evaluations do."""
+"""Distribution of starts in all training, which is wider than in evaluations."""
 METRICS = ("success_rate", "route_completion", "ade", "fde", "lateral_deviation_mean", "episode_length")
 KEPT = "<!-- benchmarks/baselines.py writes what is above -->"
 
 Plan = Callable[[dict[str, np.ndarray]], np.ndarray]
-"""From observations of ``n`` cars to their plans, ``(n, H, 2)`` metres."""
+"""A function from observations of ``n`` cars to their plans, ``(n, H, 2)`` metres, ego frame."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A driver, the env steps it took to learn, and how many plans of the expert were looked at on the way."""
+    """A driver, the number of env steps of its training, and the number of expert plans used for it."""
 
     plan: Plan
     env_steps: int = 0
@@ -58,7 +58,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class Start:
-    """What the learners of one seed start from: demonstrations, and the planner from the first five."""
+    """The start of all learners of one seed: demonstrations, and the planner cloned from the first five."""
 
     seed: int
     demonstrations: list[Episode]
@@ -69,7 +69,7 @@ class Start:
 
 
 def cloned(episodes: Sequence[Episode], seed: int, gradient_steps: int = 2000) -> tuple[th.nn.Module, Learned]:
-    """A planner, as ``sb3-delta-waypoint sft`` makes it."""
+    """Clone a planner like ``sb3-delta-waypoint sft``."""
     planner = train_sft(episodes, num_steps=gradient_steps, seed=seed).model
     frames = sum(map(len, episodes))
     return planner, Learned(WaypointPolicy(planner), frames, frames)
@@ -77,15 +77,15 @@ def cloned(episodes: Sequence[Episode], seed: int, gradient_steps: int = 2000) -
 
 def imitate(start: Start, whole: bool, rounds: int, steps: int, gradient_steps: int, expert_drives: bool = False) -> Learned:
     """
-    DAgger (Ross et al., 2011): in each round the learner drives, the expert says what it would have planned in the states that
-    were visited, and the learner is fitted to all plans so far, the demonstrations included.
+    Train a driver by DAgger (Ross et al., 2011): in each round the learner drives, the expert plans in the visited states, and
+    the learner is fitted to all plans collected up to then, including the demonstrations.
 
     :param start: planner and demonstrations
-    :param whole: fit all of the planner's weights; else the residual head that GRPO and PPO train
-    :param rounds: of driving and fitting
-    :param steps: of each of the envs in a round
-    :param gradient_steps: in a round
-    :param expert_drives: the expert drives as well: imitation alone, on the scenarios that GRPO trains on
+    :param whole: fit all of the planner's weights, instead of the residual head that GRPO and PPO train
+    :param rounds: number of rounds of driving and fitting
+    :param steps: number of steps per env in a round
+    :param gradient_steps: number of gradient steps in a round
+    :param expert_drives: let the expert drive: plain imitation, on the scenarios that GRPO trains on
     :return: the driver
     """
     venv = make_waypoint_vec_env(ENV_ID, N_ENVS, start.seed, **TRAINING_START)
@@ -129,7 +129,7 @@ def imitate(start: Start, whole: bool, rounds: int, steps: int, gradient_steps: 
 
 
 def refined(start: Start, algo: str, steps: int, **reward: float) -> Learned:
-    """The planner, refined with the settings of ``hyperparams/``; the env asks the expert where imitation weighs anything."""
+    """Refine the planner with the settings of ``hyperparams/``; the expert is used if ``imitation`` has a weight."""
     params = hyperparams(algo)
     venv = make_waypoint_vec_env(
         ENV_ID,
@@ -151,7 +151,7 @@ def refined(start: Start, algo: str, steps: int, **reward: float) -> Learned:
 
 
 def on_path(path: np.ndarray, distances: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """``values`` ``(n, P, …)`` of the points of paths ``(n, P, 2)``, linear between them, at distances ``(n, H)`` [m]."""
+    """Interpolate ``values`` ``(n, P, …)`` at the points of paths ``(n, P, 2)`` linearly at distances ``(n, H)`` [m]."""
     arc = np.cumsum(np.linalg.norm(np.diff(path, axis=1, prepend=path[:, :1]), axis=2), axis=1)
     before = np.clip((arc[:, None] <= distances[..., None]).sum(axis=2) - 1, 0, path.shape[1] - 2)
     rows = np.arange(len(path))[:, None]
@@ -161,7 +161,7 @@ def on_path(path: np.ndarray, distances: np.ndarray, values: np.ndarray) -> np.n
 
 
 def observed_path(observation: Mapping[str, np.ndarray]) -> np.ndarray:
-    """From the car through the route points it sees, ``(n, 11, 2)``; straight on where the route has ended."""
+    """Return the path from the car through the observed route points, ``(n, 11, 2)``; straight on after the route's end."""
     path = np.concatenate([np.zeros_like(observation["route"][:, :1]), observation["route"]], axis=1)
     steps = np.diff(path, axis=1)
     for k in range(1, steps.shape[1]):
@@ -173,14 +173,14 @@ def observed_path(observation: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def constant_speed(observation: dict[str, np.ndarray]) -> np.ndarray:
-    """Along the route at 5 m/s."""
+    """Plan along the route at 5 m/s."""
     path = observed_path(observation)
     distances = np.tile(5.0 * 0.1 * np.arange(1, 21), (len(path), 1))
     return on_path(path, distances, path).astype(np.float32)
 
 
 def speed_profile(observation: dict[str, np.ndarray]) -> np.ndarray:
-    """Along the route as fast as its curvature allows, with the limits of acceleration that the expert keeps to."""
+    """Plan along the route as fast as its curvature allows, with the expert's limits of acceleration."""
     path = observed_path(observation)
     speed, yaw_rate = observation["state"][:, 0], observation["state"][:, 2]
     steps = np.diff(path, axis=1)
@@ -226,7 +226,7 @@ EXPERT = "the expert itself"
 
 
 def demonstrations(seed: int, folder: Path) -> list[Episode]:
-    """Drives of the expert; a smaller number of them is the first ones."""
+    """Return demonstrations of the expert; a smaller set of them is a prefix."""
     paths = sorted(folder.glob("*.json"), key=lambda path: int(path.stem.rpartition("-")[2]))
     if len(paths) != DEMONSTRATIONS:
         paths = record_episodes(gym.make(ENV_ID), DEMONSTRATIONS, folder, seed, overwrite=True)
@@ -234,7 +234,7 @@ def demonstrations(seed: int, folder: Path) -> list[Episode]:
 
 
 def run(seed: int, folder: Path) -> dict[str, dict[str, Any]]:
-    """What each driver of a seed has achieved, by its name."""
+    """Train and evaluate all drivers of a seed, and return their results by name."""
     path = folder / f"seed_{seed}.json"
     rows: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
     venv = make_waypoint_vec_env(ENV_ID, 256)
@@ -261,7 +261,7 @@ def run(seed: int, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def summary(row: Mapping[str, Any], planner: Mapping[str, Any], expert: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of one driver and seed that the table shows."""
+    """Return the numbers of one driver and seed that the table shows."""
     means = {metric: float(np.mean(row[metric])) for metric in METRICS}
     both = np.array(row["success_rate"], bool) & np.array(expert["success_rate"], bool)
     lengths = [np.array(side["episode_length"])[both].sum() for side in (row, expert)]
@@ -276,18 +276,18 @@ def summary(row: Mapping[str, Any], planner: Mapping[str, Any], expert: Mapping[
 
 
 def cell(values: Sequence[float], digits: int) -> str:
-    """Median over seeds and, where they differ, the extremes."""
+    """Return a cell with the median over seeds and, if they differ, the extremes."""
     middle, low, high = (f"{value:.{digits}f}" for value in (np.median(values), min(values), max(values)))
     return middle if low == high else f"{middle} [{low}, {high}]"
 
 
 def steps(value: float) -> str:
-    """Env steps, rounded."""
+    """Return a number of env steps as rounded text."""
     return "–" if value == 0 else f"{value:.0f}" if value < 1000 else f"{value / 1e3:,.0f} k"
 
 
 def table(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
-    """One row per driver."""
+    """Return the table, with one row per driver."""
     lines = []
     for name in (*LEARNERS, *UNLEARNED, EXPERT):
         rows = [seed[name] for seed in seeds]
@@ -303,7 +303,7 @@ def table(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
 
 
 def page(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
-    """The table and how to read it."""
+    """Return a page with the table and its explanation."""
     return f"""# Baselines, alone on the road
 
 `python {shlex.join(["benchmarks/baselines.py", *sys.argv[1:]])}`

@@ -22,13 +22,13 @@ CONTENDERS: dict[str, tuple[dict, float | None]] = {
     "traffic": ({"traffic": {}}, None),
     "20 ticks per second": ({"fps": 20}, None),
 }
-"""Arguments of the env, and how many steps per second there must be at least."""
+"""Arguments of the env, and the minimum number of steps per second."""
 RESETS = 100.0
-"""Resets per second, at least, without traffic."""
+"""Minimum number of resets per second, without traffic."""
 
 
 def steps_per_second(env: gym.Env, seconds: float) -> float:
-    """Drive for so long; resets do not count."""
+    """Drive for a number of seconds and return the steps per second; resets are not timed."""
     taken, n = 0.0, 0
     while taken < seconds:
         plan = env.unwrapped.expert_plan()
@@ -42,7 +42,7 @@ def steps_per_second(env: gym.Env, seconds: float) -> float:
 
 
 def resets_per_second(env: gym.Env, n: int) -> float:
-    """Begin so many episodes."""
+    """Begin ``n`` episodes and return the resets per second."""
     started = time.perf_counter()
     for _ in range(n):
         env.reset()

@@ -1,11 +1,11 @@
 """
-A policy refined in ToyWaypoint-v0 on Town01 drives the loopback server on Town02, in a car and a town that it has never seen.
+Transfer of a policy refined in ToyWaypoint-v0 on Town01 to the loopback server on Town02, with a new car in a new town.
 
     python benchmarks/carla_transfer.py --run out/towns --train-town Town01.xodr --town Town02.xodr
 
-``--run`` is what ``sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 --out out/towns`` has written. Compares
-the policy with its planner on the loopback server, refines it further there (Town01), compares again, and writes the pictures
-of both comparisons and ``learning.png``, the curves of learning in the loopback server, from the planner and from the policy.
+``--run`` is the output of ``sb3-delta-waypoint demo --routes Town01.xodr --demonstrations 15 --out out/towns``. Compares the
+policy with its planner on the loopback server, refines it further there (Town01), compares again, and writes the pictures of
+both comparisons and ``learning.png``: learning curves in the loopback server, starting from the planner and from the policy.
 The loopback server is a kinematic stand-in: none of this is a result of CARLA.
 """
 
@@ -22,7 +22,7 @@ METRICS = ("success_rate", "route_completion", "ade", "fde", "lateral_deviation_
 
 
 def command(*arguments: object) -> None:
-    """A command of this package."""
+    """Run a command of this package."""
     subprocess.run(["sb3-delta-waypoint", *map(str, arguments)], check=True)
 
 

@@ -1,11 +1,11 @@
 """
-GRPO on classic control tasks and LunarLander, by default and with its yaml, beside PPO with rl_zoo3's tuned settings.
+GRPO on classic control tasks and LunarLander, with defaults and with its yaml, compared with PPO and rl_zoo3's tuned settings.
 
     python benchmarks/classic_control.py --seeds 5 --out out/benchmarks/classic_control
 
-The defaults are ``GRPO("MlpPolicy", make_vec_env(env_id, 8))`` and 100,000 steps, nothing else; the others are what
-``sb3-delta-waypoint train`` makes of the yaml. The last model is evaluated, deterministic, on 100 episodes. What is there
-already is not run again, so that a run that was cut off goes on. Prints the table, and writes it to ``table.md``.
+The defaults are ``GRPO("MlpPolicy", make_vec_env(env_id, 8))`` and 100,000 steps; the others are trained by
+``sb3-delta-waypoint train`` with the yaml. The last model is evaluated deterministically on 100 episodes. Existing results are
+not computed again, so an interrupted run can be continued. Prints the table, and writes it to ``table.md``.
 """
 
 import argparse
@@ -34,7 +34,7 @@ EPISODES = 100
 
 
 def result(contender: str, env_id: str, seed: int, out: Path) -> dict[str, float]:
-    """Mean reward of the trained model, and the env steps that it took."""
+    """Return the mean reward of the trained model, and its number of env steps."""
     th.set_num_threads(1)
     run = out / str(seed) / contender / f"{env_id}_1"
     path = run / "result.json"
@@ -54,7 +54,7 @@ def result(contender: str, env_id: str, seed: int, out: Path) -> dict[str, float
 
 
 def train(contender: str, env_id: str, seed: int, folder: Path, model_path: Path) -> None:
-    """Leave a trained model."""
+    """Train a model and save it."""
     if contender == "defaults":
         GRPO("MlpPolicy", make_vec_env(env_id, 8), seed=seed, device="cpu").learn(DEFAULT_STEPS).save(model_path)
         return
@@ -64,7 +64,7 @@ def train(contender: str, env_id: str, seed: int, folder: Path, model_path: Path
 
 
 def rows(envs: list[str], contenders: list[str], seeds: int, out: Path, processes: int) -> Iterator[str]:
-    """The table, line by line, as soon as its results are there."""
+    """Yield the lines of the table, each as soon as its results are available."""
     yield "| env | goal | algorithm | env steps | mean reward by seed | median |"
     yield "|---|---|---|---|---|---|"
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/benchmarks/classic_control"))
     options = parser.parse_args()
     for env_id in options.envs:
-        gym.make(env_id).close()  # what is missing is said before anything is trained
+        gym.make(env_id).close()  # missing dependencies raise before the training
     os.environ["OMP_NUM_THREADS"] = "1"
     table = []
     for row in rows(options.envs, options.algorithms, options.seeds, options.out, options.processes):

@@ -1,9 +1,9 @@
 """
-How few demonstrations are enough? Planners cloned from few drives in Town01, refined there, evaluated in Town02.
+The number of demonstrations needed: planners are cloned from few drives in Town01, refined there, and evaluated in Town02.
 
     python benchmarks/fewest_demonstrations.py --routes Town01.xodr --eval-routes Town02.xodr --seeds 3
 
-Runs ``sb3-delta-waypoint demo`` for each number and seed (what is there already is not run again), prints a table of medians
+Runs ``sb3-delta-waypoint demo`` for each number and seed (existing results are not computed again), prints a table of medians
 (of two seeds: of means) and writes ``fewest_demonstrations.png``.
 """
 
@@ -22,13 +22,13 @@ SFT, RL = "#d55e00", "#0072b2"
 
 
 def success(out: Path, town: str) -> dict[str, float]:
-    """Success rates in a town, of the planner and of its refinement."""
+    """Return the success rates of the planner and of its refinement in a town."""
     metrics = json.loads((out / town / "comparison.json").read_text())["metrics"]["success_rate"]
     return {who: metrics[who]["mean"] for who in ("sft", "rl")}
 
 
 def plot(rates: list[dict[str, list[float]]], home: str, town: str, path: Path) -> None:
-    """Success rates of planner and refined policy by number of demonstrations: every seed, and their middle."""
+    """Plot the success rates of planner and refined policy by number of demonstrations, every seed and the middle of them."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 

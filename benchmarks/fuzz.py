@@ -1,13 +1,13 @@
 """
-Whether hostile files do harm: valid files of every kind, damaged at random, and what their readers make of them.
+A fuzzer of the readers of files: valid files of every kind are damaged at random and read.
 
     python benchmarks/fuzz.py --seconds 300 --seed 0
     python benchmarks/fuzz.py --seconds 60 --kind suite --kind planner
     python benchmarks/fuzz.py --seconds 300 --loopback 20000   # and as many messages to the loopback server
 
-A reader may succeed, or raise a ValueError or an OSError that names the file. Anything else is a finding: another error, none
-within 30 s, 1 GiB of memory, the end of the process. The file is kept under --out. Exits with 1 if there is a finding. What
-cloudpickle put into a model's zip is not damaged: that runs as code, by SB3's design.
+A reader may succeed, or raise a ValueError or an OSError that names the file. Anything else is a finding: another error, more
+than 30 s, more than 1 GiB of memory, a crash of the process. The file is kept under --out. Exits with 1 if there is a finding.
+The cloudpickle data in a model's zip is not damaged: by SB3's design, it runs as code.
 """
 
 import io
@@ -35,11 +35,11 @@ import yaml
 from fuzz_files import KINDS, Kind, valid_files
 
 TIMEOUT = 30.0
-"""A reader that takes longer hangs [s]."""
+"""Time after which a reader counts as hanging [s]."""
 MEMORY = 1 << 20
-"""A reader that takes more takes too much [KiB]."""
+"""Maximum memory of a reader [KiB]."""
 ADDRESSES = 4 << 30
-"""Bytes that a worker can allocate on top of what it starts with."""
+"""Memory that a worker can allocate in addition to its initial memory [bytes]."""
 
 NUMBERS = f"0 -1 1e999 -1e308 1e12 7e12 NaN Infinity {'9' * 30} {'1' * 5000} 1e-999 2147483648 1:1:1".split()
 TEXTS = ("[" * 3000, '{"a":' * 3000, "<a>" * 3000, "&a [*a]", "<<: *a", "<!DOCTYPE a>", "!!python/name:os.system ''", "\x00")
@@ -49,9 +49,9 @@ BOMB = "\nz0: &z0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"z{i}: &z{i} [{','.join([f'*
 
 
 def damaged(data: bytes, kind: Kind, draw: random.Random) -> bytes:
-    """A file that was valid, changed in one to three places."""
+    """Return the content of a valid file, changed in one to three places."""
     for _ in range(draw.choice((1, 1, 1, 2, 3))):
-        with suppress(Exception):  # what is damaged already may be no JSON, no archive any more
+        with suppress(Exception):  # damaged data may not be JSON or an archive any more
             data = draw.choice(MUTATIONS[kind.format])(data, draw)
     return data
 
@@ -96,7 +96,7 @@ def with_bomb(data: bytes, draw: random.Random) -> bytes:
 
 
 def other_value(value: Any, draw: random.Random) -> Any:
-    """A tree of mappings and lists with another value at one place, or without it."""
+    """Return a tree of mappings and lists in which one value is changed or removed."""
     parts = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
     if not parts or draw.random() < 0.2:
         return draw.choice(VALUES)
@@ -132,7 +132,7 @@ def other_planner(data: bytes, draw: random.Random) -> bytes:
 
 
 def other_member(data: bytes, draw: random.Random) -> bytes:
-    """An archive with one member damaged, and checksums that are right; compressed at times."""
+    """Return an archive with one damaged member and correct checksums; sometimes it is compressed."""
     archive = zipfile.ZipFile(io.BytesIO(data))
     members = {name: archive.read(name) for name in archive.namelist()}
     name = draw.choice([name for name in members if name != "data"])
@@ -160,9 +160,11 @@ MUTATIONS = {
 
 def judge(kind: Kind, path: Path) -> tuple[str, str]:
     """
-    :param kind: of the file
-    :param path: the file
-    :return: ``"read"``, ``"refused"`` or ``"finding"``, and what was raised
+    Read a file and classify the outcome.
+
+    :param kind: kind of the file
+    :param path: path of the file
+    :return: ``"read"``, ``"refused"`` or ``"finding"``, and the error that was raised
     """
     try:
         kind.read(path)
@@ -176,9 +178,9 @@ def judge(kind: Kind, path: Path) -> tuple[str, str]:
 
 
 def work(connection: Connection, folder: Path, originals: dict[str, bytes]) -> None:
-    """Judge what the parent asks for, a kind and a seed, until it hangs up."""
+    """Judge files by kind and seed, as requested by the parent process, until it closes the connection."""
     warnings.simplefilter("ignore")
-    # what asks for more than the check below would see gets a MemoryError rather than all memory of the machine
+    # larger allocations than the check below could see get a MemoryError instead of all memory of the machine
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESSES, taken + ADDRESSES))
     sys.stdout = sys.stderr = io.StringIO()
@@ -199,9 +201,9 @@ def work(connection: Connection, folder: Path, originals: dict[str, bytes]) -> N
 
 class Worker:
     """
-    A process that reads, so that neither a hang nor a crash ends the fuzzing.
+    A process that reads files, so that neither a hang nor a crash ends the fuzzing.
 
-    :param folder: where it puts its files
+    :param folder: folder for its files
     :param originals: the valid files by kind
     """
 
@@ -213,7 +215,7 @@ class Worker:
         other.close()
 
     def judge(self, name: str, seed: int) -> tuple[str, str]:
-        """As :func:`judge`; a worker that does not answer is of no further use."""
+        """Call :func:`judge` in the process; a worker that does not answer cannot be used again."""
         self.connection.send((name, seed))
         if not self.connection.poll(TIMEOUT):
             return "dead", f"no answer within {TIMEOUT:g} s"
@@ -243,7 +245,7 @@ def main(seconds: float, seed: int, names: tuple[str, ...], out: Path, loopback:
         folder = Path(name)
         originals = valid_files(folder)
         for kind in chosen:
-            with redirect_stdout(io.StringIO()):  # also what imports everything before the fork
+            with redirect_stdout(io.StringIO()):  # also imports everything before the fork
                 KINDS[kind].read(folder / f"valid{KINDS[kind].suffix}")
         worker, number, end = Worker(folder, originals), 0, time.monotonic() + seconds
         try:
@@ -257,7 +259,7 @@ def main(seconds: float, seed: int, names: tuple[str, ...], out: Path, loopback:
                     worker = Worker(folder, originals)
                 if result in ("dead", "finding"):
                     result = "finding"
-                    # the same line of code is the same fault
+                    # findings from the same line of code count as one fault
                     lines = detail.strip().splitlines()
                     places = [line for line in lines if line.startswith("  File")]
                     fault = f"{kind}: {lines[-1].partition(':')[0]} {places[-1:]}"

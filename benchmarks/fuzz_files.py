@@ -1,4 +1,4 @@
-"""The kinds of files that ``fuzz.py`` damages: a valid one of each, and how it is read."""
+"""The kinds of files that ``fuzz.py`` damages, with a valid file and a reader of each."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,9 +46,9 @@ class Kind(NamedTuple):
     """
     A kind of file.
 
-    :param suffix: of its name
-    :param format: which ways there are to damage it
-    :param read: the reader, and what the commands do with the result at once
+    :param suffix: suffix of the file name
+    :param format: format, which determines the ways to damage it
+    :param read: the reader, with what the commands do first with the result
     """
 
     suffix: str
@@ -112,8 +112,8 @@ def valid_files(folder: Path) -> dict[str, bytes]:
     """
     Make a valid file of each kind.
 
-    :param folder: where they are written, ``valid`` and the suffix of the kind
-    :return: their content by kind
+    :param folder: folder for the files, which are named ``valid`` with the suffix of the kind
+    :return: content of the files by kind
     """
     paths = {name: folder / f"valid{kind.suffix}" for name, kind in KINDS.items()}
     save_planner(SFTWaypointModel(hidden_dims=(4,)), paths["planner"])

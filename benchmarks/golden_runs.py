@@ -1,12 +1,12 @@
 """
-Seeded runs through the public surface, each as a digest of every number in it: a refactoring must not change one.
+Golden runs: seeded runs through the public interface, each with a digest of its numbers that a refactoring must not change.
 
     python benchmarks/golden_runs.py --record golden.json          # before
     python benchmarks/golden_runs.py --check golden.json           # after
     python benchmarks/golden_runs.py --check golden.json --only toy
 
-Settings are pinned here, so that other defaults change nothing. Digests compare on one machine only: other processors and
-versions of PyTorch round otherwise. Planners and models are made by the runs themselves.
+Settings are fixed here, so that changed defaults have no effect. Digests can be compared only on the same machine, since other
+processors and versions of PyTorch round differently. Planners and models are trained by the runs themselves.
 """
 
 import os
@@ -62,13 +62,13 @@ UNSTABLE = {"seconds", "wall_time", "time", "t", "path", "model", "checkpoint", 
 
 
 class Digest:
-    """A hash of everything that is put in."""
+    """A hash of all values that are added."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
     def add(self, value: Any) -> None:
-        """:param value: arrays, tensors, numbers, text; mappings in the order of their keys; sequences"""
+        """Add a value: an array, tensor, number or text, a sequence, or a mapping, in the order of its keys."""
         if isinstance(value, Mapping):
             for key in sorted(value):
                 if key not in UNSTABLE:
@@ -91,7 +91,7 @@ class Digest:
 
 
 def vector_trace(steps: int = 250, num_envs: int = 48, **kwargs: Any) -> Digest:
-    """Cars that follow the expert's plans, disturbed so that some of them leave the road."""
+    """Trace the vector env: cars follow the expert's plans, disturbed so that some of them leave the road."""
     digest, rng = Digest(), np.random.default_rng(0)
     env: Any = gym.make_vec("ToyWaypoint-v0", num_envs=num_envs, group_size=4, **kwargs).unwrapped
     observation, _ = env.reset(seed=7)
@@ -105,7 +105,7 @@ def vector_trace(steps: int = 250, num_envs: int = 48, **kwargs: Any) -> Digest:
 
 
 def adapter_trace() -> Digest:
-    """The same through the SB3 adapter, infos included."""
+    """Trace the SB3 adapter in the same way, including infos."""
     digest, rng = Digest(), np.random.default_rng(1)
     venv = make_waypoint_vec_env("ToyWaypoint-v0", 16, seed=3, group_size=2, **PINNED)
     digest.add(venv.reset())
@@ -116,7 +116,7 @@ def adapter_trace() -> Digest:
 
 
 def scalar_trace(pictures: bool = False, **kwargs: Any) -> Digest:
-    """Episodes of the scalar env."""
+    """Trace episodes of the scalar env."""
     digest, rng = Digest(), np.random.default_rng(2)
     mode = "rgb_array" if pictures else None
     env: Any = gym.make("ToyWaypoint-v0", render_mode=mode, disable_env_checker=True, **kwargs)
@@ -135,7 +135,7 @@ def scalar_trace(pictures: bool = False, **kwargs: Any) -> Digest:
 
 
 def trained(make: Callable[[Any], Any], steps: int, **venv_kwargs: Any) -> Digest:
-    """The weights that a training ends with, and what they plan."""
+    """Train a model, and digest its final weights and plans."""
     digest = Digest()
     venv = make_waypoint_vec_env("ToyWaypoint-v0", 32, seed=11, **venv_kwargs, **PINNED)
     model = make(venv)
@@ -147,7 +147,7 @@ def trained(make: Callable[[Any], Any], steps: int, **venv_kwargs: Any) -> Diges
 
 
 def ppo() -> Digest:
-    """PPO, with the planner that ships with the package."""
+    """Train with PPO and the planner that ships with the package."""
     from stable_baselines3 import PPO
 
     return trained(
@@ -160,7 +160,7 @@ def ppo() -> Digest:
 
 
 def trpo() -> Digest:
-    """TRPO, with every head input."""
+    """Train with TRPO and every head input."""
     from sb3_contrib import TRPO
 
     return trained(
@@ -173,7 +173,7 @@ def trpo() -> Digest:
 
 
 def grpo(**kwargs: Any) -> Callable[[], Digest]:
-    """GRPO."""
+    """Return a training with GRPO."""
 
     def run() -> Digest:
         return trained(
@@ -189,14 +189,14 @@ def grpo(**kwargs: Any) -> Callable[[], Digest]:
 
 
 def run_cli(*arguments: str | Path) -> None:
-    """A command, which must succeed."""
+    """Run a command, which must succeed."""
     result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
     if result.exit_code:
         raise RuntimeError(f"{arguments}: {result.output}")
 
 
 def pipeline() -> Digest:
-    """Demonstrations, a planner, its evaluation, a refinement, the comparison of both: files of the command line."""
+    """Digest the files of the command line: demonstrations, a planner, its evaluation, a refinement, their comparison."""
     digest = Digest()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         out = Path("out")
@@ -227,7 +227,7 @@ def pipeline() -> Digest:
 
 
 def carla_trace(steps: int, scenarios: Iterable[int], **kwargs: Any) -> Digest:
-    """Episodes in the loopback server."""
+    """Trace episodes in the loopback server."""
     digest, rng = Digest(), np.random.default_rng(3)
     env: Any = gym.make("CarlaWaypoint-v0", disable_env_checker=True, reward=REWARD, **kwargs)
     try:
@@ -247,7 +247,7 @@ def carla_trace(steps: int, scenarios: Iterable[int], **kwargs: Any) -> Digest:
 
 
 def carla_eval() -> Digest:
-    """The CARLA suite, a planner alone, and its driving scores."""
+    """Digest the CARLA suite, driven by a planner, and its driving scores."""
     digest = Digest()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
@@ -293,7 +293,7 @@ RUNS: dict[str, Callable[[], Digest]] = {
 
 def main() -> None:
     """Record or check."""
-    warnings.simplefilter("ignore")  # of budgets: the runs are short on purpose
+    warnings.simplefilter("ignore")  # about budgets, since the runs are short on purpose
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--record", type=Path, help="write the digests to this file")

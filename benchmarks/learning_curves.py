@@ -1,13 +1,12 @@
 """
-GRPO beside PPO on ToyWaypoint-v0: success and ADE against env steps and against processor time.
+Learning curves of GRPO and PPO on ToyWaypoint-v0: success and ADE by env steps and by processor time.
 
     python benchmarks/learning_curves.py --seeds 5 --out out/benchmarks/curves
 
 For each seed one planner is cloned from five demonstrations and refined by GRPO, by PPO, and by PPO that explores with noise
 independent from waypoint to waypoint; a fourth learner, PPO from scratch, has no planner. Settings are those of
-``hyperparams/``. All learn in one process, one after another, on one thread; evaluations (256 held-out scenarios) do not count
-as time. Writes ``curves.json`` (a learner and seed that is there already is not run again) and ``curves.png``, and prints the
-table.
+``hyperparams/``. All learn in one process, one after another, on one thread; evaluations (256 held-out scenarios) are not
+timed. Writes ``curves.json`` (existing results are not computed again) and ``curves.png``, and prints the table.
 """
 
 import argparse
@@ -43,11 +42,11 @@ LEARNERS: dict[str, tuple[str, Any]] = {
     "PPO, independent noise": ("#e69f00", (0, (5, 1.5, 1, 1.5))),
     "PPO from scratch": ("#000000", (0, (1, 1.2))),
 }
-"""Name, colour (Okabe and Ito) and dashes, which tell the lines apart in grey."""
+"""Name, colour (Okabe and Ito) and dashes, which distinguish the lines in greyscale."""
 
 
 class NoPlanner(th.nn.Module):
-    """In the planner's place where there is none: plans to stand still."""
+    """A substitute for a planner, whose plans are to stand still."""
 
     horizon_steps, plan_dt, observation_keys = 20, 0.1, ("state", "route")
 
@@ -57,7 +56,7 @@ class NoPlanner(th.nn.Module):
 
 
 class Curve(BaseCallback):
-    """Evaluates now and then, and keeps the processor time that learning alone has taken."""
+    """A callback that evaluates at intervals, and records the processor time of learning without evaluations."""
 
     def __init__(self):
         super().__init__()
@@ -83,7 +82,7 @@ class Curve(BaseCallback):
 
 
 def hyperparams(algo: str) -> dict:
-    """Those of the yaml, as arguments of the algorithm."""
+    """Return the hyperparameters of the yaml as arguments of the algorithm."""
     params = yaml.safe_load((HYPERPARAMS / f"{algo}.yml").read_text())[ENV_ID]
     for name in ("n_timesteps", "policy", "monitor_kwargs", "callback"):
         params.pop(name, None)
@@ -92,13 +91,13 @@ def hyperparams(algo: str) -> dict:
 
 
 def clone(seed: int, folder: Path) -> th.nn.Module:
-    """A planner from five demonstrations."""
+    """Clone a planner from five demonstrations."""
     record_episodes(gym.make(ENV_ID), 5, folder, seed, progress=False, overwrite=True)
     return train_sft(read_episodes(str(folder / "*.json"))[0], seed=seed, progress=False).model
 
 
 def learn(learner: str, planner: th.nn.Module, seed: int, steps: int) -> list[dict[str, float]]:
-    """The learning curve of one learner."""
+    """Train one learner and return its learning curve."""
     params = hyperparams("grpo" if learner == "GRPO" else "ppo")
     n_envs, env_kwargs, policy_kwargs = params.pop("n_envs"), params.pop("env_kwargs"), {"sft": planner}
     if learner == "PPO, independent noise":
@@ -117,17 +116,17 @@ def learn(learner: str, planner: th.nn.Module, seed: int, steps: int) -> list[di
 
 
 def reached(rows: list[dict[str, float]], success: float, what: str) -> float:
-    """Env steps or seconds until the success rate is first this high; inf if never."""
+    """Return the env steps or seconds until the success rate first reaches a value; inf if it never does."""
     return next((row[what] for row in rows if row["success_rate"] >= success), np.inf)
 
 
 def show(value: float, what: str) -> str:
-    """A cell of the table."""
+    """Return a cell of the table."""
     return "never" if not np.isfinite(value) else f"{value / 1000:.0f} k" if what == "timesteps" else f"{value:.1f}"
 
 
 def table(curves: dict[str, dict[str, list]]) -> str:
-    """Medians over seeds, the extremes in brackets."""
+    """Return a table of medians over seeds, with the extremes in brackets."""
     goals = [(success, what) for success in (0.95, 0.99) for what in ("timesteps", "seconds")]
     units = {"timesteps": "env steps", "seconds": "CPU seconds"}
     header = [
@@ -155,7 +154,7 @@ def table(curves: dict[str, dict[str, list]]) -> str:
 
 
 def plot(curves: dict[str, dict[str, list]], path: Path) -> None:
-    """Means over seeds with 95% bootstrap bands."""
+    """Plot means over seeds with 95% bootstrap bands."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,10 +1,10 @@
 """
-Whether a client can bring the loopback server down: random and mutated messages, half ones, and those who never read.
+A fuzzer of the loopback server: random, mutated and incomplete messages, and clients that never read.
 
     python benchmarks/loopback_fuzz.py
 
-A real ``carla`` client drives before, during and after. Exits with 1 if it ever fails, if the server hangs, ends, or holds
-more memory than it may, or if there is a traceback among its messages.
+A real ``carla`` client drives before, during and after. Exits with 1 if it ever fails, if the server hangs, ends, exceeds its
+memory limit, or prints a traceback.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.carla_bridge.loopback.rpc import Calls
 
 MEMORY = 1500.0
-"""What the server may hold more than at the start [MiB]: calls and answers, images, and what waits for subscribers."""
+"""Maximum growth of the server's memory [MiB]: calls and answers, images, and data queued for subscribers."""
 PATIENCE = 20.0
-"""The good client waits this long for an answer [s]."""
+"""Time that the good client waits for an answer [s]."""
 ANSWER_TIME = 0.005
-"""An answer may take this long [s]; half of the calls have none, since nobody waits for it."""
+"""Maximum time of an answer [s]; half of the calls do not wait for one."""
 CHECK = 500
-"""Messages between two looks at the good client."""
+"""Number of messages between two checks of the good client."""
 PLACE = [[10.0, 20.0, 0.3], [0.0, 0.0, 0.0]]
 CONTROL = [0.5, 0.0, 0.0, False, False, False, 0]
 SETTINGS = [True, False, [True, 0.1], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True]
@@ -43,7 +43,7 @@ ODD = (
     float("inf"), -float("inf"), "", "0", "nan", "a" * 1000, "\u20ac\x00", "sensor.camera.rgb", b"", b"\xff" * 24, [], [[]],
     [False], [True], [True, 0.0], {}, {"a": 1}, [0.0] * 3, [0.0] * 14, PLACE, CONTROL, SETTINGS,
 )  # fmt: skip
-"""What may stand anywhere."""
+"""Values that may replace any part of a message."""
 SENSIBLE: dict[str, list[Any]] = {
     "set_episode_settings": [SETTINGS],
     "set_weather_parameters": [[10.0] * 14],
@@ -67,14 +67,14 @@ SENSIBLE: dict[str, list[Any]] = {
     "set_vehicle_light_state": [2, [1]],
     "set_actor_simulate_physics": [2, True],
 }  # fmt: skip
-"""Calls that make sense, to be spoiled."""
+"""Valid calls, which are then mutated."""
 LENGTHS = b"\xdd\xff\xff\xff\xff", b"\xdb\x0f\xff\xff\xff", b"\x91" * 3000, b"\xdc\xff\xff" * 900
-"""What announces more than will come."""
+"""Messages that announce more data than follows."""
 METHODS = sorted({name for name in vars(Calls) if not name.startswith("_")} - {"load_new_episode"})
 
 
 class GoodClient:
-    """A real client in a process of its own, since it waits without letting go of the interpreter's lock."""
+    """A real client in a separate process, since it waits without releasing the interpreter's lock."""
 
     SCRIPT = """
 import sys, carla
@@ -103,7 +103,7 @@ for line in sys.stdin:
         )  # fmt: skip
 
     def drives(self) -> bool:
-        """Connect, tick, spawn, control, destroy."""
+        """Return whether the client can connect, tick, spawn, control and destroy."""
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
             print("drive", file=self._process.stdin, flush=True)
@@ -118,7 +118,7 @@ for line in sys.stdin:
 
 
 def spoiled(value: Any, draw: random.Random) -> Any:
-    """The same, but for something somewhere."""
+    """Return a value with a random change at a random place."""
     if isinstance(value, list) and value and draw.random() < 0.8:
         copy = list(value)
         at = draw.randrange(len(copy))
@@ -134,7 +134,7 @@ def spoiled(value: Any, draw: random.Random) -> Any:
 
 
 def message(draw: random.Random) -> tuple[bytes, bool]:
-    """A call, more or less, and whether it is a whole one at least."""
+    """Return a packed message that resembles a call, and whether it is complete."""
     if draw.random() < 0.5:
         name = draw.choice(list(SENSIBLE))
         arguments = SENSIBLE[name]
@@ -144,7 +144,7 @@ def message(draw: random.Random) -> tuple[bytes, bool]:
         name, arguments = draw.choice(METHODS), [draw.choice(ODD) for _ in range(draw.randrange(5))]
     if not isinstance(arguments, list):
         arguments = [arguments]
-    # where an actor is meant, one that may be there
+    # actor ids are replaced by ids that may exist
     arguments = [draw.randrange(60) if argument == 2 and draw.random() < 0.8 else argument for argument in arguments]
     call = [0, draw.randrange(2**32), name, [[draw.random() < 0.5], *arguments]]
     if draw.random() < 0.05:
@@ -164,7 +164,7 @@ def message(draw: random.Random) -> tuple[bytes, bool]:
 
 
 class Crowd:
-    """Connections of all kinds, some of which read."""
+    """Connections of all kinds, some of which read answers."""
 
     def __init__(self, server: LoopbackServer, draw: random.Random):
         self._server, self._draw = server, draw
@@ -174,7 +174,7 @@ class Crowd:
         self.answers: Counter[str] = Counter()
 
     def send(self, packed: bytes, whole: bool) -> None:
-        """A message on one of the connections; nothing follows on what may be half a one."""
+        """Send a message on one of the connections; nothing is sent after an incomplete message."""
         draw = self._draw
         if len(self._callers) < 40 or draw.random() < 0.01:
             connection = socket.create_connection((self._server.host, self._server.port), PATIENCE)
@@ -200,7 +200,7 @@ class Crowd:
             self._half.pop(draw.randrange(60)).close()
 
     def subscribe(self, port: int) -> None:
-        """To some stream, or to none; most never read."""
+        """Subscribe to a stream that may not exist; most subscribers never read."""
         connection = socket.create_connection((self._server.host, port), PATIENCE)
         connection.sendall(struct.pack("<I", self._draw.randrange(40))[: self._draw.choice((0, 2, 4, 4, 4))])
         self._subscribers.append(connection)
@@ -208,13 +208,13 @@ class Crowd:
             self._subscribers.pop(self._draw.randrange(100)).close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         for connection in [*self._subscribers, *self._half, *(connection for connection, _ in self._callers)]:
             connection.close()
 
 
 def stream_port(server: LoopbackServer) -> int:
-    """Where the streams are."""
+    """Return the port of the server's streams."""
     with socket.create_connection((server.host, server.port), PATIENCE) as connection:
         connection.sendall(msgpack.packb([0, 1, "get_sensor_token", [[False], 1]]))
         ((_, (token,)),) = msgpack.unpackb(connection.recv(4096))[3]
@@ -223,7 +223,7 @@ def stream_port(server: LoopbackServer) -> int:
 
 
 def started(messages: IO[str]) -> LoopbackServer:
-    """A server that writes its messages there."""
+    """Start a server that writes its log to a stream."""
     stderr = os.dup(2)
     os.dup2(messages.fileno(), 2)
     try:
@@ -235,10 +235,12 @@ def started(messages: IO[str]) -> LoopbackServer:
 
 def fuzz(n_messages: int = 20_000, seconds: float = 300.0, seed: int = 0) -> list[str]:
     """
-    :param n_messages: how many to send
-    :param seconds: stop after this time at the latest
-    :param seed: of the messages
-    :return: what went wrong
+    Send random messages to a loopback server.
+
+    :param n_messages: number of messages
+    :param seconds: time limit [s]
+    :param seed: seed of the messages
+    :return: descriptions of the faults
     """
     draw, wrong = random.Random(seed), []
     with tempfile.TemporaryFile("w+") as messages, contextlib.closing(started(messages)) as server:

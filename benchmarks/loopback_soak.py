@@ -1,9 +1,9 @@
 """
-Whether the loopback server, or the real ``carla`` client on it, grows: many steps and respawns, memory of both watched.
+A soak test of the loopback server and the real ``carla`` client: memory of both over many steps and respawns.
 
     python benchmarks/loopback_soak.py
 
-Exits with 1 if either process holds more at the end than it did after the first fifth, beyond a tolerance.
+Exits with 1 if the memory of either process grows by more than a tolerance after the first fifth of the run.
 """
 
 import gc
@@ -17,12 +17,12 @@ import click
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 
 TOLERANCE = 4.0
-"""Growth that is no leak [MiB]: the client remembers every actor that it ever saw, 1 to 2 KB each."""
+"""Tolerated growth [MiB]: the client stores every actor that it has seen, 1 to 2 KB each."""
 REPORTS = 10
 
 
 def resident(pid: int | str) -> float:
-    """Memory that a process holds [MiB]."""
+    """Return the resident memory of a process [MiB]."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

@@ -1,5 +1,5 @@
 """
-How fast the loopback server serves the real ``carla`` client: steps without and with a camera, and respawns.
+Speed of the loopback server with the real ``carla`` client: steps without and with a camera, and respawns.
 
     python benchmarks/loopback_speed.py
 
@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 84, 64
 
 
 def rate(name: str, n: int, work: Callable[[int], None]) -> None:
-    """Print how often a second something can be done: the median of some rounds."""
+    """Print how many times per second a function can be called: the median of some rounds."""
     rates = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -37,7 +37,7 @@ def rate(name: str, n: int, work: Callable[[int], None]) -> None:
 @click.option("--map", "xodr", help="OpenDRIVE map.  [default: the small town]")
 @click.option("--steps", default=3000, show_default=True)
 def main(xodr: str | None, steps: int) -> None:
-    """Measure the loopback server at the level of the client."""
+    """Measure the loopback server from the client."""
     start = time.perf_counter()
     with LoopbackServer(map=xodr) as server:
         click.echo(f"ready after {time.perf_counter() - start:.2f} s")

@@ -26,15 +26,15 @@ from sb3_delta_waypoint.rendering.scene import pose, scene
 ENV_ID = "ToyWaypoint-v0"
 SCENARIOS = 1000
 CLEAR = 1.0
-"""From the kerb [m]; the road ends 2 m beside its middle."""
+"""Minimum distance of the refined plan from the kerb [m], which is 2 m from the middle of the road."""
 PIXELS_PER_METRE = 32.0
-"""Twice as near as the env's own pictures."""
+"""Scale of the picture, twice that of the env's own pictures."""
 REMAINING = 30.0
-"""Before the goal [m]: no road is drawn beyond it."""
+"""Minimum distance to the goal [m], since no road is drawn beyond it."""
 
 
 def off_the_middle(plan: np.ndarray, simulation: Simulation, i: int) -> np.ndarray:
-    """How far the waypoints of car ``i`` lie beside the middle of its road, (H,) metres."""
+    """Return the distances of a plan's waypoints from the middle of the road of car ``i``, (H,) metres."""
     car = simulation.cars[i]
     points = to_world(plan, pose(simulation, i))
     route = simulation.routes[i, : car["n_points"]]
@@ -46,7 +46,7 @@ def off_the_middle(plan: np.ndarray, simulation: Simulation, i: int) -> np.ndarr
 
 
 def departure(parts: PlanParts, simulation: Simulation, i: int) -> float:
-    """How far the planner's plan leaves the road [m]; 0 where the refined one comes near the kerb, or the goal is near."""
+    """Return how far the planner's plan leaves the road [m]; 0 if the refined plan is near the kerb, or the goal is near."""
     car, half_width = simulation.cars[i], simulation.config.rules.off_route_distance
     if car["route_length"] - car["progress"] < REMAINING:
         return 0.0
@@ -56,14 +56,14 @@ def departure(parts: PlanParts, simulation: Simulation, i: int) -> float:
 
 
 def scenario_of_the_picture(policy: WaypointPolicy) -> int:
-    """The scenario with the moment that the rule asks for."""
+    """Return the scenario that contains the moment chosen by the rule."""
     venv = make_waypoint_vec_env(ENV_ID, SCENARIOS, REPORT_SEED)
     simulation = venv.get_attr("simulation")[0]
     observations, most = venv.reset(), np.zeros(SCENARIOS)
     running = np.ones(SCENARIOS, bool)
     while running.any():
         parts = policy(observations, parts=True)
-        # exact distances only where the plans differ by as much as would win
+        # exact distances only if the plans differ by enough to win
         differ = np.linalg.norm(parts.delta, axis=2).max(axis=1) > most.max()
         for i in np.flatnonzero(running & differ):
             most[i] = max(most[i], departure(PlanParts(*(part[i] for part in parts)), simulation, i))

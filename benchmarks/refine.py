@@ -1,13 +1,13 @@
 """
-The main job over seeds: is the planner beaten, and is no evaluation on the way below it?
+Refinement over several seeds: whether the planner is beaten, and whether any evaluation during training is below it.
 
     python benchmarks/refine.py --seeds 5 --out out/benchmarks/refine [--algo ppo]
     python benchmarks/refine.py --seeds 5 --out out/benchmarks/towns --routes Town01.xodr --demonstrations 15 \\
         --eval-routes Town02.xodr --timesteps 2000000
     python benchmarks/refine.py --seeds 3 --out out/benchmarks/a2c --sft out/demo/sft/model.pt --algo a2c
 
-Runs ``sb3-delta-waypoint demo`` for each seed (a seed that is there already is not run again) and prints a table and medians.
-With ``--sft`` all seeds refine one planner: ``train`` and ``compare`` in the demo's place.
+Runs ``sb3-delta-waypoint demo`` for each seed (existing seeds are not run again) and prints a table and medians. With
+``--sft`` all seeds refine one planner, by ``train`` and ``compare`` instead of the demo.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 WORST_DROP = 0.03
-"""No evaluation may lie more than this below the planner's success rate."""
+"""Maximum distance of an evaluation below the planner's success rate."""
 
 
 def run(seed: int, out: Path, arguments: list[str], sft: Path | None) -> dict[str, float]:
-    """The demo, or the refinement of a planner, with one seed; how long it and the refinement in it took [s]."""
+    """Run the demo, or the refinement of a planner, with one seed; return the times of all and of the refinement [s]."""
     timing = out / "seconds.json"
     if not timing.exists() and sft is not None:
         started = time.perf_counter()
@@ -47,7 +47,7 @@ def run(seed: int, out: Path, arguments: list[str], sft: Path | None) -> dict[st
 
 
 def row(comparison: dict) -> dict[str, float]:
-    """The numbers of one comparison that the issue is about."""
+    """Return the numbers of one comparison that the table shows."""
     success, ade = comparison["metrics"]["success_rate"], comparison["metrics"]["ade"]
     return {
         "SFT success": success["sft"]["mean"],
@@ -61,7 +61,7 @@ def row(comparison: dict) -> dict[str, float]:
 
 
 def lowest_margin(out: Path) -> float:
-    """The lowest success rate on the way, above the planner's on the same scenarios."""
+    """Return the lowest success rate during training minus the planner's on the same scenarios."""
     (path,) = out.glob("logs/*/*/evaluations.npz")
     rates = np.load(path)["successes"].mean(axis=1)
     return float((rates - rates[0]).min())

@@ -1,4 +1,4 @@
-"""How often explored plans go beyond ``max_delta``, by how far the planner's plan lies beside the route."""
+"""Share of explored plans that exceed ``max_delta``, by the distance of the planner's plan from the route."""
 
 import argparse
 

@@ -1,5 +1,5 @@
 """
-Read demonstrations and clone them: seconds and peak memory.
+Time and peak memory of reading demonstrations and training a planner on them.
 
     python benchmarks/sft_throughput.py
 
@@ -22,7 +22,7 @@ from sb3_delta_waypoint.sft.training import save_run, train_sft
 
 
 def arc_drive(number: int, n_frames: int, horizon_steps: int) -> Episode:
-    """A drive along random arcs, a new one every second, at a random speed."""
+    """Return a drive along random arcs, a new one every second, at a random speed."""
     rng = np.random.default_rng(number)
     speed = rng.uniform(3.0, 10.0)
     curvature = np.repeat(rng.uniform(-0.1, 0.1, n_frames // 10 + 1), 10)[:n_frames, None]
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def now() -> tuple[float, float]:
-    """Wall clock and CPU time of this process, seconds."""
+    """Return wall-clock time and CPU time of this process, seconds."""
     return time.perf_counter(), time.process_time()
 
 

@@ -1,13 +1,13 @@
 """
-Env steps per second on one core, in one run with its peers.
+Env steps per second on one core, compared with other envs in the same run.
 
     python benchmarks/speed.py
 
-All contenders take turns, so that other load on the machine hits them alike; the table shows medians over the turns, of the
-steps per second and of their ratio to scalar CartPole-v1 in the same turn. Only ``step`` is timed, and the resets: the plans
-come from the expert, computed between the steps, so that cars drive as they do in training (the other envs get random
-actions). The step itself holds the expert's plan, ADE, the Dict observation and the automatic reset. Seconds are those of the
-process on its one core, so that a share of the core does not count as slowness.
+All contenders take turns, so that other load on the machine affects them equally. The table shows medians over the turns, of
+the steps per second and of their ratio to scalar CartPole-v1 in the same turn. Only ``step`` and resets are timed. The plans
+come from the expert, computed between the steps, so that cars drive as they do in training; the other envs get random actions.
+A step includes the expert's plan, ADE, the Dict observation and the automatic reset. Times are CPU times of the process, so
+that sharing the core with others does not count as slowness.
 """
 
 import os
@@ -31,22 +31,22 @@ N_CARS = 1024
 REFERENCE = "CartPole-v1, scalar"
 VECTOR, ADAPTER = f"ToyWaypoint-v0, gym.make_vec, {N_CARS} cars", f"ToyWaypoint-v0, make_waypoint_vec_env, {N_CARS} cars"
 BUDGETS = {VECTOR: 2e6, ADAPTER: 1e6}
-"""Steps per second, at least."""
+"""Minimum number of steps per second."""
 MEMORY_BUDGET = 64
-"""KB per car."""
+"""Maximum memory per car [KB]."""
 Steps = Iterator[tuple[int, float]]
-"""Env steps taken and the seconds that they took."""
+"""Numbers of env steps and the seconds that they took."""
 
 
 def timed(step: Callable[[], object], n: int) -> tuple[int, float]:
-    """One call of ``step``, which takes ``n`` env steps."""
+    """Time one call of ``step``, which takes ``n`` env steps."""
     started = time.process_time()
     step()
     return n, time.process_time() - started
 
 
 def vector() -> Steps:
-    """What gymnasium users get."""
+    """Run the vector env of ``gym.make_vec``."""
     env = gym.make_vec("ToyWaypoint-v0", num_envs=N_CARS)
     env.reset(seed=0)
     while True:
@@ -55,7 +55,7 @@ def vector() -> Steps:
 
 
 def adapter() -> Steps:
-    """What SB3 users get."""
+    """Run the vec env of ``make_waypoint_vec_env``."""
     venv = make_waypoint_vec_env("ToyWaypoint-v0", N_CARS, seed=0)
     venv.reset()
     while True:
@@ -64,7 +64,7 @@ def adapter() -> Steps:
 
 
 def dummy(n: int = 8) -> Steps:
-    """SB3's usual way, over scalar envs."""
+    """Run a ``DummyVecEnv`` of scalar envs."""
     venv = DummyVecEnv([lambda: gym.make("ToyWaypoint-v0", disable_env_checker=True)] * n)
     venv.reset()
     while True:
@@ -73,7 +73,7 @@ def dummy(n: int = 8) -> Steps:
 
 
 def scalar() -> Steps:
-    """What gym.make gives, with its resets."""
+    """Run the scalar env of ``gym.make``, with its resets."""
     env = gym.make("ToyWaypoint-v0", disable_env_checker=True)
     env.reset(seed=0)
     while True:
@@ -82,7 +82,7 @@ def scalar() -> Steps:
 
 
 def peer(env_id: str, n: int) -> Steps:
-    """Another scalar env under random actions, ``n`` at a time, with its resets."""
+    """Run another scalar env with random actions, ``n`` steps at a time, with its resets."""
     env = gym.make(env_id, disable_env_checker=True)
     env.reset(seed=0)
     env.action_space.seed(0)
@@ -92,7 +92,7 @@ def peer(env_id: str, n: int) -> Steps:
 
 
 def drive(env: gym.Env, actions: list[np.ndarray]) -> None:
-    """Step through the actions, and begin again where an episode ends."""
+    """Step through the actions, and reset when an episode ends."""
     for action in actions:
         _, _, terminated, truncated, _ = env.step(action)
         if terminated or truncated:
@@ -100,7 +100,7 @@ def drive(env: gym.Env, actions: list[np.ndarray]) -> None:
 
 
 def memory_per_car() -> float:
-    """Bytes that 8,192 more cars take."""
+    """Return the memory per car [bytes], from 8,192 additional cars."""
 
     def resident(n_cars: int) -> int:
         env = gym.make_vec("ToyWaypoint-v0", num_envs=n_cars)
@@ -142,7 +142,7 @@ def main() -> None:
                 n_steps, seconds = n_steps + n, seconds + took
             rates[name].append(n_steps / seconds)
     print("| env | steps/s | budget | times CartPole-v1 |\n|---|---|---|---|")
-    for name, (_, *values) in rates.items():  # the first turn warms up: at its start all episodes are equally old
+    for name, (_, *values) in rates.items():  # the first turn is a warm-up, in which all episodes have the same age
         ratio = median(value / reference for value, reference in zip(values, rates[REFERENCE][1:], strict=True))
         budget = f"{BUDGETS[name]:,.0f}" if name in BUDGETS else ""
         print(f"| {name} | {median(values):,.0f} | {budget} | {ratio:.3g} |")

@@ -1,11 +1,11 @@
 """
-Whether CARLA's traffic manager takes the interpreter down: many resets, and many kills of the server in mid-episode.
+A soak test of CARLA's traffic manager, which may crash the interpreter: many resets, and many kills of the server.
 
     python benchmarks/traffic_manager_soak.py
 
-The server is the loopback server in the guise of CARLA, so that the client brings the traffic manager. The resets, with a
-short drive each, are made by one process. Each kill is made by a process of its own, at a random moment; the process then goes
-on with a server at another address, and ends with or without ``close()``. Exits with 1 if a process does not end in order.
+The server is the loopback server, which pretends to be CARLA, so that the client starts its traffic manager. One process makes
+the resets, with a short drive after each. Each kill is made in mid-episode by a separate process, which then continues with a
+server at another address, and ends with or without ``close()``. Exits with 1 if a process does not end normally.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from sb3_delta_waypoint.carla_bridge.errors import CarlaError
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 
 STEPS = 10
-"""Of an episode."""
+"""Number of steps of an episode."""
 TRAFFIC = {"vehicles": 6, "pedestrians": 2}
 
 
 def drive(env: CarlaWaypointEnv, steps: int) -> dict:
-    """Drive on, if possible; the last info."""
+    """Drive a number of steps, if possible, and return the last info."""
     for _ in range(steps):
         _, _, terminated, truncated, info = env.step(env.expert_plan())
         if terminated or truncated:
@@ -38,7 +38,7 @@ def drive(env: CarlaWaypointEnv, steps: int) -> dict:
 
 
 def resets(number: int) -> None:
-    """Reset often."""
+    """Reset a number of times, with a short drive after each."""
     with LoopbackServer(disguised=True) as server, CarlaWaypointEnv(port=server.port, traffic=TRAFFIC) as env:
         assert env.backend == "carla"
         env.reset(seed=1)
@@ -48,14 +48,14 @@ def resets(number: int) -> None:
 
 
 def kill(number: int, other_port: int) -> None:
-    """Kill the server once, and go on with another."""
+    """Kill the server once, and continue with another."""
     rng = random.Random(number)
     with LoopbackServer(disguised=True) as server:
         env = CarlaWaypointEnv(port=server.port, traffic=TRAFFIC, timeout=2.0)
         env.reset(seed=number)
         drive(env, rng.randrange(1, STEPS))
         threading.Timer(rng.uniform(0.0, 0.1), os.kill, (server.pid, signal.SIGKILL)).start()
-        # in a step that says so, or in a reset that finds nobody
+        # the loss shows in the info of a step, or in a reset that finds no server
         with contextlib.suppress(CarlaError):
             while "fault" not in drive(env, 1000):
                 env.reset()
@@ -71,7 +71,7 @@ def kill(number: int, other_port: int) -> None:
 @click.option("--kills", "n_kills", default=50, show_default=True)
 @click.option("--part", hidden=True, help="What one of the processes does, and its numbers.")
 def main(n_resets: int, n_kills: int, part: str | None) -> None:
-    """Reset often, kill often, and count the processes that did not end in order."""
+    """Run resets and kills, and count the processes that did not end normally."""
     if part is not None:
         name, *numbers = part.split()
         {"resets": resets, "kill": kill}[name](*map(int, numbers))

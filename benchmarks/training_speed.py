@@ -1,11 +1,11 @@
 """
-How many transitions a second are trained on: GRPO beside PPO on the same envs, with the same network and batch sizes.
+Transitions trained on per second: GRPO and PPO on the same envs, with the same network and batch sizes.
 
     python benchmarks/training_speed.py --rounds 5
 
-Collecting and updating together, 5 epochs, two threads. Each round measures, one after another: GRPO and SB3's PPO on the
-native vector env, PPO on a ``DummyVecEnv`` of 8 scalar envs, the arithmetic of the update with nothing around it, and where
-GRPO's time goes. Printed are medians over the rounds, and of the ratios within a round.
+Times include collection and updates, with 5 epochs on two threads. Each round measures, one after another: GRPO and SB3's PPO
+on the native vector env, PPO on a ``DummyVecEnv`` of 8 scalar envs, the bare arithmetic of the update, and the parts of GRPO's
+time. Prints medians over the rounds, and medians of the ratios within a round.
 """
 
 import argparse
@@ -26,23 +26,23 @@ GROUPS = {"group_size": 8, "n_groups": 8, "advantage": "process", "advantage_sca
 
 
 def grpo() -> GRPO:
-    """On the native vector env."""
+    """Return GRPO on the native vector env."""
     venv = make_waypoint_vec_env(ENV_ID, N_ENVS, 0, GROUPS["group_size"])
     return GRPO(DeltaWaypointPolicy, venv, n_steps=N_STEPS, **SETTINGS, **GROUPS)
 
 
 def ppo() -> PPO:
-    """On the same envs."""
+    """Return PPO on the same envs."""
     return PPO(DeltaWaypointPolicy, make_waypoint_vec_env(ENV_ID, N_ENVS, 0), n_steps=N_STEPS, **SETTINGS)
 
 
 def ppo_on_scalar_envs() -> PPO:
-    """On 8 scalar envs, with rollouts of the same size."""
+    """Return PPO on 8 scalar envs, with rollouts of the same size."""
     return PPO(DeltaWaypointPolicy, make_vec_env(ENV_ID, 8, seed=0), n_steps=N_ENVS * N_STEPS // 8, **SETTINGS)
 
 
 def trained_per_second(model: GRPO | PPO, steps: int) -> float:
-    """Transitions trained on per second of ``learn``, once everything is warm."""
+    """Return the transitions trained on per second of ``learn``, after a warm-up."""
     model.learn(N_ENVS * N_STEPS)
     before = trained(model)
     started = time.perf_counter()
@@ -51,12 +51,12 @@ def trained_per_second(model: GRPO | PPO, steps: int) -> float:
 
 
 def trained(model: GRPO | PPO) -> int:
-    """Transitions trained on so far: PPO trains on all."""
+    """Return the number of transitions that a model has trained on; PPO trains on all."""
     return model.n_trained_transitions if isinstance(model, GRPO) else model.num_timesteps
 
 
 def parts(steps: int) -> dict[str, float]:
-    """Where GRPO's time goes [µs per transition]: each part on its own."""
+    """Return the time of each part of GRPO [µs per transition]."""
     model = grpo()
     spent = {"rollout": 0.0, "  env": 0.0, "  planner": 0.0, "batch": 0.0, "update": 0.0}
 
@@ -83,7 +83,7 @@ def parts(steps: int) -> dict[str, float]:
 
 
 def bare_update(steps: int) -> float:
-    """Transitions per second of nothing but the update's arithmetic: forward, loss, backward, Adam, with cached features."""
+    """Return the transitions per second of the update's bare arithmetic: forward, loss, backward, Adam, cached features."""
     model = grpo()
     policy = model.policy
     observation = {name: th.as_tensor(values) for name, values in model.env.reset().items()}

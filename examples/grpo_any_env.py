@@ -1,5 +1,5 @@
 """
-GRPO on any Gymnasium env, with Stable-Baselines3's own policies: episodes of one start are compared, no value function learns.
+GRPO on any Gymnasium env, with Stable-Baselines3's own policies: it compares episodes with the same start, without a critic.
 
     python examples/grpo_any_env.py
     python examples/grpo_any_env.py --env Pendulum-v1 --steps 300000
@@ -13,7 +13,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 from sb3_delta_waypoint import GRPO
 
-# rewards at every step: each step is compared by what the group got after it
+# rewards are dense, so each step is compared by the rewards of the group after it
 SETTINGS = {
     "Pendulum-v1": {
         "learning_rate": 2e-3,

@@ -1,5 +1,5 @@
 """
-A planner of your own, refined by PPO. This one has learnt nothing: it follows the route at one speed, too fast for curves.
+A planner of your own, refined by PPO. This one is not trained: it follows the route at a constant speed, too fast for curves.
 
     python examples/own_planner.py
     python examples/own_planner.py --speed 5 --steps 400000
@@ -17,9 +17,9 @@ from sb3_delta_waypoint.evaluation.rollout import Scenarios
 
 class RouteFollower(torch.nn.Module):
     """
-    Plans along the observed route points.
+    A planner that follows the observed route points at a constant speed.
 
-    :param speed: m/s
+    :param speed: speed [m/s]
     """
 
     horizon_steps = 20
@@ -30,7 +30,7 @@ class RouteFollower(torch.nn.Module):
         self.speed = speed
 
     def forward(self, observation: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """:return: latent ``(B, 4)``, here the state as it is, and waypoints ``(B, 20, 2)``, metres, ego frame"""
+        """Return the latent ``(B, 4)``, here the state itself, and waypoints ``(B, 20, 2)``, metres, ego frame."""
         state, route = observation["state"], observation["route"]
         line = torch.cat([torch.zeros_like(route[:, :1]), route], dim=1)
         lengths = line.diff(dim=1).norm(dim=2)
@@ -50,14 +50,14 @@ options = parser.parse_args()
 
 torch.set_num_threads(1)
 planner = RouteFollower(options.speed)
-# training begins farther off the route than evaluations do
+# in training, episodes start farther off the route than in evaluations
 venv = make_waypoint_vec_env("ToyWaypoint-v0", n_envs=128, seed=1, start={"lateral": 1.0, "heading": 0.2})
 settings = {"learning_rate": 3e-3, "n_steps": 32, "batch_size": 1024, "n_epochs": 20, "gamma": 0.9, "gae_lambda": 0.9}
-# to slow down from 8 to 5 m/s moves the waypoint in 2 s by 6 m, which the usual bound of 2 m would not let the residual do;
-# a planner can also say the scale (of the first and of the last waypoint) by its residual_std
+# slowing down from 8 to 5 m/s moves the waypoint after 2 s by 6 m, which the default bound of 2 m would not allow;
+# a planner can also set the scale (at the first and the last waypoint) by its residual_std
 policy_kwargs = {"sft": planner, "max_delta": 8.0, "residual_scale": (0.4, 4.0)}
 model = PPO(DeltaWaypointPolicy, venv, policy_kwargs=policy_kwargs, seed=0, **settings)
-# the critic learns alone first, so that it does not ruin what the planner can do
+# the critic is trained alone first, so that an untrained critic does not spoil the planner's plans
 model.learn(options.steps, callback=[CriticWarmupCallback(warmup_steps=10_000), BoundedSchedulesCallback()])
 
 for name, policy in {"planner": WaypointPolicy(planner), "refined": WaypointPolicy(model)}.items():

@@ -1,5 +1,5 @@
 """
-From demonstrations to a paired comparison: the expert drives, a planner is cloned from it, GRPO refines it, both are compared.
+The whole pipeline in Python: the expert drives, a planner is cloned from it, GRPO refines the planner, and both are compared.
 
     python examples/refine_a_planner.py
     python examples/refine_a_planner.py --steps 800000 --scenarios 1000
@@ -18,7 +18,7 @@ from sb3_delta_waypoint.evaluation.compare import compare
 from sb3_delta_waypoint.evaluation.rollout import Scenarios
 from sb3_delta_waypoint.sft.training import train_sft
 
-torch.set_num_threads(1)  # networks this small gain nothing from a second thread
+torch.set_num_threads(1)  # a second thread does not speed up networks this small
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--demonstrations", type=int, default=5, help="episodes that the expert drives")
 parser.add_argument("--steps", type=int, default=100_000, help="env steps of refinement")
@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory() as folder:
     episodes, _ = read_episodes(f"{folder}/*.json")
 planner = train_sft(episodes, seed=0).model
 
-# eight cars on each route; what one did better than the seven others, it should do more often
+# eight cars on each route; a plan becomes more likely if its car did better than the seven others
 venv = make_waypoint_vec_env("ToyWaypoint-v0", n_envs=128, seed=1, group_size=8, start={"lateral": 1.0, "heading": 0.2})
 model = GRPO(
     DeltaWaypointPolicy,

@@ -1,4 +1,4 @@
-"""Which numbers a parameter accepts, and the error for one that it does not."""
+"""Bounds of numeric parameters, and the checks that raise an error for a value out of bounds."""
 
 import math
 import numbers
@@ -8,21 +8,23 @@ from sb3_delta_waypoint.messages import short_repr
 
 
 class Bounds(NamedTuple):
-    """The numbers that a parameter accepts; its annotation: ``Annotated[float, Bounds(0.0, 1.0)]``."""
+    """Bounds of a parameter, used in its annotation: ``Annotated[float, Bounds(0.0, 1.0)]``."""
 
     low: float
     high: float
-    """The ends are accepted, too."""
+    """Both bounds are accepted values."""
     unit: str = ""
     whole: bool = False
-    """Only whole numbers."""
+    """Whether only whole numbers are accepted."""
 
 
 def is_number(value: object, whole: bool = False) -> TypeGuard[float]:
     """
-    :param value: anything
-    :param whole: accept only whole numbers, of an integer type
-    :return: whether it is a finite real number; a truth value is none
+    Whether a value is a finite real number. ``bool`` does not count as one.
+
+    :param value: any object
+    :param whole: whether only integer types are accepted
+    :return: whether it is
     """
     kind: Any = numbers.Integral if whole else numbers.Real
     # NaN compares false with everything, and no integer is too large to compare
@@ -31,10 +33,12 @@ def is_number(value: object, whole: bool = False) -> TypeGuard[float]:
 
 def check_number(name: str, value: object, bounds: Bounds) -> None:
     """
-    :param name: what the caller calls the value
-    :param value: anything
-    :param bounds: what is accepted
-    :raises ValueError: if it is no number (a truth value is none), not finite, or out of bounds
+    Check that a value is a number within bounds.
+
+    :param name: name of the value, for the message
+    :param value: any object
+    :param bounds: bounds of the value
+    :raises ValueError: if it is not a number (``bool`` is not), not finite, or out of bounds
     """
     if is_number(value, bounds.whole) and bounds.low <= value <= bounds.high:
         return
@@ -46,7 +50,7 @@ def check_parameters(name: str, parameters: Any) -> None:
     """
     Check every field that is annotated with :class:`Bounds`.
 
-    :param name: what the caller calls the parameters; ``""`` where each field is an argument of its own
+    :param name: name of the parameters, for the message; ``""`` if each field is an argument by itself
     :param parameters: a named tuple or a dataclass
     :raises ValueError: naming the first field that is out of bounds
     """

@@ -30,7 +30,7 @@ COMMANDS = {
 """Name and one-line help of each sub-command; ``a-b`` is the click command ``a_b`` in ``commands/a_b.py``."""
 
 EXTRAS = {"rl_zoo3": "zoo", "optuna": "zoo", "seaborn": "zoo", "scipy": "zoo", "carla": "carla", "ray": "ray"}
-"""The extra of this package that installs a module."""
+"""Extras of this package by the module that they install."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT)."""
@@ -40,7 +40,7 @@ TERMINATED = 143
 
 
 class LazyGroup(click.Group):
-    """A group that imports a sub-command when it is called, and shows an expected error as one line."""
+    """A click group that imports a sub-command only when it is called, and shows expected errors in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -69,7 +69,7 @@ class LazyGroup(click.Group):
 
 @contextmanager
 def _sigterm_as_ctrl_c(ctx: click.Context) -> Iterator[None]:
-    """Let SIGTERM, which Slurm and Docker send, do what Ctrl-C does at that moment; only the exit code tells them apart."""
+    """Treat SIGTERM, which Slurm and Docker send, like Ctrl-C within a context; only the exit code differs."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -78,7 +78,7 @@ def _sigterm_as_ctrl_c(ctx: click.Context) -> Iterator[None]:
     def interrupt(signal_number: int, frame: FrameType | None) -> None:
         nonlocal terminated
         terminated = True
-        # called, not raised: a job in the background of a shell ignores SIGINT
+        # calls the handler instead of raising SIGINT, which a background job of a shell ignores
         handler = signal.getsignal(signal.SIGINT)
         (handler if callable(handler) else signal.default_int_handler)(signal_number, frame)
 
@@ -100,7 +100,7 @@ def _sigterm_as_ctrl_c(ctx: click.Context) -> Iterator[None]:
 
 @contextmanager
 def _errors_in_one_line(ctx: click.Context) -> Iterator[None]:
-    """Turn errors that a user can mend into one line and an exit code; ``--debug`` lets them pass with their traceback."""
+    """Show errors that a user can fix in one line, with an exit code; with ``--debug`` they keep their traceback."""
     debug = ctx.find_root().params.get("debug", False)
     try:
         yield

@@ -1,8 +1,8 @@
 """
-The observation and action contract that every env keeps, said once: which groups of numbers an observation may hold, what a
-plan is, and the keys of an info. Numbers only; the spaces are built in :mod:`sb3_delta_waypoint.envs.spaces`.
+The observation and action contract of all envs: the groups of numbers that an observation may hold, and what a plan is.
 
-SI units, radians. Ego frame: x forward, y left, origin at the middle of the rear axle.
+This module only holds numbers; :mod:`sb3_delta_waypoint.envs.spaces` builds the spaces from them. Units are SI and radians. In
+the ego frame x points forward and y left, and the origin is the middle of the rear axle.
 """
 
 import math
@@ -12,37 +12,37 @@ from typing import NamedTuple
 from sb3_delta_waypoint.messages import short_repr
 
 CONTROL_DT = 0.1
-"""Length of a control step [s]: a plan is tracked for this long, then made again."""
+"""Length of a control step [s]: the time for which a plan is tracked before the next one replaces it."""
 PLAN_DT = 0.1
-"""Seconds between the rows of a plan where nobody says otherwise."""
+"""Default time between the rows of a plan [s]."""
 POSITION_BOUND = 100.0
 """Largest coordinate of a waypoint, a route point or a road user in an observation [m]."""
 ROUTE_POINTS, ROUTE_SPACING = 10, 3
-"""How many points of the route are observed, and how far apart they are [m]."""
+"""Number of route points in an observation, and distance between them [m]."""
 OBSERVED_AGENTS = 16
-"""How many other road users are observed, the nearest first."""
+"""Largest number of other road users in an observation, the nearest first."""
 
 
 class Column(NamedTuple):
-    """One number of a group: its name, its unit (empty for shares, flags and kinds), its bounds, and its usual size."""
+    """One column of a group: its name, its unit (empty for shares, flags and kinds), its bounds and its scale."""
 
     name: str
     unit: str
     low: float
     high: float
     scale: float
-    """What a network may divide by to get numbers of the order of 1."""
+    """Typical magnitude, by which a network may divide to get numbers of the order of 1."""
 
 
 class ObservationGroup(NamedTuple):
     """
     A group of numbers in an observation, float32.
 
-    :param rows: leading shape: ``()`` for one row of columns, ``(10,)`` for ten of them
-    :param columns: along the last axis
-    :param least_std: a planner that normalises by the statistics of its data divides by this at least: a number that hardly
-        varied in the data must not be blown up when it does vary on the road
-    :param meaning: what it is, for documentation and error messages
+    :param rows: leading shape: ``()`` for one row of columns, ``(10,)`` for ten rows
+    :param columns: columns along the last axis
+    :param least_std: smallest standard deviation by which a planner divides when it normalises by the statistics of its data,
+        so that a number that hardly varies in the data does not become huge when it varies on the road
+    :param meaning: description for documentation and error messages
     """
 
     rows: tuple[int, ...]
@@ -52,8 +52,16 @@ class ObservationGroup(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the group's array; a single column of several rows has no axis of its own."""
+        """Shape of the group's array; a single column of several rows has no axis of its own."""
         return self.rows if self.rows and len(self.columns) == 1 else (*self.rows, len(self.columns))
+
+    def index_of(self, name: str) -> int:
+        """Where a column is along the last axis."""
+        return [column.name for column in self.columns].index(name)
+
+    def column(self, name: str) -> Column:
+        """A column by its name."""
+        return self.columns[self.index_of(name)]
 
 
 def _metres(name: str) -> Column:
@@ -102,7 +110,7 @@ GROUPS: dict[str, ObservationGroup] = {
         "the way to the next stop line, and whether the car may drive over it; far and 1 where there is none",
     ),
 }
-"""Every group by its name. The rest of an observation are cameras: ``<name>`` uint8, and ``<name>_valid``."""
+"""Every group by its name. An observation may also hold cameras: ``<name>`` uint8, and ``<name>_valid``."""
 
 EGO_GROUPS = ("state", "route")
 """What every env gives unless it is asked for something else."""
@@ -116,16 +124,18 @@ FAULT = "fault"
 """Key of the info of a step in which a technical fault broke the episode off, which then does not count."""
 
 TRAFFIC_GROUPS = ("agents", "agents_valid", "signal")
-"""What an env with other road users gives besides."""
+"""The groups that an env with other road users gives in addition."""
 
 
 def check_groups(groups: Iterable[str], given: Iterable[str], argument: str = "observe") -> tuple[str, ...]:
     """
-    :param groups: names of groups that an env is to give
-    :param given: names of those that it can give
-    :param argument: what the caller calls the groups
-    :return: the groups wanted, in the order of :data:`GROUPS`
-    :raises ValueError: for none, for a name that is unknown, or a group that this env cannot give
+    Check the names of the groups that an env should give.
+
+    :param groups: names of these groups
+    :param given: names of the groups that the env can give
+    :param argument: name of the argument, for the message
+    :return: the names, in the order of :data:`GROUPS`
+    :raises ValueError: if there are none, a name is unknown, or the env cannot give a group
     """
     given = tuple(given)
     if not isinstance(groups, Iterable):

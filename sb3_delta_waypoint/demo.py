@@ -1,4 +1,4 @@
-"""The main job in one go: record demonstrations, clone a planner, refine it, compare the two on scenarios neither has seen."""
+"""The whole pipeline: record demonstrations, clone a planner, refine it, and compare the two on held-out scenarios."""
 
 import re
 import time
@@ -22,26 +22,26 @@ from sb3_delta_waypoint.sft.training import save_run, train_sft
 
 ENV_ID = "ToyWaypoint-v0"
 EVAL_FREQ = 50_000
-"""Env steps between the evaluations that select the model."""
+"""Number of env steps between the evaluations that select the model."""
 SELECTION_EPISODES = 256
-"""Scenarios of each of these evaluations, at most: more would take longer than the training."""
+"""Maximum number of scenarios of each of these evaluations; more would take longer than the training."""
 WRITTEN = ("episodes", "sft", "logs")
-"""Folders that the demo writes beside those of further maps."""
+"""Names in the output folder that the demo itself uses, so that further maps cannot."""
 
 
 @dataclass(frozen=True)
 class DemoSettings:
     """
-    What the demo does.
+    The settings of the demo.
 
-    :param out: folder for everything that it writes
-    :param demonstrations: how many episodes the expert drives
-    :param routes: where they and the training are driven: an OpenDRIVE map, or None for random smooth curvature
-    :param eval_routes: further maps to evaluate on, beside the one that was trained on
-    :param algo: algorithm that refines
-    :param timesteps: env steps of refinement; None for what the algorithm's yaml says
-    :param episodes: held-out scenarios
-    :param seed: of demonstrations, cloning and refinement
+    :param out: folder for all output
+    :param demonstrations: number of episodes that the expert drives
+    :param routes: OpenDRIVE map for demonstrations and training, or None for random smooth curvature
+    :param eval_routes: maps to evaluate on, in addition to that of the training
+    :param algo: name of the algorithm that refines the planner
+    :param timesteps: number of env steps of refinement; None for that of the algorithm's yaml
+    :param episodes: number of held-out scenarios
+    :param seed: seed of demonstrations, cloning and refinement
     """
 
     out: Path
@@ -56,16 +56,16 @@ class DemoSettings:
 
 def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
     """
-    Run the main job. Writes ``episodes/``, ``sft/``, the run folder under ``logs/``, and the comparison's table and pictures:
-    those of the training routes in ``out`` itself, those of each further map in a folder named after it, and after its folder
-    where two maps have one name.
+    Run the demo. It writes ``episodes/``, ``sft/``, the run folder under ``logs/``, and the comparison's table and pictures:
+    for the training routes to ``out`` itself, for each further map to a folder with the map's name, which includes the name of
+    the map's folder if two maps have the same name.
 
-    :param settings: what to do
-    :return: the comparison on each set of routes, ``"synthetic"`` or the map's name, as its folder is called
+    :param settings: the settings of the demo
+    :return: the comparison on each set of routes, by ``"synthetic"`` or the map's name, as in the name of its folder
     :raises FileNotFoundError: if a map is missing
-    :raises KeyboardInterrupt: if it was interrupted; what is complete stays
+    :raises KeyboardInterrupt: if it was interrupted; complete files are kept
     """
-    # networks this small gain nothing from a second thread
+    # a second thread does not speed up networks this small
     torch.set_num_threads(1)
     out, env_kwargs = settings.out, _env_kwargs(settings.routes)
     # every map is read before anything is written
@@ -105,7 +105,7 @@ def run_demo(settings: DemoSettings) -> dict[str, Comparison]:
 
 
 def _refine(settings: DemoSettings, sft_path: Path, env_kwargs: dict[str, Any]) -> Path:
-    """The refined model, trained by the front end as ``sb3-delta-waypoint train`` would."""
+    """Refine the planner like ``sb3-delta-waypoint train``, and return the path of the best model."""
     from sb3_delta_waypoint import zoo
 
     arguments = ["--algo", settings.algo, "--env", ENV_ID, "--seed", str(settings.seed), "--progress"]
@@ -125,7 +125,7 @@ def _env_kwargs(routes: str | None) -> dict[str, Any]:
 
 
 def _places(routes: str | None, eval_routes: Sequence[str]) -> dict[str, str | None]:
-    """Where to evaluate, each place once, by a name of its own that can name a folder in ``out``."""
+    """Return the routes to evaluate on, each once, by a unique name that is valid as a folder in ``out``."""
     places = {"synthetic" if routes is None else Path(routes).stem: routes}
     for path in eval_routes:
         if path in places.values():

@@ -1,4 +1,4 @@
-"""Devices as people name them."""
+"""Torch devices by name."""
 
 import torch
 from stable_baselines3.common.utils import get_device
@@ -6,11 +6,11 @@ from stable_baselines3.common.utils import get_device
 
 def find_device(name: str) -> torch.device:
     """
-    The device of a name; SB3's ``get_device`` would take the CPU in silence where there is no CUDA.
+    Return the device of a name. Unlike SB3's ``get_device``, it does not silently fall back to the CPU.
 
-    :param name: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; ``"auto"`` takes CUDA where there is some
+    :param name: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; ``"auto"`` is CUDA if available
     :return: the device
-    :raises ValueError: if there is no such device here
+    :raises ValueError: if this machine has no such device
     """
     if name == "auto":
         return get_device(name)

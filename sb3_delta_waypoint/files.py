@@ -1,4 +1,4 @@
-"""Files: writing them so that a reader never meets half of one, and reading those that anybody may have written."""
+"""Atomic writing of files, and safe reading of files from untrusted sources."""
 
 import errno
 import json
@@ -19,23 +19,24 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MAX_BYTES = 1 << 30
-"""Size of the largest file that is read."""
+"""Largest size of a file that is read [bytes]."""
 MAX_XML_BYTES = 1 << 27
-"""Size of the largest XML file that is read."""
+"""Largest size of an XML file that is read [bytes]."""
 MAX_YAML_BYTES = 1 << 18
-"""Size of the largest YAML file that is read: the parser is slow, a minute for some megabytes."""
+"""Largest size of a YAML file that is read [bytes]: the parser takes a minute for a few megabytes."""
 MAX_VALUES = 100_000
-"""Values that a YAML file or the configuration of a planner may hold, each counted as often as it is referred to."""
+"""Largest number of values in a YAML file or the configuration of a planner, each counted as often as it is referred to."""
 MAX_DIGITS = 100
-"""Characters of the longest number in YAML: reading ``1:1:1:…``, which is base 60, takes the square of them."""
+"""Largest number of characters of a number in YAML: ``1:1:1:…``, which is base 60, takes quadratic time."""
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> Path:
     """
-    Write a file so that at any moment the path holds either the old content or the new one. A symbolic link stays, and the
-    file that it leads to is replaced; a device or a pipe is written to.
+    Write a file atomically: at any moment the path holds either the old content or the new one.
 
-    :param path: the file to write; its folder is created where it is missing
+    A symbolic link is kept, and its target is replaced. A device or a pipe is written to.
+
+    :param path: the file to write; its folder is created if it does not exist
     :param content: text (written as UTF-8) or bytes
     :return: the path
     :raises OSError: naming the path, or its folder, if it cannot be written
@@ -46,7 +47,7 @@ def write_atomically(path: str | Path, content: str | bytes) -> Path:
     try:
         _write(target, data)
     except OSError as error:
-        # the error of a full disk names no file, others name the temporary one
+        # the error of a full disk names no file, and others name the temporary file
         raise OSError(error.errno, error.strerror, str(path)) from error
     return Path(path)
 
@@ -75,8 +76,9 @@ def _write(path: Path, data: bytes) -> None:
 
 def write_json(path: str | Path, value: Any) -> Path:
     """
-    Write a value as JSON, atomically. NumPy scalars and arrays become numbers and lists; NaN and infinities, which JSON does
-    not have, become ``null``.
+    Write a value as JSON, atomically.
+
+    NumPy scalars and arrays become numbers and lists. NaN and infinities, which JSON does not have, become ``null``.
 
     :param path: the file to write
     :param value: anything made of mappings, sequences, numbers, strings and None
@@ -108,7 +110,7 @@ def read_json(path: str | Path, what: str, parse_constant: Callable[[str], Any] 
 
     :param path: the file
     :param what: kind of file, for the message, such as ``"result file"``
-    :param parse_constant: called with ``NaN``, ``Infinity`` and ``-Infinity``, which are numbers without it
+    :param parse_constant: called with ``NaN``, ``Infinity`` and ``-Infinity``; by default they are read as numbers
     :return: its content
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: naming the file, and the line and column where it is not JSON
@@ -128,20 +130,20 @@ def read_json(path: str | Path, what: str, parse_constant: Callable[[str], Any] 
 
 def read_yaml(path: str | Path, what: str) -> Any:
     """
-    Read a YAML file of plain values. Aliases are fine, but not to blow it up.
+    Read a YAML file of plain values. Aliases are accepted, unless they expand to too many values.
 
     :param path: the file
     :param what: kind of file, for the message, such as ``"suite"``
     :return: its content
     :raises FileNotFoundError: if there is no such file
-    :raises ValueError: naming the file, if it is not YAML, or too much of it
+    :raises ValueError: naming the file, if it is not YAML or too large
     """
     data = _read(path, what, MAX_YAML_BYTES)
     with naming(path):
         try:
             loader = yaml.SafeLoader(data)
             node = loader.get_single_node()
-            # before values are made of it: merge keys (<<) copy what they refer to
+            # checked before values are made, since merge keys (<<) copy what they refer to
             refuse_expansion(node)
             return None if node is None else loader.construct_document(node)
         except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # '!!bool maybe' is a KeyError
@@ -150,14 +152,14 @@ def read_yaml(path: str | Path, what: str) -> Any:
 
 def read_xml(path: str | Path, what: str, forbid_dtd: bool = False) -> "Element":
     """
-    Read an XML file. What a parser would expand or fetch (entities, external files) is refused.
+    Read an XML file. Entities and references to external files, which a parser would expand or fetch, are refused.
 
     :param path: the file
-    :param what: what it should be, for the message, such as ``"a route file"``
-    :param forbid_dtd: refuse any document type definition
+    :param what: kind of file with its article, for the message, such as ``"a route file"``
+    :param forbid_dtd: whether to refuse any document type definition
     :return: its root element
     :raises ImportError: if ``defusedxml`` is not installed
-    :raises ValueError: naming the file, if it is not XML, or too much of it
+    :raises ValueError: naming the file, if it is not XML or too large
     """
     import defusedxml.ElementTree  # type: ignore[import-untyped]
 
@@ -180,7 +182,7 @@ def read_text(path: str | Path, what: str) -> str:
     :param what: kind of file, for the message, such as ``"map file"``
     :return: its text
     :raises FileNotFoundError: if there is no such file
-    :raises ValueError: naming the file, if it is not text in UTF-8, or too much of it
+    :raises ValueError: naming the file, if it is not text in UTF-8 or too large
     """
     try:
         return _read(path, what, MAX_XML_BYTES).decode()
@@ -190,10 +192,11 @@ def read_text(path: str | Path, what: str) -> str:
 
 def refuse_expansion(value: Any) -> None:
     """
-    Refuse a value that is small in memory and large when written out, because its parts are referred to again and again.
+    Refuse a value that is small in memory but large when written out, because its parts are referred to many times.
 
-    :param value: of mappings, sequences and scalars, or a node of YAML
-    :raises ValueError: if it holds more than :data:`MAX_VALUES` values, or YAML with a number of many digits
+    :param value: a value of mappings, sequences and scalars, or a YAML node
+    :raises ValueError: if it holds more than :data:`MAX_VALUES` values, or a YAML number of more than :data:`MAX_DIGITS`
+        characters
     """
     count, left = 0, [value]
     while left:
@@ -231,10 +234,10 @@ def _read(path: str | Path, what: str, most: int) -> bytes:
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
     """
-    Have errors that the content of a file can provoke in code that means well name the file.
+    Context in which errors that the content of a file can cause are raised as ``ValueError`` naming the file.
 
     :param path: the file
-    :raises ValueError: for a RecursionError, an OverflowError, a MemoryError
+    :raises ValueError: for a RecursionError, an OverflowError or a MemoryError
     """
     try:
         yield
@@ -248,11 +251,11 @@ def naming(path: str | Path) -> Iterator[None]:
 
 def refuse_compressed(path: str | Path) -> None:
     """
-    Refuse a zip archive that holds more than its size. PyTorch and Stable-Baselines3 write what they save uncompressed.
+    Refuse a zip archive with compressed members. PyTorch and Stable-Baselines3 write uncompressed archives.
 
     :param path: the archive
     :raises ValueError: naming the file and the member
-    :raises zipfile.BadZipFile: if it is no archive
+    :raises zipfile.BadZipFile: if it is not an archive
     """
     size = Path(path).stat().st_size
     with zipfile.ZipFile(path) as archive:

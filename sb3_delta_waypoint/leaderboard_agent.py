@@ -1,19 +1,18 @@
 """
 An agent for the CARLA leaderboard 2.x and for Bench2Drive that drives by a model file.
 
-The evaluators load an agent from a file and tell it its configuration, which here is the model::
+The evaluators load the agent from this file and pass it a configuration, which is the model here::
 
     python leaderboard_evaluator.py --agent=…/sb3_delta_waypoint/leaderboard_agent.py --agent-config=best_model.zip --track=MAP
 
-Importing it needs their ``leaderboard`` and ``scenario_runner`` folders on ``PYTHONPATH``.
+To import it, their ``leaderboard`` and ``scenario_runner`` folders must be on ``PYTHONPATH``.
 
-What it uses: GNSS, IMU and speedometer, through a plain filter (:mod:`~.carla_bridge.localisation`), never the pose that the
-simulator knows. The leaderboard gives sparse places to go through, and the line between them is found on the OpenDRIVE map,
-which the track ``MAP`` allows. Bench2Drive gives a dense line, and the track is ``SENSORS``. Constants of the simulation are
-taken from it where it has them: the physics control of the vehicle (wheelbase, steering limit, engine), and the geographic
-reference of the map.
+The agent is localised by GNSS, IMU and speedometer through a Kalman filter (:mod:`~.carla_bridge.localisation`), never by the
+simulator's own pose. The leaderboard gives a sparse plan; the line between its places is found on the OpenDRIVE map, which the
+track ``MAP`` allows. Bench2Drive gives a dense plan, and the track is ``SENSORS``. The agent reads some constants from the
+simulation: the physics control of the vehicle (wheelbase, steering limit, engine) and the geographic reference of the map.
 
-The policy sees neither traffic nor traffic lights: scenarios that need them are beyond it, and its score shows that.
+The policy sees neither traffic nor traffic lights, so that it cannot handle scenarios with them, which lowers its score.
 """
 
 import math
@@ -44,28 +43,30 @@ from sb3_delta_waypoint.maps.routes import route_through
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 SPACES: dict[str, Any] = observation_space().spaces
-"""The observations that this agent can give, by name."""
+"""Spaces of the observations that this agent can give, by name."""
 BEYOND_GOAL = 20.0
-"""The line goes on straight for so long [m]: a car that is to reach the goal does not stop short of it."""
+"""Length of the straight extension of the line behind the goal [m], without which the car would stop short of the goal."""
 
 
 def get_entry_point() -> str:
     """
-    :return: the name of the agent's class, for the evaluators
+    Name the agent's class, for the evaluators.
+
+    :return: the name of the class
     """
     return "WaypointAgent"
 
 
 class WaypointAgent(AutonomousAgent):
-    """Drives by the plans of a planner (``.pt``) or of a refined model (``.zip``), one every 0.1 s."""
+    """An agent that drives by the plans of a planner (``.pt``) or of a refined model (``.zip``), one every 0.1 s."""
 
     def setup(self, path_to_conf_file: str) -> None:
         """
-        Load the model and choose the track: ``SENSORS`` where the harness gives a dense line (Bench2Drive), else ``MAP``.
+        Load the model and choose the track: ``SENSORS`` if the evaluator gives a dense plan (Bench2Drive), else ``MAP``.
 
-        :param path_to_conf_file: the model
+        :param path_to_conf_file: the model file
         :raises FileNotFoundError: if there is no such file
-        :raises ValueError: if it is no model, or reads more than the agent can give
+        :raises ValueError: if it is not a model, or reads observations that the agent cannot give
         """
         import torch
 
@@ -83,7 +84,9 @@ class WaypointAgent(AutonomousAgent):
 
     def sensors(self) -> list[dict[str, Any]]:
         """
-        :return: what the agent wants to be given
+        List the sensors of the agent.
+
+        :return: their specifications, in the leaderboard's form
         """
         place = {"x": 0.0, "y": 0.0, "z": 0.0, "roll": 0.0, "pitch": 0.0, "yaw": 0.0}
         wanted: list[dict[str, Any]] = [
@@ -97,11 +100,11 @@ class WaypointAgent(AutonomousAgent):
 
     def run_step(self, input_data: dict[str, tuple[int, Any]], timestamp: float) -> Any:
         """
-        One tick.
+        Compute the control for one tick.
 
-        :param input_data: frame and data of each sensor
+        :param input_data: frame and data of each sensor, by its id
         :param timestamp: simulated time [s]
-        :return: ``carla.VehicleControl``; between two plans the last one
+        :return: ``carla.VehicleControl``, which stays the same between two plans
         """
         if self._drive is None:
             vehicle = CarlaDataProvider.get_hero_actor()
@@ -118,23 +121,23 @@ class WaypointAgent(AutonomousAgent):
         elapsed = timestamp - self._time if math.isfinite(self._time) else 0.0
         pose = self._localiser.update(fix, yaw, speed * elapsed)
         self._time = timestamp
-        # half a millisecond: times are sums of ticks
+        # tolerance of half a millisecond, since times are sums of ticks
         if timestamp - self._planned_at >= CONTROL_DT - 5e-4:
             self._control = self._plan(drive, Measurement(*pose, speed, mirrored(float(turn))))
             self._planned_at = timestamp
         return self._control
 
     def destroy(self) -> None:
-        """Let go of the model and of the route."""
+        """Release the model and the route."""
         self._policy = self._drive = None  # type: ignore[assignment]
 
     @property
     def _dense_plan(self) -> list[Any]:
-        """Bench2Drive's line, about a place each metre: latitudes and longitudes."""
+        """Bench2Drive's dense plan: latitudes and longitudes about every metre; empty on the leaderboard."""
         return getattr(self, "_plan_gps_HACK", None) or []
 
     def _set_out(self, vehicle: Any, input_data: dict[str, tuple[int, Any]]) -> None:
-        """Find the line to drive along, and learn what the vehicle is like."""
+        """Find the line to drive along, and read the properties of the vehicle."""
         model = model_of(vehicle)
         plan = [transform for transform, _ in self._global_plan_world_coord]
         places = [pose_of(transform) for transform in plan]
@@ -173,7 +176,7 @@ class WaypointAgent(AutonomousAgent):
             observation = drive.judge()[0]
         else:
             observation = drive.settle(measurement)
-        # a car that has lost its route by far still drives: policies refuse observations outside their bounds
+        # policies refuse observations outside their bounds, but a car far off its route must still drive
         within = {name: np.clip(values, SPACES[name].low, SPACES[name].high) for name, values in observation.items()}
         angle, acceleration = drive.command(self._policy(within))
         car = drive.cars[0]
@@ -181,15 +184,17 @@ class WaypointAgent(AutonomousAgent):
 
 
 def _reads(module: Any) -> list[str]:
-    """The observations that a policy or a planner reads."""
+    """Names of the observations that a policy or a planner reads."""
     space = getattr(module, "observation_space", None)
     return list(space.spaces) if space is not None else list(getattr(module, "observation_keys", SPACES))
 
 
 def _sensor_projection() -> Projection | None:
     """
-    The projection of the simulator's GNSS, where its client has it. CARLA 0.9.16's differs from that of the leaderboard's
-    plans: latitudes grow southwards. Before, clients had none, and the sensor followed the leaderboard's.
+    The projection of the simulator's GNSS, or None if the client does not have it.
+
+    The projection of CARLA 0.9.16 differs from that of the leaderboard's plans: latitudes grow southwards. Earlier clients do
+    not have it, and their sensor follows the leaderboard's projection.
     """
     road_map = CarlaDataProvider.get_map()
     if not hasattr(road_map, "geolocation_to_transform"):

@@ -1,4 +1,4 @@
-"""Values and texts as messages show them: short, on one line, whatever somebody has written into a file."""
+"""Formatting of values and texts for messages: short and on one line, whatever they contain."""
 
 import reprlib
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 
 def short_repr(value: Any) -> str:
     """
-    ``repr`` for a message.
+    Format a value for a message, in a time that does not depend on its size or depth.
 
-    :param value: anything that came from a file
-    :return: at most 100 characters on one line, in a time that does not depend on the value's size or depth
+    :param value: any object, such as one read from a file
+    :return: its ``repr``, shortened to about 100 characters on one line
     """
     return short_text(_SHORT.repr(value), 100)
 
 
 def short_text(text: object, length: int = 200) -> str:
     """
-    Text for a message.
+    Format a text for a message.
 
-    :param text: what came from a file or from a library, an exception for instance
-    :param length: characters
-    :return: at most so many, and an ellipsis where some are missing, on one line, without control characters
+    :param text: text, or an object such as an exception
+    :param length: largest number of characters before an ellipsis replaces the middle
+    :return: the text on one line, without control characters
     """
     line = " ".join(str(text)[: 100 * length].split())
     if len(line) > length:

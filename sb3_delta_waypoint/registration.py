@@ -1,4 +1,4 @@
-"""Making the envs known to Gymnasium."""
+"""Registration of the envs with Gymnasium."""
 
 from importlib import import_module
 
@@ -7,7 +7,7 @@ from gymnasium.envs.registration import EnvSpec
 
 
 def register_envs() -> None:
-    """Make the envs known to ``gym.make`` and ``gym.make_vec``; calling it again changes nothing."""
+    """Register the envs for ``gym.make`` and ``gym.make_vec``. A second call has no effect."""
     if "ToyWaypoint-v0" not in gym.registry:
         gym.register(
             "ToyWaypoint-v0",
@@ -20,6 +20,8 @@ def register_envs() -> None:
 
 def env_spec(env_id: str) -> EnvSpec:
     """
+    Get the specification of an env.
+
     :param env_id: id of a registered env; ``module:Id`` imports the module, which registers it, as ``gymnasium.make`` does
     :return: its specification
     :raises ModuleNotFoundError: if there is no such module

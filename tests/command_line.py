@@ -26,7 +26,7 @@ def succeeded(*arguments: object) -> str:
 
 
 def failed(result: Result, *said: str) -> None:
-    """One line with all that is to be said, and exit code 1."""
+    """Assert that a command fails with exit code 1 and one line of error that holds all of ``said``."""
     assert result.exit_code == 1, result.output
     error = result.stderr.strip().splitlines()[-1]
     assert error.startswith("Error: ") and "Traceback" not in result.output

@@ -1,4 +1,4 @@
-"""Keep schedules from turning negative."""
+"""Keeping schedules from becoming negative."""
 
 from stable_baselines3.common.utils import FloatSchedule
 
@@ -8,13 +8,13 @@ from sb3_delta_waypoint.grpo.schedules import BoundedSchedule
 
 class BoundedSchedulesCallback(ShortBudgetWarner):
     """
-    Bounds every schedule of the model when training starts: learning rate, clip range and whatever else an algorithm has.
+    A callback that bounds every schedule of the model when training starts: learning rate, clip range and any others.
 
-    The last rollout overshoots the budget, so that SB3's remaining progress turns negative, and a linear learning rate with
-    it; then the last update climbs the loss. Bounded schedules stay at their end, and at zero or above. They are saved with
-    the model, and not bounded twice when it goes on learning.
+    The last rollout exceeds the budget, so SB3's remaining progress becomes negative, and so does a linear learning rate. The
+    last update would then increase the loss. Bounded schedules keep their final value and are never below zero. They are saved
+    with the model, and not bounded twice when training is continued.
 
-    Also warns where the budget leaves the policy hardly any update that could move it.
+    The callback also warns if the budget leaves the policy hardly any effective update.
     """
 
     def _on_training_start(self) -> None:

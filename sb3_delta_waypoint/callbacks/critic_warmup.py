@@ -1,4 +1,4 @@
-"""Let the critic learn before the actor moves."""
+"""Training the critic before the actor."""
 
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -8,14 +8,15 @@ from sb3_delta_waypoint.callbacks.short_budget import ShortBudgetWarner
 
 class CriticWarmupCallback(ShortBudgetWarner):
     """
-    Trains the value head alone for the first steps, so that a pretrained actor is not moved by a critic that knows nothing.
+    A callback that trains only the value head during the first steps, so that an untrained critic does not spoil a pretrained
+    actor.
 
-    The rollout's advantages are set to zero and the entropy coefficient is held at zero, which leaves the actor without any
-    gradient under unmodified PPO, A2C and TRPO. Warns where the budget leaves the actor hardly any update after that.
+    During the warm-up the rollout's advantages and the entropy coefficient are zero, so that the actor has no gradient under
+    unmodified PPO, A2C and TRPO. The callback warns if the budget leaves the actor hardly any update after the warm-up.
 
-    :param warmup_steps: env steps of the model's whole life during which the actor stands still; a model that has learnt for
-        longer, such as one that goes on training, is not held back
-    :param verbose: 1 to say when the actor is set free
+    :param warmup_steps: env steps of warm-up, counted from the model's first training; a model that has already learnt for
+        longer has no warm-up
+    :param verbose: 1 for a message at the end of the warm-up
     :raises ValueError: when training begins, if the algorithm has no critic
     """
 
@@ -51,7 +52,7 @@ class CriticWarmupCallback(ShortBudgetWarner):
             self._free_actor()
 
     def _on_training_end(self) -> None:
-        # a model saved during the warm-up must not keep the zero
+        # a model saved during the warm-up must not keep the coefficient of zero
         if self._warming_up:
             self._free_actor()
 

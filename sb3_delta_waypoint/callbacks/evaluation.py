@@ -1,4 +1,4 @@
-"""Evaluating while training, on a fixed set of scenarios, and keeping the best model by a metric under constraints."""
+"""Evaluation during training on a fixed set of scenarios, and selection of the best model by a metric under constraints."""
 
 import io
 import warnings
@@ -28,29 +28,29 @@ from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observati
 
 class WaypointEvalCallback(EvalCallback):
     """
-    ``EvalCallback`` for waypoint envs. Every evaluation drives the same scenarios, each exactly once; every metric goes to the
-    logger (``eval/ade``, …) and to ``evaluations.npz``, beside what ``EvalCallback`` writes; ``best_model.zip`` is the best by
-    any metric, among the evaluations that meet the constraints. Equals are told apart by route completion, then by lateral
-    deviation; the earliest wins where these are equal, too (:func:`~sb3_delta_waypoint.evaluation.selection.is_better`).
+    ``EvalCallback`` for waypoint envs. Every evaluation drives the same scenarios, each exactly once. Every metric goes to the
+    logger (``eval/ade``, …) and, with what ``EvalCallback`` writes, to ``evaluations.npz``. ``best_model.zip`` is the best
+    model by a chosen metric among the evaluations that meet the constraints. Ties are broken by route completion, then by
+    lateral deviation, then in favour of the earliest (:func:`~sb3_delta_waypoint.evaluation.selection.is_better`).
 
-    The scenarios that select the model flatter it: report results on others (another seed).
+    Results on the scenarios that select the model are biased in its favour: report results on others (another seed).
 
-    :param eval_env: env(s) for evaluation, apart from those trained on; with the native vector env the scenarios do not depend
-        on its number of envs
+    :param eval_env: env(s) for evaluation, other than the training envs; with the native vector env the scenarios do not
+        depend on its number of envs
     :param callback_on_new_best: called when there is a new best model
     :param callback_after_eval: called after every evaluation
     :param n_eval_episodes: number of scenarios
-    :param eval_freq: evaluate every so many calls of the callback; never if not positive
+    :param eval_freq: number of calls of the callback between evaluations; no evaluations if not positive
     :param log_path: folder for ``evaluations.npz``
     :param best_model_save_path: folder for ``best_model.zip``
     :param deterministic: whether the policy acts without noise
     :param render: whether to render the env at every step
     :param verbose: 0: silent, 1: a line for each evaluation
-    :param warn: kept for the signature of ``EvalCallback``; the metrics come from the env itself, so no Monitor is needed
-    :param metric: the metric by which the best model is chosen; its direction is known
+    :param warn: accepted as in ``EvalCallback``, without effect: the metrics come from the env, so no Monitor is needed
+    :param metric: the metric by which the best model is chosen
     :param where: constraints that the best model must meet, such as ``{"success_rate": (">=", 0.9)}``
     :param seed: base seed of the scenarios
-    :param evaluate_at_start: evaluate before training too, so that the curve starts at the planner
+    :param evaluate_at_start: also evaluate before training, so that the curve starts at the planner
     :raises ValueError: if the metric is unknown or a constraint is malformed; when training starts, if the evaluation env
         expects other plans than the training env, or observations are normalised
     """
@@ -92,9 +92,9 @@ class WaypointEvalCallback(EvalCallback):
         self.seed = seed
         self.evaluate_at_start = evaluate_at_start
         self.evaluations: list[dict[str, float]] = []
-        """Of each evaluation ``timesteps`` and the mean of every metric."""
+        """``timesteps`` and the mean of every metric, for each evaluation."""
         self.best: dict[str, float] | None = None
-        """The one among :attr:`evaluations` whose model is the best, None until one meets the constraints."""
+        """The evaluation of the best model, from :attr:`evaluations`; None until one meets the constraints."""
         self._per_episode: list[dict[str, np.ndarray]] = []
         self._continue_training = True
 
@@ -113,7 +113,7 @@ class WaypointEvalCallback(EvalCallback):
     def _on_training_start(self) -> None:
         super()._on_training_start()
         self._continue_training = True
-        # a run that goes on begins where the last evaluation was made
+        # a continued run does not repeat its last evaluation
         evaluated = self.evaluations and self.evaluations[-1]["timesteps"] == self.num_timesteps
         if self.evaluate_at_start and self.eval_freq > 0 and not evaluated:
             self._continue_training = self._evaluate()
@@ -131,7 +131,7 @@ class WaypointEvalCallback(EvalCallback):
             )
 
     def _evaluate(self) -> bool:
-        """Evaluate, log, keep the model if it is the best; False to stop training."""
+        """Evaluate, log, and save the model if it is the best; return False to stop training."""
         if self.model.get_vec_normalize_env() is not None and unwrap_vec_normalize(self.eval_env) is not None:
             sync_envs_normalization(self.training_env, self.eval_env)
         metrics = evaluate_scenarios(self._act, self.eval_env, self.n_eval_episodes, self.seed)
@@ -143,13 +143,13 @@ class WaypointEvalCallback(EvalCallback):
             self._write_evaluations(metrics)
         self._log(mean)
 
-        # the highest reward, whatever the best model is chosen by: what SB3's and rl_zoo3's callbacks read it for
+        # the highest reward, whatever the criterion of the best model: SB3's and rl_zoo3's callbacks expect it here
         self.best_mean_reward = max(self.best_mean_reward, self.last_mean_reward)
         continue_training = True
         if satisfies(mean, self.where) and is_better(mean, self.best, self.metric):
             self.best = self.evaluations[-1]
             if self.best_model_save_path is not None:
-                # through memory, so that an interrupt leaves the previous best model whole
+                # saved to memory first, so that an interrupt leaves the previous best model intact
                 buffer = io.BytesIO()
                 self.model.save(buffer)
                 write_atomically(Path(self.best_model_save_path) / "best_model.zip", buffer.getvalue())
@@ -189,8 +189,8 @@ class WaypointEvalCallback(EvalCallback):
         self.logger.record("eval/mean_ep_length", mean["episode_length"])
         detail = {*displacement_names(mean), *(name for name in mean if name.startswith("reward_"))}
         for name, value in mean.items():
-            # thirty more rows would drown the table in the terminal
+            # thirty more rows would be too many for the table in the terminal
             self.logger.record(f"eval/{name}", value, exclude=("stdout", "log") if name in detail else None)
-        # with the evaluation's own timestep
+        # dumped with the timestep of the evaluation
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.dump(self.num_timesteps)

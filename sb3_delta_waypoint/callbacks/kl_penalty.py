@@ -1,4 +1,4 @@
-"""How far the policy has moved from its planner, logged, and a penalty on it if wanted."""
+"""Logging of the policy's divergence from its planner, and an optional penalty on it."""
 
 import numpy as np
 import torch as th
@@ -10,22 +10,23 @@ from stable_baselines3.common.utils import obs_as_tensor
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 
 MAX_LOGGED_OBSERVATIONS = 4096
-"""So many of a rollout's observations, evenly spread, are enough for a mean."""
+"""Number of evenly spaced observations of a rollout from which the logged means are computed."""
 
 
 class KLPenaltyCallback(BaseCallback):
     """
-    Logs ``train/kl_to_sft`` [nats], ``train/delta_norm_mean`` and ``train/delta_norm_max`` [m] at the end of each rollout.
+    A callback that logs ``train/kl_to_sft`` [nats], ``train/delta_norm_mean`` and ``train/delta_norm_max`` [m] at the end of
+    each rollout.
 
     With ``kl_coef`` above zero, ``kl_coef * (log pi(a|s) - log pi_sft(a|s))`` is subtracted from each reward before it goes
-    into the rollout buffer: in expectation the KL divergence to the planner with the initial exploration (Ziegler et al.,
-    2019, equation 2). Unmodified PPO, A2C and TRPO then maximise the penalised return. The closed form is only logged: it
-    does not depend on the action, so subtracting it would not reach the actor through a critic's baseline.
+    into the rollout buffer. In expectation, the term in brackets is the KL divergence to the planner with the initial
+    exploration (Ziegler et al., 2019, equation 2). Unmodified PPO, A2C and TRPO then maximise the penalised return. The closed
+    form is only logged: it does not depend on the action, so as a penalty it would be cancelled by the critic's baseline.
 
     :param kl_coef: weight of the penalty [reward per nat]
     :param verbose: as in SB3
     :raises ValueError: if ``kl_coef`` is negative; when training begins, if the policy is not a ``DeltaWaypointPolicy`` or
-        the algorithm is GRPO, which has a penalty of its own
+        the algorithm is GRPO, which has its own penalty
     """
 
     model: OnPolicyAlgorithm
@@ -60,7 +61,7 @@ class KLPenaltyCallback(BaseCallback):
             reference = self._policy.reference_distribution(self.locals["obs_tensor"])
             actions = th.as_tensor(self.locals["actions"], device=self.model.device)
             log_ratio = self.locals["log_probs"] - reference.log_prob(actions)
-            # in place: the algorithm adds this very array to its buffer next
+            # in place, since the algorithm adds this array to its buffer next
             self.locals["rewards"] -= self.kl_coef * log_ratio.cpu().numpy()
         return True
 

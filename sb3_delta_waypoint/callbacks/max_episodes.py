@@ -10,11 +10,11 @@ from sb3_delta_waypoint.contract import FAULT
 
 class StopAfterEpisodes(BaseCallback):
     """
-    Ends training after a number of episodes, counted over all envs together; SB3's ``StopTrainingOnMaxEpisodes`` counts so
-    many for each env. Episodes that a fault broke off (``info["fault"]``) do not count. Envs step together, so where several
-    end their episodes in the last step, all of these count.
+    A callback that ends training after a number of episodes, in total over all envs; the limit of SB3's
+    ``StopTrainingOnMaxEpisodes`` is per env. Episodes that a fault aborted (``info["fault"]``) do not count. Envs step
+    together, so if several episodes end in the last step, all of them count.
 
-    :param max_episodes: number of episodes
+    :param max_episodes: number of episodes, over all envs
     :raises ValueError: if it is less than 1
     """
 
@@ -37,7 +37,7 @@ class StopAfterEpisodes(BaseCallback):
         return self.n_episodes < self.max_episodes
 
     def _on_training_end(self) -> None:
-        if not self._is_training:  # rl_zoo3 says the end of training twice
+        if not self._is_training:  # rl_zoo3 calls this twice
             return
         self._is_training = False
         if self.n_episodes < self.max_episodes:

@@ -1,4 +1,4 @@
-"""The run folder: what was trained, how training went and how the evaluations came out, as JSON."""
+"""The record of a training run as JSON files: its configuration, its training metrics and its evaluations."""
 
 import inspect
 import math
@@ -23,19 +23,21 @@ from sb3_delta_waypoint.evaluation.selection import TIE_BREAKERS
 from sb3_delta_waypoint.files import write_json
 
 ITERATION_KEYS = ("entropy", "clip_fraction", "kl_to_sft", "delta_norm_mean", "delta_norm_max")
-"""Keys that every iteration has, null where the algorithm does not log them."""
+"""Keys that every iteration has; null if the algorithm does not log them."""
 
 
 def new_run_id(algorithm: str) -> str:
     """
+    Return a new run id.
+
     :param algorithm: name of the algorithm, e.g. ``"ppo"``
-    :return: a fresh run id such as ``ppo-delta-20260218-193000-abc123``
+    :return: a unique id such as ``ppo-delta-20260218-193000-abc123``
     """
     return f"{algorithm.lower()}-delta-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 class RunningMean:
-    """Mean, standard deviation and maximum of a stream of numbers (Welford, 1962); NaN of none."""
+    """Mean, standard deviation and maximum of a stream of numbers (Welford, 1962); NaN before the first number."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -59,18 +61,18 @@ class RunningMean:
 
 class RunArtifactsCallback(BaseCallback):
     """
-    Keeps the record of a run in its folder, as JSON that is valid at any moment: ``config.json`` (what is trained, with what
+    A callback that writes the record of a run to its folder, as JSON files that are valid at any time: ``config.json`` (model,
     settings and versions), ``train_metrics.json`` (every iteration) and, with an eval callback, ``metrics.json`` (every
-    evaluation, the best, and what it was chosen by). Put it last in the list of callbacks: it reads what the others log.
+    evaluation, the best one, and the criterion). Put it last in the list of callbacks, since it reads what the others log.
 
-    :param folder: the run folder, made where it is missing
-    :param evaluation: the callback that evaluates, if any; must come before this one in the list
-    :param config: more to keep in ``config.json``, e.g. command-line arguments
+    :param folder: the run folder, created if it does not exist
+    :param evaluation: the callback that evaluates, if any; it must come before this one in the list
+    :param config: further content of ``config.json``, e.g. command-line arguments
     :param algorithm: name of the algorithm in the run id; by default its class name in lower case
     """
 
     WRITE_INTERVAL = 1.0
-    """Seconds between two writings of train_metrics.json at least, so that fast iterations do not wait for the disk."""
+    """Minimum time between two writes of train_metrics.json [s], so that fast iterations do not wait for the disk."""
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ class RunArtifactsCallback(BaseCallback):
             self.run_id = new_run_id(algorithm)
         self._identity = {"run_id": self.run_id}
         if self.training_env.has_attr("backend"):
-            # what was learnt in the loopback server is not a result of CARLA
+            # results of training in the loopback server are not CARLA results
             self._identity["backend"] = self.training_env.get_attr("backend")[0]
         config = {
             **self._identity,
@@ -133,7 +135,7 @@ class RunArtifactsCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         reward, length = np.mean(self._finished, axis=0).tolist() if self._finished else (None, None)
         self._rollout = {"timesteps": self.num_timesteps, "reward": reward, "length": length}
-        # callbacks may log these at this point already, and the algorithm then dumps them before the update
+        # callbacks may have logged these at this point, and the algorithm dumps them before the update
         self._rollout.update({key: self._logged().get(key) for key in ITERATION_KEYS})
         self._finished = []
 
@@ -146,7 +148,7 @@ class RunArtifactsCallback(BaseCallback):
         self._write_metrics()
 
     def _end_iteration(self) -> None:
-        """Called once the update has logged its losses, before the next evaluation dumps the logger."""
+        """Store an iteration; called after the update has logged its losses, before the next evaluation dumps the logger."""
         if self._rollout is None:
             return
         self.iterations.append({**self._rollout, **self._logged()})
@@ -155,7 +157,7 @@ class RunArtifactsCallback(BaseCallback):
             self._write_train_metrics()
 
     def _logged(self) -> dict[str, float]:
-        """What the logger holds under ``train/``: since it dumps before each update, what the latest update logged."""
+        """Return the logger's values under ``train/``, which are those of the latest update: it dumps before each update."""
         logged: Mapping[str, Any] = self.logger.name_to_value
         numbers = {key.removeprefix("train/"): float(logged[key]) for key in logged if key.startswith("train/")}
         if "entropy_loss" in numbers:
@@ -187,8 +189,10 @@ class RunArtifactsCallback(BaseCallback):
 
 def describe_model(model: BaseAlgorithm) -> dict[str, Any]:
     """
-    :param model: an algorithm, set up
-    :return: its policy, its settings and the versions it runs with, ready for JSON
+    Return a description of a model for ``config.json``.
+
+    :param model: an algorithm that has been set up
+    :return: its policy, its settings and the versions of its libraries, JSON values only
     """
     parameters = inspect.signature(type(model).__init__).parameters
     settings = {name: getattr(model, name) for name in parameters if hasattr(model, name)}
@@ -205,7 +209,7 @@ def describe_model(model: BaseAlgorithm) -> dict[str, Any]:
 
 
 def _describe(value: Any) -> Any:
-    """Numbers, strings and containers as they are; anything else by name."""
+    """Return numbers, strings and containers unchanged, and the name of anything else."""
     if isinstance(value, Mapping):
         return {str(key): _describe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

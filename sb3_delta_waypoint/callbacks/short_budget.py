@@ -1,4 +1,4 @@
-"""Saying that a budget of env steps is too short for the policy to learn."""
+"""A warning that a budget of env steps is too short for the policy to learn."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 MIN_UPDATES = 5
-"""A training that begins should move the policy in this many updates at least."""
+"""Minimum number of updates that should change the policy in a new training run."""
 
 
 class ShortBudgetWarner(BaseCallback):
     """
-    Base of the callbacks that know what leaves the policy unmoved. When training starts, the first of those in a list warns,
-    for all of them, of a budget in which rollouts, the critic's warm-up and the schedule leave the policy hardly any update.
+    Base class of callbacks that warn of a short budget. When training starts, the first of them in a list of callbacks warns,
+    for all of them, if rollouts, the critic's warm-up and the schedule leave the policy hardly any update.
 
     :param verbose: as in SB3
     """
 
     warmup_steps = 0
-    """Env steps during which the policy stands still."""
+    """Number of env steps during which the policy does not change."""
 
     def _on_training_start(self) -> None:
         warners = [callback for callback in _all(self.locals.get("callback")) if isinstance(callback, ShortBudgetWarner)]
@@ -33,15 +33,17 @@ class ShortBudgetWarner(BaseCallback):
 
 def short_budget(model: OnPolicyAlgorithm, warmup_steps: int = 0) -> str | None:
     """
-    :param model: a model that begins to learn; one that goes on needs one update only that moves the policy
-    :param warmup_steps: env steps of the model's life during which the policy stands still
-    :return: why its budget is too short, and the remedy; None if it is long enough
+    Return a warning if the budget of a model is too short.
+
+    :param model: a model at the start of training; one that continues needs only one update that changes the policy
+    :param warmup_steps: env steps, from the model's first training, during which the policy does not change
+    :return: why the budget is too short, and the remedy; None if it is long enough
     """
     begin, total, rollout = model.num_timesteps, model._total_timesteps, model.n_steps * model.n_envs
     update_steps = range(begin + rollout, total + rollout, rollout)
     warmup_rollouts = max(warmup_steps - begin, 0) // rollout
     n_warmup = min(warmup_rollouts, len(update_steps))
-    # TRPO's learning rate is its critic's; the policy moves by line search
+    # TRPO's learning rate applies to its critic; the policy is updated by line search
     searches = hasattr(model, "line_search_max_iter")
     moving = (step for step in update_steps[n_warmup:] if searches or model.lr_schedule(1.0 - step / total) > 0.0)
     needed = MIN_UPDATES if begin == 0 else 1
@@ -64,7 +66,7 @@ def short_budget(model: OnPolicyAlgorithm, warmup_steps: int = 0) -> str | None:
 
 
 def _all(callback: Any) -> Iterator[BaseCallback]:
-    """The callbacks of a list, of lists within it too, in order."""
+    """Yield the callbacks of a list and of nested lists, in order."""
     if isinstance(callback, CallbackList):
         for child in callback.callbacks:
             yield from _all(child)

@@ -1,1 +1,1 @@
-"""Driving in CARLA through its own client: the environment, its parts, and a loopback server to run it on."""
+"""Driving in CARLA through CARLA's own client: the env, its parts, and a loopback server to run it on."""

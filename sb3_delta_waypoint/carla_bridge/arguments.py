@@ -1,4 +1,4 @@
-"""The arguments of ``CarlaWaypoint-v0`` are looked at before a server is started or asked."""
+"""Checks of the arguments of ``CarlaWaypoint-v0``, made before a server is started or called."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -18,7 +18,9 @@ def check_env_arguments(
     blocked_time: object, timeout: object,
 ) -> None:  # fmt: skip
     """
-    :raises ValueError: naming the first of these arguments of :class:`~.env.CarlaWaypointEnv` that makes no sense
+    Check arguments of :class:`~.env.CarlaWaypointEnv`, which describes them.
+
+    :raises ValueError: naming the first argument that is not accepted
     """
     check_number("fps", fps, FPS)
     check_number("blocked_time", blocked_time, SECONDS)

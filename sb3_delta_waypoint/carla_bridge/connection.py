@@ -1,4 +1,4 @@
-"""A session with a CARLA server: connect, step in synchronous mode, leave all as it was found, and survive its death."""
+"""A session with a CARLA server: it connects, steps in synchronous mode, restores the server, and survives its death."""
 
 import contextlib
 import gc
@@ -13,28 +13,28 @@ from sb3_delta_waypoint.carla_bridge.watch import Watch
 from sb3_delta_waypoint.files import read_text
 
 SUPPORTED_CLIENTS = ("0.9.16",)
-"""Versions of the ``carla`` module that this package was checked with."""
+"""Versions of the ``carla`` module with which this package was tested."""
 LOADING = 6.0
-"""Loading a map may take this many times as long as any other call."""
+"""Factor by which loading a map may take longer than any other call."""
 
 
 class Session:
     """
-    One client of one server, which nobody else may use meanwhile.
+    A session of one client with one server, which no other client may use at the same time.
 
-    All handles of the client are here and nowhere else. As long as one of them is alive, the client reconnects its streams to
-    whatever server appears at the address, and takes the interpreter down when that is another one than before: so when the
-    server goes away, all of them are dropped at once, whatever the rest of the process is doing. Hold :attr:`lock` while you
-    use a handle.
+    The session owns all handles of the client. As long as one of them is alive, the client reconnects its streams to any
+    server that appears at the address, and crashes the interpreter if that is not the same server as before. When the server
+    dies, all handles are therefore dropped at once, whatever the rest of the process is doing. Hold :attr:`lock` while you use
+    a handle.
 
-    :param host: of the server
-    :param port: of the server
-    :param town: map to load, by name, or an OpenDRIVE file; None for whatever is loaded
+    :param host: host of the server
+    :param port: port of the server
+    :param town: map to load, by name, or an OpenDRIVE file; None for the map that is loaded
     :param fps: ticks per simulated second
     :param rendering: whether cameras are needed
     :param timeout: longest wait for an answer [s]; loading a map may take six times as long
-    :raises ImportError: if ``carla`` is not installed, or another version than this package knows
-    :raises ServerUnreachableError: if nobody answers
+    :raises ImportError: if ``carla`` is not installed or of an unsupported version
+    :raises ServerUnreachableError: if no server answers
     :raises ServerVersionError: if server and client do not match
     :raises ValueError: if the server does not have the map
     """
@@ -45,18 +45,18 @@ class Session:
         self.client: Any = None
         self.world: Any = None
         self.map: Any = None
-        """``carla.Map``: it lives without a server."""
+        """``carla.Map``, which outlives the connection."""
         self.library: Any = None
-        """``carla.BlueprintLibrary``: asking for it again is a long message."""
+        """``carla.BlueprintLibrary``, kept because it is a large message."""
         self.actors: dict[int, Any] = {}
-        """What was spawned here, by id."""
+        """Actors spawned by this session, by id."""
         self.lights: dict[str, Any] = {}
         """The map's traffic lights, by name."""
         self.manager: TrafficManager | None = None
-        """What drives the traffic and ticks the server, where it is CARLA."""
+        """Traffic manager, which also ticks the server; None unless :meth:`manage_traffic` was called."""
         self._sensors: list[Any] = []
-        self._earlier: tuple[Any, Any] | None = None  # settings and weather before us
-        self._left_behind: list[int] = []  # actors of a connection that was lost
+        self._earlier: tuple[Any, Any] | None = None  # settings and weather before this session
+        self._left_behind: list[int] = []  # actors of a lost connection
         self._watch: Watch | None = None
         self._lost = "not connected"
         self._frame: int | None = None  # of the last tick
@@ -64,7 +64,7 @@ class Session:
         self.connect()
 
     def connect(self) -> None:
-        """Connect, after a loss again; what a lost connection has left behind in the same server is cleaned up."""
+        """Connect or reconnect; actors that a lost connection left behind in the same server are destroyed."""
         import carla
 
         self.drop("connecting")
@@ -97,7 +97,7 @@ class Session:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is the loopback server, which stands in for CARLA."""
+        """Whether the server is the loopback server and not CARLA."""
         return len(self.library.filter("loopback.*")) > 0
 
     @property
@@ -107,9 +107,9 @@ class Session:
 
     def tick(self) -> int:
         """
-        One step of simulated time.
+        Advance the server by one step of simulated time.
 
-        :return: its frame
+        :return: frame of the step
         :raises ServerLostError: if the server does not answer in time, or has made other steps since the last tick
         """
         world = self.world
@@ -130,17 +130,17 @@ class Session:
         return frame
 
     def begin(self) -> None:
-        """From here on each tick is to be the next frame: what others did to the time before does not matter."""
+        """Begin to check that each tick is the next frame; ticks of other clients before do not matter."""
         with self.calls():
             self._frame = self.world.get_snapshot().frame
 
     def manage_traffic(self) -> None:
-        """From here on :attr:`manager` ticks, and drives the vehicles that it is given; see :class:`TrafficManager`."""
+        """Start :attr:`manager`, which ticks from now on and drives the vehicles that it is given."""
         self.manager = TrafficManager(self.host, self.port, self.timeout, LOADING * self.timeout)
 
     @contextlib.contextmanager
     def calls(self) -> Iterator[None]:
-        """A block of calls that fails with :class:`ServerLostError` if one of them does."""
+        """Context for calls to the server: a call that fails raises :class:`ServerLostError`."""
         if not self.connected:
             raise ServerLostError(self._lost)
         with self._calls(ServerLostError):
@@ -148,10 +148,12 @@ class Session:
 
     def spawn(self, blueprint: Any, transform: Any, parent: Any = None) -> Any:
         """
+        Spawn an actor.
+
         :param blueprint: ``carla.ActorBlueprint``
-        :param transform: where; relative to the parent if there is one
-        :param parent: what it is attached to
-        :return: the actor, or None where the place is taken
+        :param transform: ``carla.Transform``, relative to the parent if there is one
+        :param parent: actor to which it is attached, or None
+        :return: the actor, or None if the place is occupied
         """
         actor = self.world.try_spawn_actor(blueprint, transform, parent)
         if actor is not None:
@@ -160,7 +162,9 @@ class Session:
 
     def listen(self, sensor: Any, callback: Callable[[Any], None]) -> None:
         """
-        :param sensor: spawned here
+        Subscribe to a sensor.
+
+        :param sensor: a sensor spawned by this session
         :param callback: called with each of its measurements, in a thread of the client
         """
         sensor.listen(callback)
@@ -168,8 +172,10 @@ class Session:
 
     def actor(self, number: int) -> Any:
         """
-        :param number: id of an actor that was spawned here
-        :return: its handle, not to be kept
+        Get the handle of an actor.
+
+        :param number: id of an actor spawned by this session
+        :return: its handle, which the caller must not keep
         :raises ServerLostError: if the connection is lost
         """
         try:
@@ -179,9 +185,9 @@ class Session:
 
     def destroy(self, numbers: list[int]) -> None:
         """
-        Destroy actors that were spawned here.
+        Destroy actors spawned by this session.
 
-        :param numbers: their ids; no sensors that listen
+        :param numbers: their ids, without sensors that listen
         """
         for number in numbers:
             self.actors.pop(number, None)
@@ -189,9 +195,9 @@ class Session:
 
     def drop(self, reason: str) -> None:
         """
-        Let go of every handle, without a word to the server.
+        Drop every handle without a call to the server.
 
-        :param reason: why, for the errors of later calls
+        :param reason: the reason, for the errors of later calls
         """
         with self.lock:
             self._lost = reason
@@ -213,7 +219,7 @@ class Session:
             gc.collect()
 
     def close(self) -> None:
-        """Destroy what was spawned, put settings and weather back, and let go. Does nothing the second time."""
+        """Destroy the spawned actors, restore settings and weather, and disconnect. A second call has no effect."""
         with self.lock:
             try:
                 if self.connected and self._earlier is not None:
@@ -228,7 +234,7 @@ class Session:
                         settings, weather = self._earlier
                         self.world.freeze_all_traffic_lights(False)
                         self.world.set_weather(weather)
-                        # the weather is a message without an answer, and this is a call: it has arrived
+                        # the weather is a message without an answer; once this call returns, the weather has arrived, too
                         self.world.apply_settings(settings)
             finally:
                 self.drop("closed")
@@ -247,7 +253,7 @@ class Session:
             raise kind(f"{self.host}:{self.port}: {error}") from error
 
     def _check_server_version(self, client: Any) -> None:
-        # before anything else is read: the snapshots of another version crash the interpreter
+        # first of all, since the snapshots of another version crash the interpreter
         server, own = client.get_server_version(), client.get_client_version()
         if server != own:
             raise ServerVersionError(
@@ -291,7 +297,9 @@ class Session:
 
 def check_client_version() -> None:
     """
-    :raises ImportError: if ``carla`` is not installed, or another version than this package knows
+    Check the installed client.
+
+    :raises ImportError: if ``carla`` is not installed or of an unsupported version
     """
     try:
         installed = version("carla")
@@ -303,7 +311,9 @@ def check_client_version() -> None:
 
 def short_name(name: str) -> str:
     """
-    :param name: of a map, such as ``/Game/Carla/Maps/Town01``
+    Name of a map without its folder.
+
+    :param name: name of a map, such as ``/Game/Carla/Maps/Town01``
     :return: ``Town01``
     """
     return name.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The vehicle that is driven: put at the start of each episode, controlled, measured, and asked what it ran into."""
+"""The ego vehicle: its placement at the start of an episode, its control, its measurement and its collisions."""
 
 import math
 from collections import deque
@@ -12,31 +12,31 @@ from sb3_delta_waypoint.driving.measured_drive import Measurement
 from sb3_delta_waypoint.maps.carla_frame import motion_of, pose_of, transform_of, vector_of
 
 DROP = 0.1
-"""A vehicle is put down from this height above the road [m]."""
+"""Height above the road from which a vehicle is dropped when it is placed [m]."""
 NEIGHBOURHOOD, HEADROOM = 10.0, 3.0
-"""What is further away than this when a vehicle is put somewhere is not looked at [m], nor what is further above or below."""
+"""Horizontal and vertical distance within which actors are checked when a vehicle is placed [m]."""
 
 
 class Collision(NamedTuple):
-    """What the vehicle ran into, and when."""
+    """A collision of the vehicle."""
 
     other: int
-    """Id of the actor."""
+    """Id of the other actor."""
     kind: str
-    """``vehicle``, ``pedestrian`` or ``static``."""
+    """Kind of the other actor: ``vehicle``, ``pedestrian`` or ``static``."""
     frame: int
-    """Of the tick."""
+    """Frame of the tick."""
 
 
 class Ego:
     """
-    The vehicle under control. It stays in the world from one episode to the next.
+    The ego vehicle. It stays in the world from one episode to the next.
 
     :param session: a connected session
     :param blueprint: id of the vehicle's blueprint
-    :raises ValueError: if the server has no such vehicle, or it is no car
+    :raises ValueError: if the server has no such vehicle, or it is not a car
     :raises NoRoutesError: if the map has no spawn point
-    :raises SpawnPointOccupiedError: if something stands on each of them
+    :raises SpawnPointOccupiedError: if all of them are occupied
     """
 
     def __init__(self, session: Session, blueprint: str):
@@ -44,7 +44,7 @@ class Ego:
         self._collisions: deque[Collision] = deque()
         self._begun = 0
         self.height = 0.0
-        """Of the vehicle's origin, as last measured [m]."""
+        """Height of the vehicle's origin, as last measured [m]."""
         self.id: int = self._spawn(blueprint)
         with session.calls():
             session.tick()
@@ -60,12 +60,12 @@ class Ego:
 
     @property
     def vehicle(self) -> Any:
-        """``carla.Vehicle``, not to be kept."""
+        """Handle ``carla.Vehicle``, which the caller must not keep."""
         return self._session.actor(self.id)
 
     @property
     def front(self) -> float:
-        """From the rear axle to the front bumper [m]."""
+        """Distance from the rear axle to the front bumper [m]."""
         return self.half_length - self.model.rear_axle
 
     def _spawn(self, blueprint: str) -> int:
@@ -95,14 +95,14 @@ class Ego:
 
     def place(self, pose: Pose, height: float, speed: float, steer: float, route: str) -> None:
         """
-        Put the vehicle at the start of an episode, as if it had just been made; the next tick shows it there.
+        Place the vehicle at the start of an episode, in the state of a new vehicle. The move takes effect at the next tick.
 
-        :param pose: of the rear axle
-        :param height: of the road there [m]
+        :param pose: pose of the rear axle, world frame
+        :param height: height of the road there [m]
         :param speed: [m/s]
-        :param steer: steering angle [rad]
-        :param route: its name, for the error
-        :raises SpawnPointOccupiedError: if something stands there
+        :param steer: steering angle [rad], left positive
+        :param route: name of the route, for the error
+        :raises SpawnPointOccupiedError: if the place is occupied
         """
         session, vehicle = self._session, self.vehicle
         with session.calls():
@@ -110,7 +110,7 @@ class Ego:
             transform = on_road(session.map, middle, height)
             self._refuse_occupied(middle, transform.location.z, route)
             transform.location.z += DROP
-            # without physics and back: gearbox, wheels and engine forget the last episode, too
+            # switching physics off and on resets gearbox, wheels and engine, too
             vehicle.set_simulate_physics(False)
             vehicle.set_transform(transform)
             vehicle.set_simulate_physics(True)
@@ -120,7 +120,7 @@ class Ego:
             vehicle.apply_control(self._driver.control(steer, 0.0, speed, 0.0))
 
     def _refuse_occupied(self, pose: Pose, height: float, route: str) -> None:
-        """Look at what does not belong to this session: the rest is put elsewhere."""
+        """Check the actors of other clients; those of this session are placed elsewhere."""
         session = self._session
         own = session.actors
         for actor in session.world.get_actors():
@@ -133,7 +133,7 @@ class Ego:
             try:
                 extent = actor.bounding_box.extent
             except RuntimeError:
-                # it was in the last snapshot, and has been destroyed since
+                # it has been destroyed since the last snapshot
                 continue
             reach = max(extent.x, extent.y)
             cos, sin = math.cos(pose[2]), math.sin(pose[2])
@@ -146,24 +146,26 @@ class Ego:
 
     def begin(self, frame: int) -> None:
         """
-        Begin an episode: collisions until now are of the last one, even if they are told later.
+        Begin an episode. Collisions before it are ignored, even if they are reported later.
 
-        :param frame: of the first tick
+        :param frame: frame of the first tick
         """
         self._begun = frame
 
     def control(self, angle: float, acceleration: float, speed: float, measured_acceleration: float) -> None:
         """
-        :param angle: wanted of the front wheels [rad], left positive
-        :param acceleration: wanted [m/s²]
-        :param speed: as measured [m/s]
-        :param measured_acceleration: of the last step [m/s²]
+        Control the vehicle.
+
+        :param angle: commanded angle of the front wheels [rad], left positive
+        :param acceleration: commanded acceleration [m/s²]
+        :param speed: measured speed [m/s]
+        :param measured_acceleration: measured acceleration of the last step [m/s²]
         """
         self.vehicle.apply_control(self._driver.control(angle, acceleration, speed, measured_acceleration))
 
     def measure(self) -> tuple[Measurement, Any]:
         """
-        Where the vehicle is, from the last snapshot: no call to the server.
+        Measure the vehicle from the last snapshot, without a call to the server.
 
         :return: the measurement, and the snapshot
         :raises ServerLostError: if the vehicle is not in the world any more
@@ -180,7 +182,7 @@ class Ego:
         return Measurement(x, y, yaw, max(forwards, 0.0), yaw_rate), snapshot
 
     def collisions(self) -> list[Collision]:
-        """:return: those of this episode that were told since the last time"""
+        """Get the collisions of this episode that were reported since the last call."""
         found = []
         while self._collisions:
             found.append(self._collisions.popleft())
@@ -189,11 +191,11 @@ class Ego:
 
 def on_road(road_map: Any, pose: Pose, height: float) -> Any:
     """
-    Where a vehicle stands on the road.
+    Transform of a vehicle that stands on the road.
 
     :param road_map: ``carla.Map``
-    :param pose: of its origin
-    :param height: of the road thereabouts [m]
+    :param pose: pose of its origin, world frame
+    :param height: approximate height of the road [m]
     :return: ``carla.Transform``, with height and pitch of the lane
     """
     transform = transform_of(pose, height)

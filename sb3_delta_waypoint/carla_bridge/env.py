@@ -34,51 +34,51 @@ from sb3_delta_waypoint.maps.routes import Route
 from sb3_delta_waypoint.rendering.scene import pose
 
 ATTEMPTS = 10
-"""So many random routes are drawn before the map counts as occupied."""
+"""Maximum attempts to draw a random route with a free start before the map counts as occupied."""
 
 
 class CarlaWaypointEnv(DriveEnv):
     """
-    A car follows a route by plans, as in ``ToyWaypoint-v0``: the same observations, actions, rewards and metrics.
+    An env of one car in CARLA, with the observations, actions, rewards and metrics of ``ToyWaypoint-v0``.
 
-    Without ``host`` and ``port`` it starts a loopback server of its own, a kinematic stand-in for CARLA, and stops it at
-    :meth:`close`. With them it drives a real server, which nobody else may use meanwhile; at :meth:`close`, at an exception
-    that ends the program and at Ctrl-C, what was spawned is destroyed, and the server's settings and weather are put back.
+    Without ``host`` and ``port`` the env starts its own loopback server, a kinematic stand-in for CARLA, and stops it at
+    :meth:`close`. With them it uses a running server, which no other client may use at the same time. At :meth:`close`, at an
+    exception that ends the program and at Ctrl-C, the spawned actors are destroyed, and the server's settings and weather are
+    restored.
 
-    ``reset(seed=s)`` plays scenario 0 of ``s``, further resets play the next ones; ``reset(options={"scenario": g})`` replays
-    scenario ``g``. The same seed and the same plans give the same trace.
+    ``reset(seed=s)`` plays scenario 0 of the base seed ``s``, and further resets play the next ones.
+    ``reset(options={"scenario": g})`` plays scenario ``g``. The same seed and the same plans give the same trace.
 
-    If the server dies, stalls, restarts or is taken over in mid-episode, the episode ends truncated with ``info["fault"]``
-    (what happened) and without ``is_success`` and ``episode_metrics``: it does not count. The next ``reset`` connects again,
-    with a fresh loopback server if it is the env's own, and plays the same scenario again.
+    If the server dies, stalls, restarts or is taken over during an episode, the episode is truncated and does not count. Its
+    info holds ``fault``, a description of what happened, but neither ``is_success`` nor ``episode_metrics``. The next
+    ``reset`` connects again, with a new loopback server if it is the env's own, and plays the same scenario again.
 
-    :param host: of a running server; None for the env's own loopback server, or ``localhost`` where a port is given
-    :param port: of a running server; None for 2000
-    :param town: a map that the server has, by name, or an OpenDRIVE file; None for the one that is loaded (of the loopback
-        server: its own small town)
-    :param routes: a file of routes: leaderboard 1.0, 2.0 or Bench2Drive ``.xml``, or ``.json`` (see :mod:`~.route_file`), of
-        which those in this town are driven in turn; None draws routes of ``route_length`` between spawn points
+    :param host: host of a running server; None for the env's own loopback server, or ``localhost`` if a port is given
+    :param port: port of a running server; None for 2000
+    :param town: a map that the server has, by name, or an OpenDRIVE file; None for the loaded map (on the loopback server, its
+        own small town)
+    :param routes: a file of routes (leaderboard 1.0, 2.0 or Bench2Drive ``.xml``, or ``.json``, see :mod:`~.route_file`);
+        its routes in this town are driven in turn; None draws routes of ``route_length`` between spawn points
     :param weather: a preset of ``carla.WeatherParameters`` such as ``"HardRainNight"``, or its parameters by name; None for
-        that of the route's file, or the server's
-    :param cameras: rgb cameras by name, each with what differs from :class:`~.sensors.Camera`: observations ``<name>`` uint8
-        ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
-    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`, to whom the expert yields;
+        the weather in the file of routes, or else the server's
+    :param cameras: rgb cameras by name, each with the parameters that differ from :class:`~.sensors.Camera`; they add the
+        observations ``<name>`` uint8 ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
+    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`; the expert yields to them;
         None for an empty town whose lights are green
-    :param observe: names of the observation groups that are given, of :data:`~.contract.GROUPS`; None for ``state`` and
-        ``route``, with traffic for ``agents``, ``agents_valid`` and ``signal``, too. Without traffic these say that there is
-        nobody
-    :param fps: ticks per simulated second, a multiple of 10: the control step is 0.1 s
-    :param blueprint: the vehicle
-    :param ends_at: events that end an episode, of :data:`~.events.EVENTS`; they cost what leaving the route costs
-    :param blocked_time: who has not moved for so long is blocked [s]
+    :param observe: names of the observation groups, of :data:`~.contract.GROUPS`; None for ``state`` and ``route``, and with
+        traffic also ``agents``, ``agents_valid`` and ``signal``. Without traffic these say that there is none
+    :param fps: ticks per simulated second, a multiple of 10, since the control step is 0.1 s
+    :param blueprint: id of the vehicle's blueprint
+    :param ends_at: events that end an episode, of :data:`~.events.EVENTS`; they cost as much as leaving the route
+    :param blocked_time: seconds of standstill after which the car counts as blocked
     :param timeout: longest wait for the server [s]; loading a map may take six times as long
     :param render_mode: ``"human"``, ``"rgb_array"`` or None
-    :param kwargs: what ``ToyWaypoint-v0`` takes, too: see :func:`~.configuration.driving_config`; wheelbase and steering limit
-        are the vehicle's own
-    :raises ImportError: if ``carla`` is not installed, or another version than this package knows
+    :param kwargs: arguments of :func:`~.configuration.driving_config`, as for ``ToyWaypoint-v0``; wheelbase and steering limit
+        are taken from the vehicle
+    :raises ImportError: if ``carla`` is not installed or of an unsupported version
     :raises CarlaError: if the server is absent, of another version, full, or has no routes: see :mod:`~.errors`
     :raises FileNotFoundError: if there is no such map or file of routes
-    :raises ValueError: for arguments that make no sense
+    :raises ValueError: for arguments that are not accepted
     """
 
     drive: MeasuredDrive
@@ -133,7 +133,7 @@ class CarlaWaypointEnv(DriveEnv):
             if self.server is not None:
                 self.server.close()
             raise
-        # at the end of the interpreter and of a worker process, too, which multiprocessing ends without atexit
+        # runs at the end of the interpreter, and also of a worker process, which multiprocessing ends without atexit
         self._finalizer = multiprocessing.util.Finalize(self, _clean_up, (self.session, self.server), exitpriority=10)
         try:
             with self.session.lock:
@@ -143,17 +143,17 @@ class CarlaWaypointEnv(DriveEnv):
             raise
 
     def _set_up(self, config: Any) -> None:
-        """Put into the world what stays there from one episode to the next."""
+        """Set up the parts of the world that stay from one episode to the next."""
         session = self.session
         with session.calls():
             self.backend = "loopback" if session.is_loopback or self.server is not None else "carla"
-            """What the env drives in; a result of the loopback server is not a result of CARLA."""
+            """Name of the simulator; a result on the loopback server is not a result on CARLA."""
         self._source = MapRoutes(session.map, self._routes_file, config.route_length)
         self._populate()
         model = self._stage.ego.model
         vehicle = config.vehicle._replace(wheelbase=model.wheelbase, max_steer=min(config.vehicle.max_steer, model.max_steer))
         self.drive = MeasuredDrive(replace(config, vehicle=vehicle))
-        """The car's route, state, totals and metrics: what ``simulation`` is to ``ToyWaypoint-v0``."""
+        """The car's route, state, totals and metrics."""
 
     def _populate(self) -> None:
         managed = self.backend == "carla"
@@ -165,14 +165,14 @@ class CarlaWaypointEnv(DriveEnv):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """
-        Begin an episode, on a fresh connection if the last one was lost.
+        Begin an episode, on a new connection if the last one was lost.
 
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
-        :param options: ``{"scenario": g}`` plays scenario ``g`` and leaves the order of the others alone
+        :param options: ``{"scenario": g}`` plays scenario ``g`` and does not change the order of the others
         :return: observation and ``{"scenario": number, "route": name}``
-        :raises ValueError: for another option, or a number that no scenario has
+        :raises ValueError: for another option, or a value that is not a scenario number
         :raises ClosedEnvironmentError: after :meth:`close`
-        :raises CarlaError: if the server is gone and none comes back in time, or the start of a fixed route is occupied
+        :raises CarlaError: if the server is lost and does not return in time, or the start of a fixed route is occupied
         """
         if not self._finalizer.still_active():
             raise gym.error.ClosedEnvironmentError("the env is closed: make a new one")
@@ -189,7 +189,7 @@ class CarlaWaypointEnv(DriveEnv):
         return self._observed(), {"scenario": number, "route": self._route.name}
 
     def _begin(self, scenario: int) -> None:
-        """Begin a scenario; if the server turns out to be lost, once more with a fresh connection."""
+        """Begin a scenario; if the server turns out to be lost, try again once with a new connection."""
         for last in (False, True):
             try:
                 with self.session.lock:
@@ -206,7 +206,7 @@ class CarlaWaypointEnv(DriveEnv):
 
     def _reconnect(self) -> None:
         if self.server is not None:
-            # it may be stopped, and would not hear of a signal to end
+            # a stopped process would not react to SIGTERM
             os.kill(self.server.pid, signal.SIGKILL)
             self.server.close()
             self.server.start()
@@ -242,7 +242,7 @@ class CarlaWaypointEnv(DriveEnv):
         return {name: found[name] if name in found else NOBODY[name].copy() for name in self._given}
 
     def _wanted_weather(self) -> Any:
-        """The weather that was asked for, else that at the start of the route, if it has any."""
+        """The requested weather, else the weather at the start of the route, if it has any."""
         if self._weather is None and self._route.weather:
             return weather_parameters(self._route.weather[0].parameters)
         return self._weather
@@ -279,7 +279,7 @@ class CarlaWaypointEnv(DriveEnv):
         return self._observed(), reward, ended and self._outcome != TIMEOUT, self._outcome == TIMEOUT, info
 
     def _advance(self, action: np.ndarray) -> tuple[float, int]:
-        """One control step in the server; reward and outcome."""
+        """Make one control step in the server; return reward and outcome."""
         drive, stage, ego = self.drive, self._stage, self._stage.ego
         car = drive.cars[0]
         angle, acceleration = drive.command(action)
@@ -301,7 +301,7 @@ class CarlaWaypointEnv(DriveEnv):
         return reward, outcome
 
     def _broken_off(self, error: CarlaError) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """The server is lost: the episode does not count, and its scenario is played again."""
+        """End an episode whose server is lost: it does not count, and its scenario is played again."""
         self.session.drop(str(error))
         self._running = False
         self._next_scenario -= self._in_order
@@ -311,7 +311,7 @@ class CarlaWaypointEnv(DriveEnv):
 
     @property
     def height(self) -> float:
-        """Of the car, as last measured [m]."""
+        """Height of the car, as last measured [m]."""
         return self._stage.ego.height
 
     @property
@@ -319,7 +319,7 @@ class CarlaWaypointEnv(DriveEnv):
         return pose(self.drive, 0)
 
     def close(self) -> None:
-        """Leave the server as it was found, or stop it if it is the env's own. Does nothing the second time."""
+        """Restore the server, or stop it if it is the env's own. A second call has no effect."""
         super().close()
         if self._finalizer.still_active():
             self._finalizer()

@@ -1,9 +1,9 @@
 """
-What happens on the way, counted as CARLA's leaderboard counts it.
+Events of an episode, such as collisions and red lights run, counted as in CARLA's leaderboard.
 
 The rules are those of ScenarioRunner's ``atomic_criteria`` (CollisionTest, RunningRedLightTest, RunningStopTest,
-ActorBlockedTest), which the leaderboard uses. All of them look at measurements of the same tick, so an episode has the same
-events each time.
+ActorBlockedTest), which the leaderboard uses. All of them use measurements of the same tick, so that a replay has the same
+events.
 """
 
 import math
@@ -17,42 +17,42 @@ from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.maps.carla_frame import location_of
 
 EVENTS = ("collision", "lane_invasion", "off_road", "red_light", "stop_sign", "blocked")
-"""What can happen, apart from the outcomes that each episode has."""
+"""Names of the events, apart from the outcomes that every env has."""
 COLLISION_KINDS = ("vehicle", "pedestrian", "static")
 
 SAME_ACTOR_TIME = 5.0
-"""Hitting the same actor again within this time [s] is the same collision …"""
+"""Time within which further contacts with the same actor belong to the same collision [s]."""
 SAME_PLACE_RADIUS = 5.0
-"""… and so is hitting anything else within this distance of where it happened [m]."""
+"""Distance from a collision within which further contacts with anything belong to it [m]."""
 FAULTLESS_SPEED = 0.1
-"""A car slower than this was run into [m/s]."""
+"""Speed below which the car is not at fault in a collision [m/s]."""
 STOPPED_SPEED = 0.1
-"""A car slower than this stands [m/s]."""
+"""Speed below which the car counts as standing [m/s]."""
 STOP_DISTANCE = 4.0
-"""Who has stood within this distance of a stop line has stopped there [m]."""
+"""Largest distance from a stop line at which a standing car has stopped at it [m]."""
 ROUTE_MARGIN = 0.4
-"""Nearer to the middle of its lane than this, a car has not left it [m]: the map need not be asked."""
+"""Lateral offset up to which a car is surely within its lane, so that the map need not be queried [m]."""
 
 
 class StopLine(NamedTuple):
-    """A line on the route at which something may have to be waited for."""
+    """A stop line on the route, of a traffic light or a stop sign."""
 
     distance: float
     """Arc length on the route [m]."""
     name: str
-    """Whose line it is: one event for each."""
+    """Name of its light or sign, which counts as one event at most."""
     is_stop_sign: bool
 
 
 class EventMonitor:
     """
-    Counts what happens in an episode.
+    A monitor that detects the events of an episode.
 
     :param road_map: ``carla.Map``
-    :param half_width: of the car [m]
-    :param wheelbase: of the car [m]
-    :param front: from the rear axle to the bumper [m]
-    :param blocked_time: who has not moved for so long is blocked [s]
+    :param half_width: half the width of the car [m]
+    :param wheelbase: wheelbase of the car [m]
+    :param front: distance from the rear axle to the front bumper [m]
+    :param blocked_time: seconds of standstill after which the car counts as blocked
     """
 
     def __init__(self, road_map: Any, half_width: float, wheelbase: float, front: float, blocked_time: float):
@@ -65,7 +65,7 @@ class EventMonitor:
         """
         Begin an episode.
 
-        :param lines: on its route
+        :param lines: stop lines on its route
         """
         self.counts = dict.fromkeys((*EVENTS, *(f"collision_{kind}" for kind in COLLISION_KINDS)), 0)
         self.lines = lines
@@ -79,7 +79,7 @@ class EventMonitor:
         self._stopped: set[str] = set()
 
     def stopped_at(self, line: StopLine) -> bool:
-        """Whether the car has stood at a line."""
+        """Whether the car has stopped at a line."""
         return line.name in self._stopped
 
     def update(
@@ -92,13 +92,13 @@ class EventMonitor:
         red: set[str],
     ) -> list[str]:
         """
-        What one control step has brought.
+        Detect the events of one control step.
 
         :param car: record of :data:`~.records.CAR`, measured after the step
-        :param height: of the car, measured [m]
-        :param tangent: of the route where the car is, record of :data:`~.records.ROUTE_POINT`
+        :param height: measured height of the car [m]
+        :param tangent: record of :data:`~.records.ROUTE_POINT`, the route point at the car
         :param progress_before: arc length of the car before the step [m]
-        :param collisions: that were reported in it
+        :param collisions: collisions reported during the step
         :param red: names of the lines whose light was red
         :return: names of the new events
         """
@@ -127,7 +127,7 @@ class EventMonitor:
         return ["collision", f"collision_{collision.kind}"]
 
     def _leaving(self, car: Record, height: float, tangent: Record) -> list[str]:
-        """Wheels over the edge of the lane, and the car off the driving lanes altogether: once each time."""
+        """Events of wheels crossing the edge of the lane, and of the car leaving the driving lanes, once each time."""
         turned = math.sin(car["yaw"]) * tangent["cos"] - math.cos(car["yaw"]) * tangent["sin"]
         deviation = max(abs(car["lateral"]), abs(car["lateral"] + self._wheelbase * turned))
         if deviation < ROUTE_MARGIN:
@@ -146,7 +146,7 @@ class EventMonitor:
         return new
 
     def _lines_crossed(self, car: Record, progress_before: float, red: set[str]) -> list[str]:
-        """The rear axle over a line whose light is red, or past a stop sign without having stood."""
+        """Events of the rear axle crossing a line whose light is red, or a stop line without a stop."""
         new = []
         for line in self.lines:
             if (

@@ -1,4 +1,4 @@
-"""Where a car is by what a leaderboard agent may use: GNSS, compass and speedometer."""
+"""Localisation by the sensors that a leaderboard agent may use: GNSS, compass and speedometer."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,21 +8,21 @@ import numpy as np
 from sb3_delta_waypoint.driving.frames import Pose
 
 EARTH_RADIUS = 6378137.0
-"""[m], as the leaderboard's ``utils/route_manipulation.py`` has it."""
+"""Radius of the earth in the leaderboard's ``utils/route_manipulation.py`` [m]."""
 GNSS_DEVIATION = 0.55
-"""Standard deviation of a fix along each axis [m]: the leaderboard's GNSS has 5e-6 degrees."""
+"""Standard deviation of a fix along each axis [m]; it is 5e-6 degrees for the leaderboard's GNSS."""
 SLIP_DEVIATION = 0.03
-"""By how much dead reckoning is off after 1 m [m]; grows with the root of the distance."""
+"""Standard deviation of dead reckoning after 1 m [m]; it grows with the square root of the distance."""
 
 Projection = Callable[[float, float], tuple[float, float]]
-"""From latitude and longitude [degrees] to x and y [m], right-handed frame."""
+"""Function from latitude and longitude [degrees] to x and y [m], right-handed frame."""
 
 
 class Localiser:
     """
-    Position by dead reckoning, drawn towards each GNSS fix: a Kalman filter whose heading and speed are known.
+    A Kalman filter that estimates the position by dead reckoning and GNSS fixes, with known heading and speed.
 
-    :param start: x, y [m] and yaw [rad] of the rear axle, as well as a GNSS fix knows them
+    :param start: x, y [m] and yaw [rad] of the rear axle, as accurate as a GNSS fix
     """
 
     def __init__(self, start: Pose):
@@ -31,15 +31,15 @@ class Localiser:
 
     def update(self, fix: tuple[float, float], yaw: float, distance: float) -> Pose:
         """
-        Take in one tick.
+        Update the estimate with the measurements of one tick.
 
         :param fix: x, y [m] of the rear axle by GNSS
-        :param yaw: by compass [rad]; if it is not finite, as before the compass has settled, the last one holds
-        :param distance: driven since the last tick, by the speedometer [m]
-        :return: x, y [m] and yaw [rad] of the rear axle
+        :param yaw: yaw by compass [rad]; if it is not finite, as before the compass has settled, the last one is kept
+        :param distance: distance driven since the last tick, by the speedometer [m]
+        :return: estimated x, y [m] and yaw [rad] of the rear axle
         """
         before, self.yaw = self.yaw, yaw if math.isfinite(yaw) else self.yaw
-        # on an arc the chord points half-way between the headings
+        # the chord of an arc points half-way between the headings at its ends
         heading = before + 0.5 * math.remainder(self.yaw - before, math.tau)
         self._variance += SLIP_DEVIATION**2 * distance
         gain = self._variance / (self._variance + GNSS_DEVIATION**2)
@@ -51,6 +51,8 @@ class Localiser:
 
 def yaw_of_compass(compass: float) -> float:
     """
+    Convert a compass angle to a yaw.
+
     :param compass: angle from north, clockwise [rad]; north is along +y of the right-handed frame
     :return: yaw [rad], within ±π
     """
@@ -59,19 +61,20 @@ def yaw_of_compass(compass: float) -> float:
 
 def projection_through(places: Sequence[tuple[float, float]], points: Sequence[tuple[float, float]]) -> Projection:
     """
-    The Mercator projection that some places of known position follow: scale and origin by least squares. It is the one with
-    which the leaderboard gives the global plan (``_location_to_gps`` in its ``utils/route_manipulation.py``).
+    Fit a Mercator projection to places of known position: its scale and origin, by least squares.
 
-    :param places: latitude and longitude [degrees] of each
-    :param points: x and y [m] of each, right-handed frame
+    The leaderboard gives its global plan by such a projection (``_location_to_gps`` in ``utils/route_manipulation.py``).
+
+    :param places: latitude and longitude [degrees] of each place
+    :param points: x and y [m] of each place, right-handed frame
     :return: the projection
-    :raises ValueError: if there are fewer than two different places, or they do not follow such a projection
+    :raises ValueError: if there are fewer than two different places, or no such projection fits them
     """
     north, east = np.array([_mercator(*place) for place in places]).reshape(-1, 2).T
     x, y = np.array(points, dtype=np.float64).reshape(-1, 2).T
     if len(x) == 0 or np.ptp(x) + np.ptp(y) < 1.0:
         raise ValueError(f"the global plan has {len(x)} places within 1 m; at least two different ones are needed")
-    # one scale for both axes, and an origin on each
+    # a common scale of both axes, and an origin of each
     scale = float((east - east.mean()) @ (x - x.mean()) + (north - north.mean()) @ (y - y.mean())) / float(
         ((east - east.mean()) ** 2).sum() + ((north - north.mean()) ** 2).sum()
     )

@@ -1,4 +1,4 @@
-"""Which route a scenario drives."""
+"""The routes of scenarios on a CARLA map."""
 
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,19 @@ from sb3_delta_waypoint.maps.route_file import load_routes
 from sb3_delta_waypoint.maps.routes import Route, random_route
 
 FURTHEST = 1e4
-"""The goal of a random route may be this far by road [m]; the route is cut off at the length that is driven."""
+"""Largest distance by road to the goal of a random route [m]; the route is then cut off at the driven length."""
 
 
 class MapRoutes:
     """
-    The routes of a map: drawn between its spawn points, or the fixed ones of a file.
+    The routes of a map, which are drawn between its spawn points or read from a file.
 
     :param road_map: ``carla.Map``
-    :param routes: a file (see :func:`~.route_file.load_routes`), or None to draw
-    :param length: of drawn routes [m]
+    :param routes: a file (see :func:`~.route_file.load_routes`), or None to draw routes
+    :param length: length of drawn routes [m]
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: if the file is malformed
-    :raises NoRoutesError: if there is nothing to drive on
+    :raises NoRoutesError: if there is no route
     """
 
     def __init__(self, road_map: Any, routes: str | Path | None, length: float):
@@ -38,18 +38,18 @@ class MapRoutes:
 
     @property
     def longest(self) -> float:
-        """Routes are driven this far [m]."""
+        """Length up to which routes are driven [m]."""
         return self._length if self._fixed is None else FURTHEST
 
     def route(self, base_seed: int, scenario: int, attempt: int = 0) -> Route:
         """
-        The route of a scenario: of fixed ones each in turn, from one that depends on the base seed.
+        Get the route of a scenario. Fixed routes are played in turn, beginning with one that depends on the base seed.
 
-        :param base_seed: of the scenarios
-        :param scenario: its number
-        :param attempt: 0; higher numbers draw others, where something stands at the start
+        :param base_seed: base seed of the scenarios
+        :param scenario: number of the scenario
+        :param attempt: 0; higher numbers draw other routes, in case the start is occupied
         :return: the route
-        :raises NoRoutesError: if there is nothing to drive on
+        :raises NoRoutesError: if there is no route
         """
         if self._fixed is not None:
             return self._fixed[(base_seed + scenario) % len(self._fixed)]

@@ -1,4 +1,4 @@
-"""Cameras on the vehicle, each image matched to the tick that it was taken in."""
+"""Cameras on the vehicle; each image is matched to the tick in which it was taken."""
 
 import math
 import queue
@@ -16,18 +16,18 @@ from sb3_delta_waypoint.maps.carla_frame import transform_of
 from sb3_delta_waypoint.messages import short_repr
 
 IMAGE_TIMEOUT = 2.0
-"""An image that has not come so long after its tick is missing [s]."""
+"""Longest wait for an image after its tick, after which it counts as missing [s]."""
 METRES, RADIANS = Bounds(-100.0, 100.0, "m"), Bounds(-2.0 * math.pi, 2.0 * math.pi, "rad")
-"""Places and directions of cameras on the car."""
+"""Bounds of the positions and angles of cameras on the car."""
 
 
 class Camera(NamedTuple):
-    """An rgb camera: its picture, and where it is, from the middle of the rear axle (x forward, y left, z up)."""
+    """An rgb camera: its image size and its pose relative to the middle of the rear axle (x forward, y left, z up)."""
 
     width: Annotated[float, Bounds(1, 4096)] = 84
-    """[pixels]"""
+    """Width of the image [pixels]."""
     height: Annotated[float, Bounds(1, 4096)] = 64
-    """[pixels]"""
+    """Height of the image [pixels]."""
     fov: Annotated[float, Bounds(1.0, 179.0, "degrees")] = 90.0
     """Horizontal field of view [degrees]."""
     x: Annotated[float, METRES] = 2.5
@@ -37,16 +37,18 @@ class Camera(NamedTuple):
     z: Annotated[float, METRES] = 1.6
     """[m]"""
     yaw: Annotated[float, RADIANS] = 0.0
-    """[rad], counter-clockwise"""
+    """Counter-clockwise [rad]."""
     pitch: Annotated[float, RADIANS] = 0.0
-    """[rad], upwards"""
+    """Upwards [rad]."""
 
 
 def cameras_of(given: Mapping[str, Mapping[str, float] | Camera] | None) -> dict[str, Camera]:
     """
-    :param given: for each camera's name what differs from :class:`Camera`
-    :return: the cameras
-    :raises ValueError: for a name that another observation has, an unknown parameter, or a number that is not accepted
+    Make cameras from their parameters.
+
+    :param given: for each camera's name the parameters that differ from :class:`Camera`
+    :return: the cameras by name
+    :raises ValueError: for the name of another observation, an unknown parameter, or a number that is not accepted
     """
     cameras: dict[str, Camera] = {}
     if not isinstance(given, Mapping | None):
@@ -72,7 +74,9 @@ def cameras_of(given: Mapping[str, Mapping[str, float] | Camera] | None) -> dict
 
 def camera_spaces(cameras: Mapping[str, Camera]) -> dict[str, spaces.Box]:
     """
-    :param cameras: by name
+    Spaces of the observations of cameras.
+
+    :param cameras: cameras by name
     :return: for each ``<name>`` uint8 ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
     """
     found: dict[str, spaces.Box] = {}
@@ -87,9 +91,9 @@ class Cameras:
     The cameras of a vehicle in a session.
 
     :param session: a connected session
-    :param vehicle: id of the ``carla.Vehicle`` on which they are
-    :param rear_axle: of the vehicle, from its origin forwards [m]
-    :param cameras: by name
+    :param vehicle: id of the ``carla.Vehicle`` that carries them
+    :param rear_axle: distance forwards from the vehicle's origin to its rear axle [m]
+    :param cameras: cameras by name
     """
 
     def __init__(self, session: Session, vehicle: int, rear_axle: float, cameras: Mapping[str, Camera]):
@@ -110,9 +114,9 @@ class Cameras:
         """
         Wait for the images of a tick.
 
-        :param frame: of the tick
-        :return: for each ``<name>`` uint8 ``(3, height, width)``, RGB, and ``<name>_valid`` float32 ``(1,)``: 0 and a black
-            picture where the image did not come
+        :param frame: frame of the tick
+        :return: for each camera ``<name>`` uint8 ``(3, height, width)``, RGB, and ``<name>_valid`` float32 ``(1,)``; for
+            a missing image they are a black picture and 0
         """
         deadline = time.monotonic() + IMAGE_TIMEOUT
         observation = {}
@@ -136,6 +140,6 @@ class Cameras:
             if image.frame == frame:
                 return image
             if image.frame > frame:
-                # too late for this tick, but not lost for the next
+                # the image is of a later tick, which will need it
                 self._images[name].put(image)
                 return None

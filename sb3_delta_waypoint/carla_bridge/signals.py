@@ -7,19 +7,20 @@ import numpy as np
 
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.events import StopLine
+from sb3_delta_waypoint.contract import POSITION_BOUND
 from sb3_delta_waypoint.driving.frames import Pose, wrap
 from sb3_delta_waypoint.maps.signals import STOP_SIGN, TRAFFIC_LIGHT, read_signals
 
 NEAR_ROUTE = 2.0
-"""A stop line this far from the route, at most, is on it [m]."""
+"""Largest distance of a stop line that is on the route [m]."""
 SAME_DIRECTION = math.radians(60.0)
 """A stop line for another direction than this is not for the route [rad]."""
-FAR = 100.0
+FAR = POSITION_BOUND
 """What is observed where there is no line [m]."""
 STOP_BEFORE = 1.0
-"""The bumper stops this far before a line [m]."""
+"""Distance from the bumper to the line at a stop [m]."""
 YELLOW_BRAKING = 4.0
-"""At a yellow light, who would have to brake harder than this goes on [m/s²]."""
+"""Deceleration beyond which a car does not stop at a yellow light [m/s²]."""
 
 
 class Signals:
@@ -27,7 +28,7 @@ class Signals:
     The lights and stop signs of a map.
 
     :param session: a connected session
-    :param frozen: hold all lights at green
+    :param frozen: whether all lights are held at green
     """
 
     def __init__(self, session: Session, frozen: bool):
@@ -49,10 +50,10 @@ class Signals:
 
     def begin(self, route: np.ndarray, heights: np.ndarray) -> tuple[StopLine, ...]:
         """
-        Begin an episode; lights that run begin their cycle again.
+        Begin an episode; lights that are not frozen restart their cycle.
 
         :param route: records of :data:`~.records.ROUTE_POINT`
-        :param heights: of these points [m]
+        :param heights: heights of these points [m]
         :return: the lines on the route, in its order
         """
         with self._session.calls():
@@ -69,16 +70,20 @@ class Signals:
 
     def state(self, line: StopLine) -> str:
         """
-        :param line: on the route
-        :return: ``Red``, ``Yellow``, ``Green`` … in the last snapshot; ``Green`` where there is no light
+        State of the light at a line.
+
+        :param line: a line on the route
+        :return: ``Red``, ``Yellow``, ``Green`` … in the last snapshot; ``Green`` if there is no light
         """
         light = self._session.lights.get(line.name)
         return "Green" if light is None else str(light.state)
 
     def red(self, lines: Iterable[StopLine]) -> set[str]:
         """
-        :param lines: on the route
-        :return: the names of those whose light is red
+        Find the lines whose light is red.
+
+        :param lines: lines on the route
+        :return: names of those whose light is red
         """
         return {line.name for line in lines if self.state(line) == "Red"}
 
@@ -88,11 +93,11 @@ def may_go(line: StopLine, state: str, stopped: bool, left: float, speed: float)
     Whether a car may drive over a line.
 
     :param line: the line
-    :param state: of its light, ``Red``, ``Yellow``, ``Green`` …
-    :param stopped: whether the car has stood at it
-    :param left: way from the bumper to the line [m]
-    :param speed: of the car [m/s]
-    :return: yes or no
+    :param state: state of its light, ``Red``, ``Yellow``, ``Green`` …
+    :param stopped: whether the car has stopped at it
+    :param left: distance from the bumper to the line [m]
+    :param speed: speed of the car [m/s]
+    :return: whether it may
     """
     if line.is_stop_sign:
         return stopped

@@ -1,4 +1,4 @@
-"""What an env puts into the world of a server: the car with its sensors, other road users, lights, weather."""
+"""The contents of a server's world that an env controls: the car and its sensors, traffic, lights and weather."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,13 +18,13 @@ from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive,
 
 class Stage:
     """
-    Everything that stays in the world from one episode to the next.
+    The parts of the world that stay from one episode to the next.
 
     :param session: a connected session
     :param blueprint: id of the car's blueprint
-    :param cameras: of the car, by name
+    :param cameras: cameras of the car, by name
     :param options: numbers of other road users; None for an empty town whose lights are green
-    :param managed: whether CARLA's traffic manager drives the others, or else the server itself does
+    :param managed: whether CARLA's traffic manager drives the other vehicles, rather than the server
     :param blocked_time: seconds of standstill after which the car counts as blocked
     """
 
@@ -49,17 +49,17 @@ class Stage:
 
     def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray, weather: Any) -> tuple[Measurement, Any]:
         """
-        Begin an episode whose car is in its place, and tick once.
+        Begin an episode whose car has been placed, and tick once.
 
-        :param seed: of the scenario
-        :param start: of the car's route
+        :param seed: seed of the scenario
+        :param start: pose of the start of the car's route
         :param route: records of :data:`~sb3_delta_waypoint.driving.records.ROUTE_POINT`
-        :param heights: of these points [m]
-        :param weather: ``carla.WeatherParameters``, or None to leave it as it is
-        :return: where the car is, and ``carla.WorldSnapshot``
+        :param heights: heights of these points [m]
+        :param weather: ``carla.WeatherParameters``, or None for no change
+        :return: the measurement of the car, and ``carla.WorldSnapshot``
         """
         if self._surroundings is not None:
-            # after the car, which might stand where somebody is put
+            # after the car has moved, which might have stood in the place of another road user
             self._surroundings.begin(seed, start, route, heights)
         if weather is not None and weather != self._weather:
             with self._session.calls():
@@ -71,9 +71,11 @@ class Stage:
 
     def look(self, drive: MeasuredDrive, snapshot: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """
-        :param drive: the car, measured
+        Observe what is around the car.
+
+        :param drive: the drive of the car, measured at this tick
         :param snapshot: ``carla.WorldSnapshot`` of the same tick
-        :return: what is observed besides state and route; and what the expert yields to, records of
+        :return: the observations other than state and route, and the hazards to which the expert yields, records of
             :data:`~sb3_delta_waypoint.driving.yielding.HAZARD`
         """
         found: dict[str, np.ndarray] = {}

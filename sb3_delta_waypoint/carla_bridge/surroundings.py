@@ -1,4 +1,4 @@
-"""What a driver sees around the car, and has to yield to: other road users, lights and stop signs."""
+"""The surroundings of the car, to which it must yield: other road users, lights and stop signs."""
 
 from typing import Any
 
@@ -18,24 +18,26 @@ class Surroundings:
     """
     Other road users and signals, as observations and as hazards.
 
-    :param traffic: the others
-    :param signals: of the map
+    :param traffic: the other road users
+    :param signals: signals of the map
     :param ego: the car
-    :param events: knows the lines on the route, and where the car has stopped
+    :param events: event monitor, which holds the stop lines on the route and where the car has stopped
     """
 
     def __init__(self, traffic: Traffic, signals: Signals, ego: Ego, events: EventMonitor):
         self._traffic, self._signals, self._ego, self._events = traffic, signals, ego, events
 
     def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray) -> None:
-        """Put the others where a scenario has them; see :meth:`~.traffic.Traffic.begin`."""
+        """Place the other road users of a scenario; see :meth:`~.traffic.Traffic.begin`."""
         self._traffic.begin(seed, start, route, heights)
 
     def look(self, drive: MeasuredDrive, snapshot: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """
-        :param drive: the car, measured
+        Observe the surroundings.
+
+        :param drive: the drive of the car, measured at this tick
         :param snapshot: ``carla.WorldSnapshot`` of the same tick
-        :return: ``agents``, ``agents_valid`` and ``signal``; and records of :data:`~.yielding.HAZARD`
+        :return: ``agents``, ``agents_valid`` and ``signal``; and the hazards, records of :data:`~.yielding.HAZARD`
         """
         car = drive.cars[0]
         self._traffic.walk(float(car["progress"]))
@@ -50,10 +52,10 @@ class Surroundings:
         return observe_agents(agents, car) | {"signal": signal}, hazards[:n]
 
     def _next_line(self, car: Any) -> tuple[float, bool]:
-        """Way from the bumper to the next stop line [m], and whether the car may drive over it."""
+        """Distance from the bumper to the next stop line [m], and whether the car may drive over it."""
         for line in self._events.lines:
             left = line.distance - float(car["progress"]) - self._ego.front
-            # once the bumper is over the line by this much, the car goes on
+            # once the bumper is beyond the line by this distance, the car goes on
             if left < -STOP_BEFORE:
                 continue
             state = self._signals.state(line)

@@ -1,4 +1,4 @@
-"""Other road users: spawned for each episode, observed, and where they are in the way, yielded to."""
+"""Other road users in CARLA: spawning them for each episode, moving pedestrians, and observing them."""
 
 import math
 from collections.abc import Mapping
@@ -14,32 +14,34 @@ from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of, vector_of
 from sb3_delta_waypoint.messages import short_repr
 
 CLEARANCE, CROSSING_CLEARANCE = 20.0, 35.0
-"""No vehicle is put nearer to the start of the route than this, and no pedestrian crosses it nearer [m]."""
+"""Least distance of other vehicles, and of pedestrians' crossings, from the start of the route [m]."""
 BESIDE = 4.5
-"""Pedestrians wait this far beside the middle of the lane [m]."""
+"""Distance from the middle of the lane at which pedestrians wait [m]."""
 WALKING_SPEED = 1.4
-"""[m/s]"""
+"""Speed of pedestrians [m/s]."""
 STEP_OUT = (30.0, 45.0)
-"""A pedestrian sets out when the car is this near, drawn between these [m]."""
+"""Range from which the distance of the car is drawn at which a pedestrian steps out [m]."""
 TRAFFIC_PATIENCE = 60.0
-"""An episode in traffic may take so much longer [s]."""
+"""Additional time limit of an episode in traffic [s]."""
 LIFT = 0.3
-"""They are put down from this height [m]."""
+"""Height above the road from which actors are dropped when they are placed [m]."""
 
 
 class TrafficOptions(NamedTuple):
-    """How many others there are, at most: each needs room."""
+    """Largest numbers of other road users; fewer are spawned where there is no room."""
 
     vehicles: Annotated[int, Bounds(0, 1000, whole=True)] = 8
-    """They follow the lanes: by the loopback server, or by CARLA's traffic manager."""
+    """Vehicles, which follow the lanes, driven by the loopback server or by CARLA's traffic manager."""
     pedestrians: Annotated[int, Bounds(0, 1000, whole=True)] = 3
-    """They cross the route when the car comes near."""
+    """Pedestrians, which cross the route when the car comes near."""
 
 
 def traffic_options(given: Mapping[str, int] | TrafficOptions | None) -> TrafficOptions | None:
     """
-    :param given: what differs from :class:`TrafficOptions`, or None
-    :return: the options, None for None
+    Make the options of an env's traffic.
+
+    :param given: the options that differ from :class:`TrafficOptions`, or None
+    :return: the options, or None if none are given
     :raises ValueError: for an unknown key, or a number that is not accepted
     """
     if given is None:
@@ -59,7 +61,7 @@ def traffic_options(given: Mapping[str, int] | TrafficOptions | None) -> Traffic
 
 class _Walker(NamedTuple):
     distance: float
-    """Of its crossing on the route [m]."""
+    """Arc length of its crossing on the route [m]."""
     step_out: float
     direction: Any
 
@@ -69,8 +71,8 @@ class Traffic:
     The other road users of a session.
 
     :param session: a connected session
-    :param options: how many
-    :param managed: whether CARLA's traffic manager drives the vehicles, or else the server itself does
+    :param options: their numbers
+    :param managed: whether CARLA's traffic manager drives the vehicles, rather than the server
     """
 
     def __init__(self, session: Session, options: TrafficOptions, managed: bool):
@@ -87,12 +89,12 @@ class Traffic:
 
     def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray) -> None:
         """
-        Put everybody where a scenario has them.
+        Place the road users of a scenario.
 
-        :param seed: of the scenario
-        :param start: of the car's route
+        :param seed: seed of the scenario
+        :param start: pose of the start of the car's route
         :param route: records of :data:`~.records.ROUTE_POINT`
-        :param heights: of these points [m]
+        :param heights: heights of these points [m]
         """
         session, rng = self._session, np.random.default_rng(seed)
         with session.calls():
@@ -146,9 +148,9 @@ class Traffic:
 
     def walk(self, progress: float) -> None:
         """
-        Let pedestrians step out; they walk on.
+        Let pedestrians step out when the car is near. They then keep walking.
 
-        :param progress: of the car on its route [m]
+        :param progress: arc length of the car on its route [m]
         """
         import carla
 
@@ -160,6 +162,8 @@ class Traffic:
 
     def agents(self, snapshot: Any) -> np.ndarray:
         """
+        Get the states of the other road users.
+
         :param snapshot: ``carla.WorldSnapshot``
         :return: records of :data:`~.yielding.AGENT`
         """

@@ -1,9 +1,9 @@
 """
-CARLA's traffic manager, kept out of this process.
+CARLA's traffic manager in a separate process.
 
-It is part of the client, and its threads end the interpreter when one of their calls fails: when the server dies, when a
-vehicle is destroyed that they drive, and at exit. Moreover, a tick of any client makes all managers of its process work,
-whatever their server. So each has a process of its own, which ticks the server, too.
+The manager is part of the client, and its threads end the interpreter when one of their calls fails: when the server dies,
+when a vehicle that they drive is destroyed, and at exit. Moreover, a tick of any client triggers all managers of its process,
+whatever their server. Each manager therefore has a separate process, which also ticks the server.
 """
 
 import contextlib
@@ -19,25 +19,25 @@ from typing import Any
 from sb3_delta_waypoint.carla_bridge.errors import ServerLostError
 
 SNAPSHOT_INTERVAL = 1e-4
-"""How often to look for the snapshot of a tick [s]."""
+"""Interval at which the snapshot of a tick is polled [s]."""
 PROCESS = Path(__file__).with_name("traffic_manager_process.py")
 
 
 class TrafficManager:
     """
-    Drives vehicles of a synchronous server, and ticks it.
+    A traffic manager that drives vehicles of a synchronous server, and ticks the server.
 
-    :param host: of the server
-    :param port: of the server
+    :param host: host of the server
+    :param port: port of the server
     :param timeout: longest wait for an answer of the server [s]
     :param loading: longest wait until the manager has read the map [s]
-    :raises ServerLostError: if it does not get ready
+    :raises ServerLostError: if the manager does not start in time
     """
 
     def __init__(self, host: str, port: int, timeout: float, loading: float):
         self._timeout = timeout
         self._address = f"{host}:{port}"
-        # a session of its own: Ctrl-C in the terminal is for this process, which still needs the manager to clean up
+        # in a new session, so that Ctrl-C in the terminal only reaches this process, which needs the manager to clean up
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(PROCESS), json.dumps([host, port, timeout, loading])],
             stdin=subprocess.PIPE,
@@ -58,24 +58,24 @@ class TrafficManager:
         """
         Let vehicles follow the lanes.
 
-        :param vehicles: their ids
-        :param seed: of what the manager draws
+        :param vehicles: ids of the vehicles
+        :param seed: seed of the manager's random choices
         """
         self._call("drive", vehicles, seed)
 
     def release(self) -> None:
-        """Let go of the vehicles: they may be destroyed then, and not before."""
+        """Release the vehicles, which must not be destroyed before."""
         self._call("release")
 
     def tick(self, world: Any) -> int:
         """
-        One tick of the server, and the controls of the vehicles for the next.
+        Tick the server, and set the controls of the vehicles for the next tick.
 
-        :param world: ``carla.World`` of the owner, which has the snapshot of the tick then
-        :return: its frame
+        :param world: ``carla.World`` of the owner, which has the snapshot of the tick afterwards
+        :return: frame of the tick
         :raises ServerLostError: if there is no answer in time
         """
-        # controls are messages without an answer, and this is a call: they have arrived before the other client ticks
+        # controls are messages without an answer; once this call returns, they have arrived, before the other client ticks
         world.get_settings()
         frame: int = self._call("tick", self._timeout)
         deadline = time.monotonic() + self._timeout
@@ -86,7 +86,7 @@ class TrafficManager:
         return frame
 
     def close(self) -> None:
-        """Shut the manager down, after which its vehicles may be destroyed. Does nothing the second time."""
+        """Shut the manager down, after which its vehicles may be destroyed. A second call has no effect."""
         with contextlib.suppress(OSError):
             self._requests.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -94,7 +94,7 @@ class TrafficManager:
         self.kill()
 
     def kill(self) -> None:
-        """End the process, without a word to the server."""
+        """End the process without a call to the server."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._requests, self._answers):

@@ -1,8 +1,8 @@
 """
-CARLA's traffic manager and the ticks that go with it: run as a script by :class:`~.traffic_manager.TrafficManager`.
+Script that runs CARLA's traffic manager and ticks the server, started by :class:`~.traffic_manager.TrafficManager`.
 
 Requests come as lines of JSON on stdin; each is answered by a line on stdout: the result, or ``{"error": message}``. The end
-of stdin, which also comes when the owner dies, ends the process. This file imports nothing of the package: it starts sooner.
+of stdin, which also comes when the owner dies, ends the process. This file imports nothing of the package, to start faster.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 import carla
 
 ATTEMPTS = 3
-"""Another process may take a free port before the traffic manager does."""
+"""Maximum attempts to start on a free port, which another process may take first."""
 
 
 class Manager:
@@ -29,7 +29,7 @@ class Manager:
         self._world = client.get_world()
         self._vehicles: list[Any] = []
         for last in (False,) * (ATTEMPTS - 1) + (True,):
-            # of a manager that a client has left behind, or that is somebody else's, the port is not free
+            # the port of a manager that another client runs or has left behind is not free
             self._port = _free_port()
             try:
                 self._manager = client.get_trafficmanager(self._port)
@@ -40,20 +40,20 @@ class Manager:
         self._manager.set_synchronous_mode(True)
 
     def drive(self, vehicles: list[int], seed: int) -> None:
-        """Let these vehicles follow the lanes."""
+        """Let vehicles follow the lanes."""
         self._manager.set_random_device_seed(seed)
         self._vehicles = list(self._world.get_actors(vehicles))
         for vehicle in self._vehicles:
             vehicle.set_autopilot(True, self._port)
 
     def release(self) -> None:
-        """Let go of all vehicles: they can be destroyed."""
+        """Release all vehicles, so that they can be destroyed."""
         for vehicle in self._vehicles:
             vehicle.set_autopilot(False, self._port)
         self._vehicles = []
 
     def tick(self, timeout: float) -> int:
-        """One tick of the world, upon which the manager sends its controls."""
+        """Tick the world, upon which the manager sends its controls; return the frame."""
         frame: int = self._world.tick(timeout)
         return frame
 
@@ -71,7 +71,7 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """Answer requests, ``[method, arguments …]`` of :class:`Manager`, until they end."""
+    """Answer requests, ``[method, arguments …]`` of :class:`Manager`, until the end of stdin."""
     # carla writes warnings to stdout
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -92,10 +92,10 @@ def main() -> None:
         except RuntimeError as error:
             answer = {"error": str(error)}
         print(json.dumps(answer), file=answers, flush=True)
-    # a server that does not answer any more must not keep the process
+    # a server that does not answer any more must not keep the process alive
     signal.setitimer(signal.ITIMER_REAL, 2.0 * timeout)
     manager.shut_down()
-    # without the client's destructors, which fail now and then
+    # skips the client's destructors, which fail occasionally
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""From the tracker's steering angle and acceleration to pedals and steering wheel of a CARLA vehicle."""
+"""Controls of a CARLA vehicle: pedals and steering wheel from the tracker's steering angle and acceleration."""
 
 import math
 from collections import deque
@@ -11,27 +11,27 @@ from sb3_delta_waypoint.driving.frames import Pose, mirrored, to_ego
 from sb3_delta_waypoint.maps.carla_frame import place_of, pose_of
 
 COASTING = 0.1
-"""What a rolling car loses without any pedal, about [m/s²]; the correction finds the rest."""
+"""Approximate deceleration of a rolling car without any pedal [m/s²]; the correction finds the rest."""
 CORRECTION_GAIN = 0.15
-"""Share of an acceleration that was missing in one step which is added from the next on …"""
+"""Share of the error of the acceleration that is added to the correction in each step."""
 STEADY_STEPS, STEADY = 5, 0.5
-"""… when so many commands before did not differ by more than this [m/s²]: engine and brakes need a moment to follow."""
+"""The correction only changes when this number of previous commands lie within this range [m/s²]: engine and brakes lag."""
 MAX_CORRECTION = 1.5
 """Largest correction [m/s²]."""
 STANDING = 0.1
-"""A car slower than this that is not to accelerate is held by its brake [m/s]."""
+"""Speed below which the brake holds a car that should not accelerate [m/s]."""
 HOLDING_BRAKE = 0.3
 
 
 @dataclass(frozen=True)
 class VehicleModel:
     """
-    What a vehicle's own physics control says about it.
+    Model of a vehicle, read from its physics control.
 
     :param wheelbase: distance between the axles [m]
-    :param rear_axle: from the actor's origin to the middle of the rear axle, forwards [m] (negative: behind)
+    :param rear_axle: distance forwards from the actor's origin to the middle of the rear axle [m] (negative: behind)
     :param max_steer: largest angle of the front wheels [rad]
-    :param steering_curve: speeds [m/s] and the share of ``max_steer`` that is left at them, float64 ``(2, N)``
+    :param steering_curve: speeds [m/s] and the share of ``max_steer`` available at them, float64 ``(2, N)``
     :param full_throttle: speeds [m/s] and the acceleration at full throttle [m/s²], float64 ``(2, N)``
     :param full_brake: deceleration at full brake [m/s²]
     """
@@ -49,9 +49,9 @@ class VehicleModel:
         Read a vehicle's physics control. As in CARLA 0.9, wheel radii and wheel positions (in the world) are in centimetres.
 
         :param physics: ``carla.VehiclePhysicsControl``
-        :param pose: of the vehicle's origin at the time when the physics control was read
+        :param pose: pose of the vehicle's origin when the physics control was read
         :return: the model
-        :raises ValueError: if it has no four wheels, or a number of it makes no sense
+        :raises ValueError: if the vehicle does not have four wheels, or one of its numbers is out of range
         """
         wheels = list(physics.wheels)
         if len(wheels) != 4:
@@ -78,7 +78,9 @@ class VehicleModel:
 
     def steering(self, angle: float, speed: float) -> float:
         """
-        :param angle: of the front wheels [rad], left positive
+        Compute the position of the steering wheel.
+
+        :param angle: angle of the front wheels [rad], left positive
         :param speed: [m/s]
         :return: ``steer`` of ``carla.VehicleControl``, within ±1, right positive
         """
@@ -87,6 +89,8 @@ class VehicleModel:
 
     def pedals(self, acceleration: float, speed: float) -> tuple[float, float]:
         """
+        Compute the positions of the pedals.
+
         :param acceleration: [m/s²]
         :param speed: [m/s]
         :return: ``throttle`` and ``brake`` of ``carla.VehicleControl``, within 0 and 1, one of them 0
@@ -114,18 +118,18 @@ def _full_throttle(physics: Any, radius: float) -> np.ndarray:
             if rpm <= up_ratio * physics.max_rpm:
                 break
         accelerations.append(float(np.interp(rpm, *torque)) * ratio / (radius * physics.mass))
-    # beyond the engine's last revolution there is little left, but a pedal position must come out
+    # beyond the engine's highest speed there is hardly any torque, but a pedal position is needed all the same
     return np.array([speeds, np.maximum(accelerations, 0.5)])
 
 
 class Driver:
     """
-    Turns commands into controls, and learns from what the car makes of them.
+    A controller that turns commands into controls, and corrects them by the measured acceleration.
 
-    A car's physics says how strong its engine is, not how its gearbox shifts or what it loses on the way: the acceleration
-    that was missing in the last steps is added, within limits.
+    A car's physics control describes its engine, but not its gear changes and losses. The error of the acceleration in the
+    last steps is therefore added as a correction, within limits.
 
-    :param model: of the vehicle
+    :param model: model of the vehicle
     """
 
     def __init__(self, model: VehicleModel):
@@ -134,16 +138,18 @@ class Driver:
         self._wanted: deque[float] = deque(maxlen=STEADY_STEPS)
 
     def reset(self) -> None:
-        """Forget the last episode."""
+        """Reset the correction for a new episode."""
         self._correction = 0.0
         self._wanted.clear()
 
     def control(self, angle: float, acceleration: float, speed: float, measured_acceleration: float) -> Any:
         """
-        :param angle: wanted of the front wheels [rad], left positive
-        :param acceleration: wanted [m/s²]
-        :param speed: as measured [m/s]
-        :param measured_acceleration: of the last step [m/s²]
+        Compute the control for the next step.
+
+        :param angle: commanded angle of the front wheels [rad], left positive
+        :param acceleration: commanded acceleration [m/s²]
+        :param speed: measured speed [m/s]
+        :param measured_acceleration: measured acceleration of the last step [m/s²]
         :return: ``carla.VehicleControl``
         """
         import carla
@@ -159,7 +165,9 @@ class Driver:
 
 def model_of(vehicle: Any) -> VehicleModel:
     """
+    Read the model of a vehicle.
+
     :param vehicle: ``carla.Vehicle``, ticked at least once since it was spawned
-    :return: what its physics control says
+    :return: its model
     """
     return VehicleModel.of(vehicle.get_physics_control(), pose_of(vehicle.get_transform()))

@@ -1,4 +1,4 @@
-"""Noticing that a server has died, before the client does."""
+"""Detection of a server's death, before the client notices it."""
 
 import contextlib
 import socket
@@ -9,21 +9,21 @@ from collections.abc import Callable
 from sb3_delta_waypoint.carla_bridge.errors import ServerUnreachableError
 
 RETRY_INTERVAL = 0.2
-"""While nothing listens, another look is taken after this time [s]."""
+"""Interval between attempts to connect while nothing listens [s]."""
 RECONNECT_INTERVAL, QUIET = 1.0, (0.3, 0.7)
-"""After its server has died, the client's streams try to reconnect at this interval [s]. Handles that are dropped at that very
-moment crash it now and then: they are dropped between these shares of the interval."""
+"""Interval at which the client's streams try to reconnect after its server has died [s], and the shares of that interval
+between which handles are dropped: dropping them at the moment of an attempt sometimes crashes the client."""
 
 
 class Watch(threading.Thread):
     """
-    Notices at once when the server dies: an idle connection to it ends.
+    A thread that detects the death of a server at once, because an idle connection to it ends.
 
-    The client itself notices at its next call at the earliest. By then another server may be up at the same address.
+    The client itself detects it at its next call at the earliest. By then another server may run at the same address.
 
-    :param host: of the server
-    :param port: of the server
-    :param timeout: how long to wait for a server that is just being started [s]
+    :param host: host of the server
+    :param port: port of the server
+    :param timeout: longest wait for a server that is being started [s]
     :param on_loss: called with the reason, from this thread
     :raises ServerUnreachableError: if nothing listens there
     """
@@ -49,14 +49,14 @@ class Watch(threading.Thread):
             self._on_loss(f"the server at {self._address} is gone: it closed the connection")
 
     def wait_for_quiet(self) -> None:
-        """Return at once while the server is there; else between two attempts of the client to reconnect."""
+        """Wait until the client is between two attempts to reconnect; return at once while the server is alive."""
         if self._lost_at is not None:
             share = (time.monotonic() - self._lost_at) / RECONNECT_INTERVAL % 1.0
             if not QUIET[0] <= share <= QUIET[1]:
                 time.sleep((QUIET[0] - share) % 1.0 * RECONNECT_INTERVAL)
 
     def stop(self) -> None:
-        """End the connection, and the thread with it."""
+        """Close the connection, which ends the thread."""
         self._stopped = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -65,7 +65,7 @@ class Watch(threading.Thread):
 
 
 def _connect(host: str, port: int, timeout: float) -> socket.socket:
-    """A plain connection; a server that is just being started is waited for."""
+    """Open a plain connection, waiting for a server that is being started."""
     deadline = time.monotonic() + timeout
     while True:
         left = deadline - time.monotonic()

@@ -1,4 +1,4 @@
-"""The weather, by name or by numbers."""
+"""The weather of an env, given by name or by numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,11 @@ from sb3_delta_waypoint.messages import short_repr
 
 def weather_parameters(weather: str | Mapping[str, float] | None) -> Any:
     """
-    :param weather: a preset of ``carla.WeatherParameters``, or parameters by name; those that are not named are those of clear
-        noon
-    :return: ``carla.WeatherParameters``, None for None
-    :raises ValueError: for an unknown preset or parameter, or one that is no number
+    Make CARLA's weather parameters.
+
+    :param weather: a preset of ``carla.WeatherParameters``, or parameters by name, of which the others are as at clear noon
+    :return: ``carla.WeatherParameters``, or None if no weather is given
+    :raises ValueError: for an unknown preset or parameter, or a value that is not a number
     """
     import carla
 

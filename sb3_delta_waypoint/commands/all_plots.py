@@ -23,7 +23,7 @@ def all_plots(picture: Path | None, arguments: list[str]) -> None:
     sb3-delta-waypoint all-plots -k successes --picture comparison.png
     sb3-delta-waypoint all-plots -a ppo grpo -f out/logs --no-million
 
-    The table shows the mean over runs and, where there are several, its standard error.
+    The table shows the mean over runs and, if there are several, its standard error.
     """
     from matplotlib import pyplot as plt
 
@@ -32,7 +32,7 @@ def all_plots(picture: Path | None, arguments: list[str]) -> None:
     options: Mapping[str, Any] = click.get_current_context().params
     algorithms = [] if options["algos"] else ["-a", *_with_runs(options["exp_folders"])]
     with picture_to(picture):
-        # rl_zoo3's table rounds to whole numbers and shows what was not run as 0: its numbers are in the file it can write
+        # rl_zoo3's table rounds to whole numbers and shows missing runs as 0, so its numbers are read from the file it writes
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as printed:
             output = options["output"] or f"{folder}/results"
             try:
@@ -54,12 +54,12 @@ def all_plots(picture: Path | None, arguments: list[str]) -> None:
 
 
 def _with_runs(folders: Sequence[str]) -> list[str]:
-    """The algorithms of this package that have runs, or else all of them."""
+    """Return the algorithms of this package that have runs, or all of them if none has."""
     return [algo for algo in ALGORITHMS if any(Path(folder, algo).is_dir() for folder in folders)] or list(ALGORITHMS)
 
 
 def _table(results: Mapping[str, Any], median: bool) -> str:
-    """A Markdown table of the last evaluations: a row per env, a column per algorithm and folder."""
+    """Return a Markdown table of the last evaluations, with a row per env and a column per algorithm and folder."""
     from pytablewriter import MarkdownTableWriter
 
     _, *algorithms = results["results_table"]["headers"]
@@ -71,7 +71,7 @@ def _table(results: Mapping[str, Any], median: bool) -> str:
 
 
 def _cell(evaluations: Mapping[str, Any] | None, median: bool) -> str:
-    """The last evaluation of all runs; of one run alone there is no standard error."""
+    """Return the last evaluation of all runs as text, with the standard error if there are several runs."""
     import numpy as np
 
     if evaluations is None:

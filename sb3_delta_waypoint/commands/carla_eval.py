@@ -1,4 +1,4 @@
-"""``sb3-delta-waypoint carla-eval``: closed-loop evaluation in CARLA or its loopback stand-in."""
+"""``sb3-delta-waypoint carla-eval``: closed-loop evaluation in CARLA or the loopback server."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -95,10 +95,10 @@ def carla_eval(
 
     Without --host and --port it starts a loopback server, a kinematic stand-in: its results say "backend": "loopback", and are
     not results of CARLA. The suite: straight_clear, straight_cloudy, straight_night, straight_rain, turn_clear, on routes of
-    100 m that are drawn by seed. Of route files the routes and their weather at the start are used, not the scenarios.
+    100 m that are drawn by seed. Of route files, the routes and their weather at the start are used, not the scenarios.
 
-    An evaluation that was broken off goes on where it was when the same command is given again. Episodes that the server
-    breaks off count for nobody and are driven again. The exit code is 1 if some could not be driven.
+    An interrupted evaluation is continued by running the same command again. Episodes that the server aborts do not count and
+    are driven again. The exit code is 1 if some episodes could not be driven.
     """
     import torch
 
@@ -111,7 +111,7 @@ def carla_eval(
 
     if suite is not None and routes is not None:
         raise click.UsageError("give either --suite or --routes")
-    # networks this small gain nothing from a second thread
+    # a second thread does not speed up networks this small
     torch.set_num_threads(1)
     known = [CarlaScenario(routes.stem, routes=routes)] if routes is not None else read_suite(suite)
     chosen = choose(known, scenarios)
@@ -154,7 +154,7 @@ def carla_eval(
 
 
 def _town(town: str) -> str:
-    """A map's name, or the path of an OpenDRIVE file."""
+    """Return the name of a map, or the path of an OpenDRIVE file."""
     if not town.endswith(".xodr"):
         return town
     path = Path(town)
@@ -164,7 +164,7 @@ def _town(town: str) -> str:
 
 
 def _drivers(checkpoint: Path, sft: Path | None) -> tuple[Any, dict[str, Any]]:
-    """Who drives, and which files they are."""
+    """Return the policies that drive, and a description of their files."""
     from sb3_delta_waypoint.evaluation.carla.closed_loop import Drivers
     from sb3_delta_waypoint.evaluation.carla.suite import sha256
     from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy

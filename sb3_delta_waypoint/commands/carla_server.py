@@ -29,7 +29,7 @@ def carla_server(port: int, host: str, maps: tuple[Path, ...], fps: float) -> No
     """
     Serve the CARLA client without CARLA: a kinematic stand-in, for tests and development.
 
-    Runs until Ctrl-C. It is not CARLA: nothing measured on it is a CARLA result. Only for carla 0.9.16 clients.
+    Runs until Ctrl-C. It is not CARLA: nothing measured on it is a CARLA result. It supports only clients of carla 0.9.16.
     """
     from sb3_delta_waypoint.carla_bridge.loopback.road_map import map_readers
     from sb3_delta_waypoint.carla_bridge.loopback.run import exit_on_signals, warm_up

@@ -1,4 +1,4 @@
-"""What all commands have in common: how they take several values, and how their help looks."""
+"""Base classes and options of all commands: options with several values, and the format of the help."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ from sb3_delta_waypoint.commands.key_value import KEY_VALUE
 
 class Option(click.Option):
     """
-    An option under a heading of the help, which says N, FILE or FOLDER and nothing of ranges.
+    An option that is shown under a heading of the help, with N, FILE or FOLDER as metavar and without ranges.
 
     :param section: the heading
     """
@@ -38,7 +38,7 @@ def _metavar(kind: click.ParamType) -> str | None:
 
 
 class Command(click.Command):
-    """A command whose repeatable options also take several values after one flag, as rl_zoo3's do."""
+    """A command whose repeatable options also accept several values after one flag, like rl_zoo3's."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         repeatable = {
@@ -53,7 +53,7 @@ class Command(click.Command):
             else:
                 flag, bare = (word, True) if word in repeatable else ("", False)
                 repeated += [] if flag else [word]
-        # click says that the value is missing
+        # click reports that the value is missing
         repeated += [flag] if bare else []
         return super().parse_args(ctx, repeated)
 
@@ -76,9 +76,9 @@ option = partial(click.option, cls=Option)
 
 def env_kwargs_option(*names: str) -> Callable[[Any], Any]:
     """
-    ``--env-kwargs``, alike in every command; the command gets a tuple of keys and values.
+    Return a decorator that adds ``--env-kwargs``, which is passed as a tuple of keys and values.
 
-    :param names: as click takes them
+    :param names: names of the option and the parameter, in click's format
     :return: the decorator
     """
     return option(
@@ -93,10 +93,10 @@ def env_kwargs_option(*names: str) -> Callable[[Any], Any]:
 
 def out_option(folder: str, text: str) -> Callable[[Any], Any]:
     """
-    ``--out``, the folder that a command writes.
+    Return a decorator that adds ``--out``, the folder that a command writes to.
 
-    :param folder: its default
-    :param text: what it is for
+    :param folder: the default
+    :param text: the help
     :return: the decorator
     """
     kind = click.Path(file_okay=False, writable=True, path_type=Path)

@@ -52,7 +52,7 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
         comparison = comparing.compare(before.metrics(), after.metrics())
         files = write_report(comparison, out, before.dt)
     else:
-        # networks this small gain nothing from a second thread
+        # a second thread does not speed up networks this small
         torch.set_num_threads(1)
         refined = WaypointPolicy(rl)
         planner = planner_beside(refined, rl, sft)

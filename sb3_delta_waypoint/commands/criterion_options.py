@@ -1,4 +1,4 @@
-"""The options that say which of several models is the best."""
+"""The options for the criterion by which the best of several models is chosen."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,10 @@ from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 
 def criterion_options(what: str, exception: str) -> Callable[[Any], Any]:
     """
-    A decorator that adds ``--metric`` and ``--where``; the command gets them as ``metric`` and ``constraints``.
+    Return a decorator that adds ``--metric`` and ``--where``, which are passed as ``metric`` and ``constraints``.
 
-    :param what: what the metric is for
-    :param exception: where the default does not hold
+    :param what: purpose of the metric, for the help
+    :param exception: when the default does not apply, for the help
     :return: the decorator
     """
     by_metric = option(

@@ -1,4 +1,4 @@
-"""``sb3-delta-waypoint demo``: the main job in one go."""
+"""``sb3-delta-waypoint demo``: the whole pipeline in one command."""
 
 from pathlib import Path
 
@@ -35,9 +35,9 @@ def demo(
     seed: int,
 ) -> None:
     """
-    Record demonstrations, clone a planner, refine it, compare the two on held-out scenarios. The refined model is the one with
-    the best success rate on the way; in a tie route completion decides, then lateral deviation. Ctrl-C and SIGTERM leave what
-    is complete.
+    Record demonstrations, clone a planner, refine it, compare the two on held-out scenarios. The refined model is the
+    checkpoint with the best success rate during training; ties are broken by route completion, then by lateral deviation.
+    Ctrl-C and SIGTERM keep what is complete.
 
     \b
     sb3-delta-waypoint demo --out out/demo

@@ -1,4 +1,4 @@
-"""``sb3-delta-waypoint evaluate``: how well one policy drives, or predicts."""
+"""``sb3-delta-waypoint evaluate``: evaluation of one policy, closed loop or open loop."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def evaluate(
     from sb3_delta_waypoint.files import write_json
     from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
-    # networks this small gain nothing from a second thread
+    # a second thread does not speed up networks this small
     torch.set_num_threads(1)
     described: dict[str, Any] = {"model": model} if predictions is None else {"predictions": predictions}
     if predictions is not None:

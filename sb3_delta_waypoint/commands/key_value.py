@@ -1,4 +1,4 @@
-"""KEY:VALUE on the command line: arguments of an env, hyperparameters."""
+"""The parameter type KEY:VALUE, for arguments of an env and hyperparameters."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import click
 
 class KeyValue(click.ParamType):
     """
-    ``KEY:VALUE``. A value is what Python makes of it, such as ``200``, ``2**11``, ``[84, 64]``, ``dict(lateral=1.0)``; what
-    names anything but ``dict``, or is no Python, is a string: ``town:Town01.xodr``.
+    A parameter type for ``KEY:VALUE``. A value is evaluated as Python, such as ``200``, ``2**11``, ``[84, 64]``,
+    ``dict(lateral=1.0)``. If it uses names other than ``dict`` or is not valid Python, it is a string: ``town:Town01.xodr``.
     """
 
     name = "KEY:VALUE"
@@ -20,7 +20,7 @@ class KeyValue(click.ParamType):
             self.fail(f"{value!r} is not KEY:VALUE, such as {example}", param, ctx)
         try:
             return key, eval(text, {"__builtins__": {}, "dict": dict})
-        except Exception:  # all that is not Python
+        except Exception:  # the value is not valid Python
             return key, text
 
 

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 def planner_beside(model: "WaypointPolicy", checkpoint: Path, sft: Path | None) -> "BatchPolicy":
     """
-    The planner inside a refined model, or another one that makes the same plans.
+    Return the planner inside a refined model, or another one from a file.
 
     :param model: the refined model
-    :param checkpoint: its file
-    :param sft: the file of another planner
+    :param checkpoint: file of the model
+    :param sft: file of another planner; None for the planner inside the model
     :return: the planner; that of a file is a ``WaypointPolicy``
-    :raises ValueError: if the model holds none, or the plans of the other differ in length or time
+    :raises ValueError: if the model has no planner, or if the other planner's plans have another length or time step
     """
     from sb3_delta_waypoint.evaluation.side_by_side import planner_inside
     from sb3_delta_waypoint.policies.inference import WaypointPolicy

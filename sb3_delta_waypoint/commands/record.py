@@ -1,4 +1,4 @@
-"""``sb3-delta-waypoint record``: the expert drives."""
+"""``sb3-delta-waypoint record``: demonstrations of the expert."""
 
 import contextlib
 import warnings
@@ -41,8 +41,8 @@ def record(
     sb3-delta-waypoint record --env CarlaWaypoint-v0 \\
         --env-kwargs host:localhost town:Town01 --out out/carla
 
-    Writes one JSON file per episode, 'toy-<seed>-<scenario>.json' ('loopback-…' or 'carla-…' for what drove CarlaWaypoint-v0).
-    Where the expert does not reach the goal the next scenario is taken. Ctrl-C leaves the episodes that are complete.
+    Writes one JSON file per episode, 'toy-<seed>-<scenario>.json', or 'loopback-…' or 'carla-…' for CarlaWaypoint-v0,
+    depending on the server. Scenarios in which the expert does not reach the goal are skipped. Ctrl-C keeps complete episodes.
     """
     from sb3_delta_waypoint.carla_bridge.errors import CarlaError
     from sb3_delta_waypoint.episodes.recorder import record_episodes
@@ -52,7 +52,7 @@ def record(
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            # a server of the env ends with it, at Ctrl-C, too
+            # closing the env also ends its server, at Ctrl-C, too
             with contextlib.closing(_made(env_id, env_kwargs)) as env:
                 paths = record_episodes(env, episodes, out, seed, progress=True, overwrite=overwrite)
     except CarlaError as error:

@@ -1,4 +1,4 @@
-"""The options that say which scenarios a command evaluates on."""
+"""The options for the scenarios of an evaluation."""
 
 from collections.abc import Callable
 from inspect import signature
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def scenario_options(episodes: int, seed: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """
-    A decorator that adds the options; the command gets them as the keyword arguments of :func:`chosen_scenarios`.
+    Return a decorator that adds the options, which are passed as the keyword arguments of :func:`chosen_scenarios`.
 
     :param episodes: default number of scenarios
     :param seed: default base seed
@@ -54,10 +54,10 @@ def chosen_scenarios(
     n_envs: int,
 ) -> "Scenarios":
     """
-    The scenarios that the options describe.
+    Return the scenarios that the options describe.
 
-    :param policy: whose plans the env must expect, their number of waypoints and the time between them, and which must be
-        given the observations that it reads
+    :param policy: the policy that drives; the env gets its number of waypoints and time step, and returns the observations
+        that it reads
     :param env_id: ``--env``
     :param routes: ``--routes``
     :param env_kwargs: ``--env-kwargs``
@@ -72,7 +72,7 @@ def chosen_scenarios(
 
     plans = {"horizon_steps": policy.horizon_steps, "plan_dt": policy.plan_dt}
     kwargs: dict[str, Any] = {
-        # an env of somebody else may have plans of one kind only, which is checked when it is made
+        # envs of other packages may have fixed plans, which are checked when the env is made
         **{name: value for name, value in plans.items() if _takes(env_id, name)},
         **observe_for(env_id, policy),
         **dict(env_kwargs),
@@ -83,7 +83,7 @@ def chosen_scenarios(
 
 
 def _takes(env_id: str, name: str) -> bool:
-    """Whether an env has such an argument."""
+    """Return whether an env has an argument of this name."""
     from gymnasium.envs.registration import load_env_creator
 
     from sb3_delta_waypoint.registration import env_spec

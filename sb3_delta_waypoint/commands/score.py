@@ -8,7 +8,7 @@ import click
 from sb3_delta_waypoint.commands.command import command, option
 
 SHOWN = 20
-"""How many records that do not agree are listed one by one."""
+"""Maximum number of disagreeing records that are listed."""
 
 
 @command()
@@ -29,10 +29,10 @@ def score(results: Path, rules: str) -> None:
     sb3-delta-waypoint score merged.json
     sb3-delta-waypoint score results.json --rules leaderboard-2.1
 
-    RESULTS is a JSON file as the CARLA leaderboard and Bench2Drive write it. Each penalty is recomputed from the record's
-    infractions, each composed score from route completion and penalty. Prints how many records agree, the average driving
-    score and Bench2Drive's success rate. A run that broke off before it was scored (all scores zero, beside infractions that
-    give another penalty) is reported as unscored. The exit code is 1 if anything else disagrees.
+    RESULTS is a JSON file written by the CARLA leaderboard or Bench2Drive. Each penalty is recomputed from the record's
+    infractions, each composed score from route completion and penalty. Prints the number of records that agree, the average
+    driving score and Bench2Drive's success rate. A run that was aborted before it was scored (all scores are zero, although
+    its infractions give another penalty) is reported as unscored. The exit code is 1 if anything else disagrees.
     """
     from rich import box
     from rich.table import Table

@@ -49,9 +49,9 @@ def select(
     sb3-delta-waypoint select --checkpoints 'out/logs/**/*_steps.zip' \\
         --metric ade --where 'success_rate>=0.9'
 
-    Equals are told apart by route completion, then by lateral deviation; where these are equal, too, the earliest is taken. A
-    checkpoint that cannot be read is skipped with a warning. If none meets the constraints, nothing is written and the exit
-    code is 1. The scenarios that select flatter the selected: report on others ('compare' has another default seed).
+    Ties are broken by route completion, then by lateral deviation, then in favour of the earliest checkpoint. A checkpoint
+    that cannot be read is skipped with a warning. If none meets the constraints, nothing is written and the exit code is 1.
+    Results on the scenarios of the selection are biased: report on others ('compare' has another default seed).
     """
     if metric is None and eval_data is not None:
         raise click.UsageError("--eval-data needs --metric: recorded frames have errors (ade, fde), but no success rate")
@@ -74,7 +74,7 @@ def select(
     if not paths:
         raise FileNotFoundError(f"no checkpoint matches '{checkpoints}'")
 
-    # networks this small gain nothing from a second thread
+    # a second thread does not speed up networks this small
     torch.set_num_threads(1)
     episodes = None if eval_data is None else read_episodes(eval_data, progress=True)[0]
     readable: list[str] = []
@@ -110,5 +110,5 @@ def select(
 
 
 def _by_number(path: str) -> list[tuple[int, str]]:
-    """A sort key that puts 9,000 steps before 10,000."""
+    """Return a sort key by which 9,000 steps come before 10,000."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]

@@ -1,4 +1,4 @@
-"""``sb3-delta-waypoint sft``: clone the expert."""
+"""``sb3-delta-waypoint sft``: training of a planner by behaviour cloning."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from sb3_delta_waypoint.commands.key_value import KEY_VALUE
 
 
 class Widths(click.ParamType):
-    """Comma-separated positive integers."""
+    """A parameter type for comma-separated positive integers."""
 
     name = "N,N,…"
 
@@ -96,13 +96,14 @@ def sft(
         --planner my_module:MyPlanner --planner-kwargs width:64
 
     Keeps the weights with the lowest displacement error (ADE) on held-out data. Ctrl-C and SIGTERM end the training early and
-    keep the best so far.
+    keep the best weights up to then.
     """
     import torch
 
     from sb3_delta_waypoint.devices import find_device
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.sft.planners import SFTWaypointModel
+    from sb3_delta_waypoint.sft.planners.finding import planner_class
     from sb3_delta_waypoint.sft.training import save_run, train_sft
 
     kwargs = dict(planner_kwargs)
@@ -112,14 +113,16 @@ def sft(
         torch_device = find_device(device)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from error
+    if planner is not None:
+        planner_class(planner)  # what cannot be found is said before any file is read
     episodes, skipped = read_episodes(episodes_glob, skip_invalid=skip_invalid, progress=True)
     for problem in skipped:
         click.echo(f"skipped: {problem}", err=True)
     if not episodes:
         raise click.ClickException(f"none of the {len(skipped)} files that match '{episodes_glob}' is a valid episode")
-    # what cannot be written to is found out before the training, not after it
+    # fail before the training, not after it, if the folder cannot be written to
     out.mkdir(parents=True, exist_ok=True)
-    # a network this small gains nothing from a second thread
+    # a second thread does not speed up a network this small
     torch.set_num_threads(1)
     result = train_sft(
         episodes, planner=planner or SFTWaypointModel, planner_kwargs=kwargs, device=torch_device, progress=True, **settings

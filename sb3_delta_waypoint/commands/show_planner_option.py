@@ -1,4 +1,4 @@
-"""The option of the commands that show a refined model driving."""
+"""The option ``--show-planner`` of the commands that show a refined model driving."""
 
 from sb3_delta_waypoint.commands.command import option
 

@@ -11,7 +11,7 @@ from sb3_delta_waypoint.commands.command import option
 
 @contextmanager
 def _trusting(modules: tuple[str, ...]) -> Iterator[None]:
-    """Modules are trusted by the environment: threads (-optimize --n-jobs) and worker processes read that, too."""
+    """Trust modules by the environment variable, since threads (-optimize --n-jobs) and worker processes read it, too."""
     from sb3_delta_waypoint.sft.trust import VARIABLE
 
     before = os.environ.get(VARIABLE)
@@ -27,10 +27,11 @@ def _trusting(modules: tuple[str, ...]) -> Iterator[None]:
 
 def trust_option(function: Callable[..., None]) -> Callable[..., None]:
     """
-    A decorator: an option that trusts modules while the command runs, and says which files run code by design.
+    Decorate a command with the option ``--trust``, which trusts modules while the command runs. Its help says which files run
+    code by design.
 
     :param function: the command
-    :return: the command with the option, which it does not see
+    :return: the command with the option, which is not passed to the function
     """
 
     def trust(ctx: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:

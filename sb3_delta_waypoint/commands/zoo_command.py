@@ -1,4 +1,4 @@
-"""What the commands that run scripts of rl_zoo3 share."""
+"""Shared parts of the commands that run scripts of rl_zoo3."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ from sb3_delta_waypoint.zoo.algorithms import check_algorithm
 from sb3_delta_waypoint.zoo.options import SCRIPTS, ZooOption, as_arguments
 
 DASHES: tuple[Literal["-", "--", "-.", ":"], ...] = ("-", "--", "-.", ":")
-"""Of the lines in a picture, one after the other: they are told apart in grey, too."""
+"""Styles of the lines in a picture, in this order, which are also distinct in greyscale."""
 
 
 def zoo_command(script: str) -> Callable[[Callable[..., None]], click.Command]:
     """
-    A decorator: a command with options of its own and those of a script of rl_zoo3, which it gets as the parameter
-    ``arguments``, a list, as far as they were given.
+    Return a decorator for commands that run a script of rl_zoo3. It adds the options of the script; those that were given are
+    passed to the command as the list ``arguments``.
 
     :param script: name of the script, see :func:`sb3_delta_waypoint.zoo.run_script`
     :return: the decorator
@@ -83,9 +83,9 @@ picture_option = option(
 @contextmanager
 def picture_to(path: Path | None) -> Iterator[None]:
     """
-    Have what a script shows written to a file.
+    Redirect the figure that a script shows to a file, within a context.
 
-    :param path: the file, or None to show it
+    :param path: the file, or None to show the figure
     """
     import matplotlib
     from matplotlib import pyplot as plt
@@ -96,7 +96,7 @@ def picture_to(path: Path | None) -> Iterator[None]:
         return
     matplotlib.use("Agg")
     with warnings.catch_warnings():
-        # what cannot show a figure says so
+        # matplotlib warns that it cannot show a figure
         warnings.filterwarnings("ignore", ".*non-interactive")
         yield
     for axes in plt.gcf().axes:
@@ -105,7 +105,7 @@ def picture_to(path: Path | None) -> Iterator[None]:
         if "Million" not in axes.get_xlabel():
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         if axes.get_legend() is not None:
-            # below the axes, where it hides nothing
+            # below the axes, where the legend hides nothing
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, handlelength=3)
     plt.savefig(path, bbox_inches="tight", dpi=120)
     click.echo(path)

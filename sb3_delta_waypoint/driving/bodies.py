@@ -1,7 +1,8 @@
 """
-Bodies: whatever stands, drives or walks, one record each, and how they move.
+Bodies (objects, vehicles and walkers), one record each, and how they move.
 
-Vehicles are the bicycle of :mod:`~.vehicle` with a gearbox, pedals that lag, and a steering range that shrinks with speed.
+Vehicles are the bicycle model of :mod:`~.vehicle` with a gearbox, pedals that lag, and a steering range that shrinks with
+speed.
 """
 
 import math
@@ -13,17 +14,17 @@ from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import advance, clip
 
 FIXED, VEHICLE, WALKER = 0, 1, 2
-"""What moves a body."""
+"""Kinds of bodies, by what moves them."""
 
 BODY = np.dtype(
     [
         ("kind", "i8"),
-        # pose of the reference point: for a vehicle the middle of the rear axle, else the body's own origin
+        # pose of the reference point: the middle of a vehicle's rear axle, the origin of any other body
         ("x", "f8"),
         ("y", "f8"),
         ("yaw", "f8"),
         ("z", "f8"),
-        # the car of `advance`; in reverse gear it drives the mirrored car, so speed is never negative
+        # state of the car in `advance`; in reverse gear the mirrored car is driven, so that speed is never negative
         ("speed", "f8"),
         ("steer", "f8"),
         ("yaw_rate", "f8"),
@@ -31,7 +32,7 @@ BODY = np.dtype(
         ("direction", "f8"),
         ("throttle", "f8"),
         ("brake", "f8"),
-        # the vehicle of `advance`, then what a body adds
+        # parameters of the vehicle in `advance`, then those that a body adds
         ("wheelbase", "f8"),
         ("max_steer", "f8"),
         ("max_steer_rate", "f8"),
@@ -44,7 +45,7 @@ BODY = np.dtype(
         ("brake_lag", "f8"),
         ("drag", "f8"),
         ("mass", "f8"),
-        # from the rear axle forward to the body's origin, and from there to the middle of the box
+        # distance from the rear axle forward to the origin of the body, and offset from there to the middle of its box
         ("axle", "f8"),
         ("box_x", "f8"),
         ("box_y", "f8"),
@@ -53,13 +54,13 @@ BODY = np.dtype(
         ("half_width", "f8"),
         ("half_height", "f8"),
         ("solid", "?"),
-        # red, green, blue: a byte each
+        # red, green, blue: one byte each
         ("colour", "i8"),
         ("physics", "?"),
-        # speed forward that is held whatever the pedals say; NaN: none
+        # forward speed that is held whatever the pedals say; NaN for none
         ("held_speed", "f8"),
-        # a vehicle that follows lanes by itself: where it is on them, the crossing lane that it has claimed (-1: none), what
-        # it chooses at forks, and how many it has passed
+        # autopilot: where the vehicle is on its lanes, the conflicting lane that it has claimed (-1 for none), the seed of its
+        # choices at forks, and how many forks it has passed
         ("autopilot", "?"),
         ("segment", "i8"),
         ("point", "i8"),
@@ -69,7 +70,7 @@ BODY = np.dtype(
     ],
     align=True,
 )
-"""State and properties of one body: SI units, radians, counter-clockwise."""
+"""State and properties of one body: SI units, radians, world frame, yaw counter-clockwise."""
 
 CONTROL = np.dtype(
     [
@@ -82,13 +83,13 @@ CONTROL = np.dtype(
     ],
     align=True,
 )
-"""The last control. Of a walker: direction x, y in ``throttle`` and ``steer``, speed [m/s] in ``brake``."""
+"""The last control of a body. A walker has its direction x, y in ``throttle`` and ``steer``, its speed [m/s] in ``brake``."""
 
 SUBSTEP = 0.025
-"""Longest integration step [s]: the trace hardly depends on the frame rate."""
+"""Longest integration step [s], so short that the trace hardly depends on the frame rate."""
 STEERING_SPEEDS = np.array([0.0, 20.0, 60.0, 120.0]) / 3.6
 STEERING_SHARE = np.array([1.0, 0.9, 0.8, 0.7])
-"""The steering curve: share of the steering range that is used at a speed [m/s]."""
+"""Steering curve: share of the steering range that is used at each of the speeds [m/s]."""
 ROLLING = 0.1
 """Rolling resistance [m/s²]."""
 SHIFT_SPEED = 0.1
@@ -98,10 +99,10 @@ SHIFT_SPEED = 0.1
 @kernel
 def drive(body: Record, control: Record, dt: float) -> None:
     """
-    Move a vehicle on.
+    Move a vehicle by one step, in place.
 
     :param body: record of :data:`BODY`
-    :param control: record of :data:`CONTROL`; what is not a finite number counts as 0
+    :param control: record of :data:`CONTROL`; a value that is not finite counts as 0
     :param dt: length of the step [s]
     """
     substeps = max(1, math.ceil(dt / SUBSTEP - 1e-6))
@@ -141,8 +142,10 @@ def drive(body: Record, control: Record, dt: float) -> None:
 @kernel
 def steering_share(speed: float) -> float:
     """
+    Interpolate the steering curve.
+
     :param speed: [m/s]
-    :return: how much of the steering range is used at this speed
+    :return: share of the steering range that is used at this speed
     """
     # not np.interp: it takes a second to compile
     for k in range(1, len(STEERING_SPEEDS)):
@@ -154,14 +157,14 @@ def steering_share(speed: float) -> float:
 
 @kernel
 def _number(value: float) -> float:
-    """0 for what is not a finite number: a control may come from anywhere."""
+    """The value, or 0 where it is not finite: controls come from outside."""
     return value if math.isfinite(value) else 0.0
 
 
 @kernel
 def walk(body: Record, control: Record, dt: float) -> None:
     """
-    Move a walker on.
+    Move a walker by one step, in place.
 
     :param body: record of :data:`BODY`
     :param control: record of :data:`CONTROL`
@@ -178,5 +181,5 @@ def walk(body: Record, control: Record, dt: float) -> None:
 
 @kernel
 def origin(body: Record) -> tuple[float, float, float]:
-    """Where a body's own origin is: x, y [m] and yaw [rad]."""
+    """Pose of a body's origin in the world frame: x, y [m] and yaw [rad]."""
     return body.x + body.axle * math.cos(body.yaw), body.y + body.axle * math.sin(body.yaw), body.yaw

@@ -1,4 +1,4 @@
-"""Oriented boxes: do two of them overlap?"""
+"""Geometry of oriented boxes: overlaps and ray casts."""
 
 import math
 
@@ -22,11 +22,13 @@ def box_centre(body: Record) -> tuple[float, float]:
 @kernel
 def boxes_overlap(one: Record, other: Record) -> bool:
     """
-    Separating axes (Ericson, Real-Time Collision Detection, 4.4) in the plane, and the heights.
+    Whether the boxes of two bodies overlap, by separating axes in the plane and by their heights.
+
+    Source: Ericson, Real-Time Collision Detection, 4.4.
 
     :param one: record of :data:`~.bodies.BODY`
-    :param other: another
-    :return: whether their boxes share a point
+    :param other: record of :data:`~.bodies.BODY`
+    :return: whether the boxes share a point
     """
     one_x, one_y = box_centre(one)
     other_x, other_y = box_centre(other)
@@ -54,9 +56,11 @@ def boxes_overlap(one: Record, other: Record) -> bool:
 @kernel
 def first_overlap(bodies: np.ndarray, n: int, row: int) -> int:
     """
-    :param bodies: array of :data:`~.bodies.BODY`
+    Find a solid body that overlaps a given body.
+
+    :param bodies: array of :data:`~.bodies.BODY`, the first ``n`` in use
     :param n: number of bodies
-    :param row: the body to place
+    :param row: row of the given body
     :return: row of the first solid body that it overlaps, or -1
     """
     for j in range(n):
@@ -70,16 +74,16 @@ def first_ahead(
     bodies: np.ndarray, n: int, owner: int, pose: tuple[float, float, float], reach: float, radius: float, movable: bool
 ) -> tuple[int, float]:
     """
-    What a ray as wide as a ball meets first, seen from above.
+    Find the first solid body that a ray of some width hits, seen from above.
 
-    :param bodies: array of :data:`~.bodies.BODY`
+    :param bodies: array of :data:`~.bodies.BODY`, the first ``n`` in use
     :param n: number of bodies
-    :param owner: row of the body that is looked through, or -1
-    :param pose: x, y, yaw of the ray
-    :param reach: its length [m]
-    :param radius: of the ball [m]
-    :param movable: vehicles and walkers only
-    :return: row and distance, or -1 and the reach
+    :param owner: row of a body that the ray passes through, or -1
+    :param pose: x, y [m] and yaw [rad] of the start of the ray, world frame
+    :param reach: length of the ray [m]
+    :param radius: half its width [m]
+    :param movable: whether only vehicles and walkers are looked for
+    :return: row of the body and distance to it [m], or -1 and ``reach``
     """
     found, nearest = -1, reach
     for j in range(n):

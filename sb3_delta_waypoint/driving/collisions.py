@@ -1,4 +1,4 @@
-"""A step of all bodies: they move, and what is in the way stops them."""
+"""One step of all bodies: they move, and stop where something is in their way."""
 
 import math
 
@@ -9,10 +9,10 @@ from sb3_delta_waypoint.driving.boxes import boxes_overlap
 from sb3_delta_waypoint.driving.kernels import kernel
 
 HIT = np.dtype([("body", "i8"), ("other", "i8"), ("x", "f8"), ("y", "f8")], align=True)
-"""A collision of one step: the rows, and the impulse on the first [N s]."""
+"""A collision in one step: rows of the two bodies, and the impulse on the first [N s]."""
 
 MAX_HITS = 256
-"""More collisions than this in one step are not reported."""
+"""Largest number of collisions that are reported for one step."""
 
 
 @kernel
@@ -20,13 +20,13 @@ def step_bodies(bodies: np.ndarray, controls: np.ndarray, n: int, dt: float, hit
     """
     Move every body by one step.
 
-    A vehicle or walker that would drive into something solid stays where it is and stands; one that was inside already, put
-    there from outside, can drive out.
+    A vehicle or walker that would move into a solid body stays where it is, at rest. If the two overlapped already before the
+    step, because one was placed inside the other, it can move out.
 
     :param bodies: array of :data:`~.bodies.BODY`, the first ``n`` in use
     :param controls: array of :data:`~.bodies.CONTROL`
     :param n: number of bodies
-    :param dt: length of the step [s]; 0 moves nobody
+    :param dt: length of the step [s]; nothing moves if it is 0
     :param hits: array of :data:`HIT`, written
     :return: number of hits
     """

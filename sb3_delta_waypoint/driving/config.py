@@ -1,4 +1,4 @@
-"""What the cars drive on, what they can do, and how they are judged."""
+"""The driving configuration: roads, vehicle, expert, reward and rules."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -16,18 +16,18 @@ from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 @dataclass(frozen=True)
 class DrivingConfig:
     """
-    What the cars drive on and how they are judged.
+    Parameters of the roads, the vehicle, the expert, the reward and the rules of an episode.
 
-    :param network: where routes are drawn from; None for routes of random curvature
+    :param network: road network from which routes are drawn; None for routes of random curvature
     :param recorded: whether the network's segments are recorded drives, each driven from its start to its end
-    :param route_length: length of the routes, in whole metres; recorded drives keep their own
+    :param route_length: length of the routes, in whole metres; recorded drives keep their own length
     :param horizon_steps: rows ``H`` of a plan
-    :param plan_dt: seconds between the rows
+    :param plan_dt: seconds between the rows of a plan
     :param reward: weights of the reward's terms
     :param rules: when an episode ends
-    :param vehicle: what the car can do
-    :param expert: how the expert drives
-    :param start: how far from the route an episode begins
+    :param vehicle: parameters of the car
+    :param expert: parameters of the expert
+    :param start: ranges of the initial state relative to the route
     :raises ValueError: naming the number that is out of its bounds
     """
 
@@ -35,7 +35,7 @@ class DrivingConfig:
     recorded: bool = False
     route_length: Annotated[float, Bounds(10.0, 10_000.0, "m")] = 100.0
     horizon_steps: Annotated[int, Bounds(2, 1000, whole=True)] = 20
-    # the tracker steers and accelerates for places within the next second
+    # the tracker uses positions within the next second
     plan_dt: Annotated[float, Bounds(0.01, 1.0, "s")] = 0.1
     reward: RewardWeights = field(default_factory=RewardWeights)
     rules: EpisodeRules = EpisodeRules()

@@ -1,4 +1,4 @@
-"""What a simulated and a measured drive have in common."""
+"""Base class of simulated and measured drives."""
 
 from abc import ABC, abstractmethod
 
@@ -11,15 +11,15 @@ from sb3_delta_waypoint.driving.world import World, packed
 
 class Drive(ABC):
     """
-    Cars on their routes: where they are, what they have earned, and what the expert would plan.
+    Cars on their routes: their state, the totals of their episodes, and the plans of the expert.
 
-    :param config: what the cars drive on and how they are judged
-    :param n_cars: how many there are
-    :param max_points: longest route, in points 1 m apart
+    :param config: the driving configuration
+    :param n_cars: number of cars
+    :param max_points: largest number of route points, 1 m apart
     """
 
     first_call: str
-    """What begins an episode."""
+    """The call that begins the first episode, for error messages."""
 
     def __init__(self, config: DrivingConfig, n_cars: int, max_points: int):
         self.config = config
@@ -31,29 +31,29 @@ class Drive(ABC):
 
     @property
     def cars(self) -> np.ndarray:
-        """Records of :data:`~.records.CAR`, ``(n,)``."""
+        """State of each car: records of :data:`~.records.CAR`, ``(n,)``."""
         return self.world.cars
 
     @property
     def routes(self) -> np.ndarray:
-        """Records of :data:`~.records.ROUTE_POINT`, ``(n, P)``."""
+        """Route of each car: records of :data:`~.records.ROUTE_POINT`, ``(n, P)``."""
         return self.world.routes
 
     @property
     def totals(self) -> np.ndarray:
-        """Records of :data:`~.records.TOTALS`, ``(n,)``."""
+        """Totals of each car's episode: records of :data:`~.records.TOTALS`, ``(n,)``."""
         return self.world.totals
 
     @abstractmethod
     def expert_plans(self) -> np.ndarray:
         """
-        What the expert would plan for every car from where it is.
+        The expert's plan for every car from its current state.
 
         :return: float32 ``(n, H, 2)``, metres, ego frame
         :raises RuntimeError: before the first episode
         """
 
     def _check_begun(self) -> None:
-        # a car without a route would send the kernels out of its memory
+        # without a route the kernels would read outside the arrays
         if not self._begun:
             raise RuntimeError(f"the cars have no routes yet: call {self.first_call} first")

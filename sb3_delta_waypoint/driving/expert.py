@@ -1,4 +1,4 @@
-"""The expert: from any state, on or off the route, the plan that rejoins the route at its speed profile."""
+"""The expert: plans, from any state on or off the route, that rejoin the route and follow its speed profile."""
 
 import math
 from typing import Annotated, NamedTuple
@@ -12,38 +12,38 @@ from sb3_delta_waypoint.driving.vehicle import clip
 
 
 class ExpertParameters(NamedTuple):
-    """How the expert drives."""
+    """Parameters of the expert."""
 
     cruise_speed: Annotated[float, Bounds(0.1, 60.0, "m/s")] = 12.0
-    """Speed where nothing limits it [m/s]."""
+    """Speed where no curve and no limit requires less [m/s]."""
     lateral_acceleration: Annotated[float, Bounds(0.01, 100.0, "m/s²")] = 3.5
-    """Speed in curves keeps to this [m/s²]."""
+    """Largest lateral acceleration in curves, which limits the speed there [m/s²]."""
     acceleration: Annotated[float, Bounds(0.01, 100.0, "m/s²")] = 2.0
-    """[m/s²]"""
+    """Largest acceleration along the route [m/s²]."""
     braking: Annotated[float, Bounds(0.01, 100.0, "m/s²")] = 3.0
-    """[m/s²]"""
+    """Largest deceleration along the route [m/s²]."""
     rejoin_time: Annotated[float, Bounds(0.0, 100.0, "s")] = 1.5
-    """A car beside the route is led back within this time at its present speed [s] …"""
+    """Time in which a car beside the route rejoins it at its current speed [s]."""
     rejoin_distance: Annotated[float, Bounds(0.1, 1000.0, "m")] = 8.0
-    """… and not within less than this distance [m]."""
+    """Shortest distance over which a car rejoins the route [m]."""
 
 
 BLOCK = 8
-"""Cars that are planned for together."""
+"""Number of cars that are planned for together."""
 MIN_FORWARD, MAX_SLOPE = 0.3, 1.0
-"""A car across the route rejoins it as one whose heading has this cosine, and no more steeply than this."""
+"""Limits for a car at a large angle to the route: least cosine of its heading error, steepest slope towards the route."""
 
 
 LEAD = np.dtype(
     [("distance", "f8"), ("x", "f8"), ("y", "f8"), ("cos", "f8"), ("sin", "f8"), ("speed", "f8"), ("limit", "f8")], align=True
 )
-"""Where the expert leads a car on its route: arc length [m], position [m], unit tangent; its speed there and the profile's."""
+"""Target of a car on its route: arc length [m], position [m], unit tangent, the car's speed there and the profile's [m/s]."""
 
 
 @inlined
 def _place(lead: Record, car: Record, route: np.ndarray, distance: float, speed: float) -> None:
-    """Lead a car to this arc length of its route."""
-    # cut to 32 bits, the index cannot be negative, and the compiler leaves out what Python does about those
+    """Write the target of a car at an arc length of its route."""
+    # cut to 32 bits, the index cannot be negative, and the compiler omits Python's handling of negative indices
     j = min(max(int(distance), 0), car.n_points - 2) & 0xFFFFFFFF
     here, after = route[j], route[j + 1]
     part = distance - j
@@ -61,11 +61,11 @@ def _place(lead: Record, car: Record, route: np.ndarray, distance: float, speed:
 def _follow_profiles(
     cars: np.ndarray, routes: np.ndarray, expert: ExpertParameters, plan_dt: float, leads: np.ndarray
 ) -> None:
-    """Along each route at its speed profile, within the limits of acceleration."""
+    """Write the targets along each route, which follow its speed profile within the limits of acceleration."""
     faster, slower = expert.acceleration * plan_dt, expert.braking * plan_dt
     for i in range(cars.shape[0]):
         _place(leads[i, 0], cars[i], routes[i], cars[i].progress, cars[i].speed)
-    # each row waits for the one before it, but no car for another: the processor works on some cars at a time
+    # each row depends on the one before it, but no car on another: the processor works on several cars at a time
     for h in range(1, leads.shape[1]):
         for i in range(cars.shape[0]):
             before = leads[i, h - 1]
@@ -76,13 +76,13 @@ def _follow_profiles(
 
 @inlined
 def _rejoin(car: Record, tangent: Record, expert: ExpertParameters, leads: np.ndarray, plan: np.ndarray) -> None:
-    """From the car to where it is led on the route, in its frame."""
+    """Write the plan of one car, from its current state to its targets on the route, in its ego frame."""
     cos_yaw, sin_yaw = math.cos(car.yaw), math.sin(car.yaw)
     forward = tangent.cos * cos_yaw + tangent.sin * sin_yaw
     slope = clip((tangent.cos * sin_yaw - tangent.sin * cos_yaw) / max(forward, MIN_FORWARD), -MAX_SLOPE, MAX_SLOPE)
     per_metre = 1.0 / max(expert.rejoin_distance, expert.rejoin_time * car.speed)
     slope /= per_metre
-    # values, not fields of the car: the compiler cannot know that the plan is not written over them
+    # local copies: the compiler cannot know that writing the plan leaves the fields of the car alone
     x0, y0, lateral, progress = car.x, car.y, car.lateral, car.progress
     for h in range(plan.shape[0]):
         lead = leads[h + 1]
@@ -99,17 +99,17 @@ def expert_plans(
     cars: np.ndarray, routes: np.ndarray, expert: ExpertParameters, plan_dt: float, leads: np.ndarray, plans: np.ndarray
 ) -> None:
     """
-    Where the expert would drive from here.
+    Write the expert's plan for each of some cars.
 
-    Along the route it follows the speed profile within its acceleration limits. Across the route it blends out the present
-    offset and heading error by a cubic Hermite curve over arc length (a Frenet-frame plan as in Werling et al., 2010, with
-    the cubic in place of the quintic).
+    Along the route a plan follows the speed profile within the expert's acceleration limits. Across the route it blends out
+    the current offset and heading error by a cubic Hermite curve over arc length (a Frenet-frame plan as in Werling et al.,
+    2010, with the cubic in place of the quintic).
 
     :param cars: records of :data:`~.records.CAR`, at most :data:`BLOCK`, projected on their routes
-    :param routes: records of :data:`~.records.ROUTE_POINT`, a row for each car
-    :param expert: how it drives
+    :param routes: records of :data:`~.records.ROUTE_POINT` ``(n, P)``, one row for each car
+    :param expert: parameters of the expert
     :param plan_dt: seconds between the plans' rows
-    :param leads: records of :data:`LEAD` ``(BLOCK, H + 1)``: memory to work in
+    :param leads: records of :data:`LEAD` ``(BLOCK, H + 1)``, working memory
     :param plans: records of :data:`~.records.WAYPOINT` ``(n, H)``, written: metres, ego frame
     """
     _follow_profiles(cars, routes, expert, plan_dt, leads)

@@ -1,4 +1,4 @@
-"""Between the world frame, the frame of a car (x forward, y left), and the left-handed world frame of simulators."""
+"""Transforms between the world frame, the ego frame (x forward, y left) and CARLA's left-handed world frame."""
 
 import math
 
@@ -12,7 +12,7 @@ Pose = tuple[float, float, float]
 
 def to_world(points: np.ndarray, pose: Pose) -> np.ndarray:
     """
-    From the ego frame to the world frame.
+    Transform points from the ego frame to the world frame.
 
     :param points: ``(..., 2)``, metres, x forward, y left
     :param pose: of the ego frame in the world
@@ -25,7 +25,7 @@ def to_world(points: np.ndarray, pose: Pose) -> np.ndarray:
 
 def to_ego(points: np.ndarray, pose: Pose) -> np.ndarray:
     """
-    From the world frame to the ego frame.
+    Transform points from the world frame to the ego frame.
 
     :param points: ``(..., 2)``, metres
     :param pose: of the ego frame in the world
@@ -38,19 +38,21 @@ def to_ego(points: np.ndarray, pose: Pose) -> np.ndarray:
 
 def wrap(angle: float) -> float:
     """
+    Wrap an angle to ±π.
+
     :param angle: [rad]
-    :return: the same direction, within ±π
+    :return: the same direction, within ±π [rad]
     """
     return math.remainder(angle, 2.0 * math.pi)
 
 
 def ahead_of(pose: Pose, distance: float) -> Pose:
     """
-    A pose moved along its own direction.
+    Move a pose along its heading.
 
     :param pose: x, y [m] and yaw [rad]
     :param distance: [m], negative for backwards
-    :return: the pose there
+    :return: the moved pose
     """
     x, y, yaw = pose
     return x + distance * math.cos(yaw), y + distance * math.sin(yaw), yaw
@@ -59,7 +61,9 @@ def ahead_of(pose: Pose, distance: float) -> Pose:
 @kernel
 def left_handed(x: float, y: float, yaw: float) -> tuple[float, float, float]:
     """
-    From the world frame to CARLA's: y points the other way, yaw is clockwise. Velocities and yaw rates turn alike.
+    Transform a pose from the world frame to CARLA's, where y points the other way and yaw is clockwise.
+
+    Velocities and yaw rates transform alike.
 
     :param x: [m]
     :param y: [m]
@@ -72,7 +76,7 @@ def left_handed(x: float, y: float, yaw: float) -> tuple[float, float, float]:
 @kernel
 def right_handed(x: float, y: float, yaw: float) -> tuple[float, float, float]:
     """
-    From CARLA's frame to the world frame, the inverse of :func:`left_handed`.
+    Transform a pose from CARLA's frame to the world frame, the inverse of :func:`left_handed`.
 
     :param x: [m]
     :param y: [m]
@@ -85,9 +89,9 @@ def right_handed(x: float, y: float, yaw: float) -> tuple[float, float, float]:
 @kernel
 def mirrored(turn: float) -> float:
     """
-    A turn of a wheel or of a car, by the other hand: from left positive to right positive, as CARLA has it, and back.
+    Flip the sign of a steering angle or yaw rate between left positive (this package) and right positive (CARLA).
 
-    :param turn: in any unit
-    :return: in the same unit
+    :param turn: steering angle, yaw or yaw rate, in any unit
+    :return: the same with the other sign convention
     """
     return -turn

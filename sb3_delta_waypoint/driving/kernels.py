@@ -1,7 +1,7 @@
-"""How the functions about cars are compiled.
+"""Decorators that compile functions with numba.
 
-They divide as NumPy does (by zero to inf), since a check at every division costs more than the division. No ``fastmath``: it
-would make ``isfinite`` true for NaN.
+Division follows NumPy (by zero to inf), since a check at every division costs more than the division. ``fastmath`` is not
+used, because it would make ``isfinite`` true for NaN.
 """
 
 import hashlib
@@ -21,25 +21,25 @@ _IMPORT = re.compile(rf"^from {_PACKAGE.name}\.([\w.]+) import", re.MULTILINE)
 
 
 def kernel(function: Function) -> Function:
-    """Decorator of a loop over cars, and of what it seldom calls."""
+    """Decorator that compiles a loop over cars, or a function that such a loop seldom calls."""
     return _compiled(function)
 
 
 def inlined(function: Function) -> Function:
-    """Decorator of a function about one car: a call that is not inlined counts references to its arrays, atomically."""
+    """Decorator that compiles and inlines a function about one car; any other call counts references to its arrays."""
     return _compiled(function, inline="always")
 
 
 def _compiled(function: Function, **options: Any) -> Function:
     compiled: Any = njit(function, error_model="numpy", **options)
-    # what njit(cache=True) does, with another idea of when a compiled function is stale
+    # as njit(cache=True), but with another test of whether a compiled function is stale
     compiled._cache = _Cache(function)
     return compiled
 
 
 @lru_cache
 def _imported(path: Path) -> frozenset[Path]:
-    """The files of this package that a file of it imports from."""
+    """The files of this package that one of its files imports from."""
     names = _IMPORT.findall(path.read_text(encoding="utf-8"))
     files = (_PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in names)
     return frozenset(file for file in files if file.exists())
@@ -48,11 +48,12 @@ def _imported(path: Path) -> frozenset[Path]:
 @lru_cache
 def source_stamp(path: Path) -> str:
     """
-    What a function was compiled from: numba itself looks at the file of the function, not at those of the functions and
-    constants in it.
+    Digest of the source that a function is compiled from.
 
-    :param path: of a file of this package
-    :return: a digest of its text and of the text of every file of this package that it needs
+    numba's own stamp covers the file of the function, but not the files of the functions and constants that it uses.
+
+    :param path: a file of this package
+    :return: digest of its text and of the text of every file of this package that it needs
     """
     needed, new = {path}, {path}
     while new:
@@ -66,7 +67,7 @@ def _stamped(locator: Any) -> Any:
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):
-    # where it is kept: a folder of the user's choice, beside the source, or in the user's cache
+    # where the cache is kept: a folder that the user chose, beside the source, or in the user's cache folder
     _locator_classes = [
         _stamped(locator)
         for locator in (caching.UserProvidedCacheLocator, caching.InTreeCacheLocator, caching.UserWideCacheLocator)

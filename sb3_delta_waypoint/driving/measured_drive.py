@@ -1,4 +1,4 @@
-"""One car that is measured, not simulated: judged, observed and shown the way by the functions that the simulation uses."""
+"""A drive of one car that is measured, not simulated; it is scored and observed by the functions that the simulation uses."""
 
 from typing import NamedTuple
 
@@ -28,36 +28,38 @@ from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
 from sb3_delta_waypoint.driving.yielding import HAZARD, slow_for
 
-_, _, MAX_YAW_RATE, MAX_ACCELERATION = (column.high for column in GROUPS["state"].columns)
+MAX_YAW_RATE = GROUPS["state"].column("yaw rate").high
+MAX_ACCELERATION = GROUPS["state"].column("longitudinal acceleration").high
 """Sensors show no more, even in a crash [rad/s], [m/s²]: the bounds of the observation."""
 
 
 class Measurement(NamedTuple):
-    """Where a car is and how it moves: world frame, yaw counter-clockwise, the reference point is the rear axle."""
+    """Pose and motion of a car in the world frame; its reference point is the middle of the rear axle."""
 
     x: float
     """[m]"""
     y: float
     """[m]"""
     yaw: float
-    """[rad]"""
+    """Counter-clockwise [rad]."""
     speed: float
-    """Forwards [m/s]; never negative."""
+    """Forward speed, never negative [m/s]."""
     yaw_rate: float
-    """[rad/s]"""
+    """Counter-clockwise [rad/s]."""
 
 
 class Sight(NamedTuple):
-    """What is seen from where the car is: the observation, what the expert yields to, and what it plans."""
+    """Arrays of one look at the situation: the observation, the hazards, and the expert's plan."""
 
     observation: Observation
     hazards: np.ndarray
-    """Records of :data:`~.yielding.HAZARD`."""
+    """Hazards to which the expert yields: records of :data:`~.yielding.HAZARD`."""
     slowed: np.ndarray
-    """The route with the speeds at which the expert yields, ``(1, P)``."""
+    """The route with its speeds lowered for the hazards: records of :data:`~.records.ROUTE_POINT` ``(1, P)``."""
     leads: np.ndarray
+    """Working memory: records of :data:`~.expert.LEAD` ``(BLOCK, H + 1)``."""
     expert: np.ndarray
-    """Records of :data:`~.records.WAYPOINT` ``(1, H)``."""
+    """The expert's plan: records of :data:`~.records.WAYPOINT` ``(1, H)``."""
 
 
 @kernel
@@ -77,7 +79,7 @@ def _command(world: World, packed: np.ndarray, plan: np.ndarray, expert: np.ndar
 
 @inlined
 def _look(world: World, parameters: Parameters, sight: Sight) -> None:
-    """Observe, and ask the expert."""
+    """Write the observation and the expert's plan."""
     observe(world, 0, sight.observation)
     car, hazards, slowed = world.cars[0], sight.hazards, sight.slowed
     if hazards.shape[0] == 0:
@@ -133,12 +135,12 @@ NO_HAZARDS = np.zeros(0, HAZARD)
 
 class MeasuredDrive(Drive):
     """
-    An episode of one car whose motion comes from elsewhere.
+    Episodes of one car whose motion is measured outside of this package, such as in CARLA.
 
-    The order of calls: :meth:`begin`, :meth:`settle` with the first measurement; then for each control step
-    :meth:`command`, and after it :meth:`move` and :meth:`judge` with what was measured.
+    Call :meth:`begin`, then :meth:`settle` with the first measurement. For each control step call :meth:`command`, and after
+    the step :meth:`move` with the new measurement and :meth:`judge`.
 
-    :param config: how the car is judged and what it can do; its ``network`` is not used
+    :param config: the driving configuration; its ``network`` is not used
     """
 
     first_call = "begin()"
@@ -159,14 +161,14 @@ class MeasuredDrive(Drive):
 
     def begin(self, points: np.ndarray, speeds: np.ndarray, seed: int, scenario: int, longest: float = np.inf) -> None:
         """
-        Set out on a route; the record ``cars[0]`` then says where the car is to be put, and how fast.
+        Begin an episode on a route; afterwards ``cars[0]`` holds the pose and speed at which the car must start.
 
-        :param points: float64 ``(N, 2)``, metres
+        :param points: float64 ``(N, 2)``, metres, world frame
         :param speeds: float64 ``(N,)``, speed limits [m/s], ``inf`` for none
-        :param seed: of the scenario: where exactly and how fast the car begins
-        :param scenario: its number
+        :param seed: seed of the scenario, which determines the initial pose and speed
+        :param scenario: number of the scenario
         :param longest: the route is cut off after this arc length [m]
-        :raises ValueError: if the route has another shape, or leads nowhere
+        :raises ValueError: if the route has another shape or no length
         """
         network = from_paths([(points, speeds)])
         # neighbouring points are at most 1 m apart
@@ -181,9 +183,9 @@ class MeasuredDrive(Drive):
 
     def settle(self, measurement: Measurement, hazards: np.ndarray = NO_HAZARDS) -> dict[str, np.ndarray]:
         """
-        The first look at the car where it has been put.
+        Make the first observation of an episode.
 
-        :param measurement: of it
+        :param measurement: the car at the start
         :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
         :return: the observation, ``state`` float32 ``(4,)`` and ``route`` float32 ``(10, 2)``
         """
@@ -194,10 +196,10 @@ class MeasuredDrive(Drive):
 
     def command(self, plan: np.ndarray) -> tuple[float, float]:
         """
-        What the car is to do for the next control step, to follow a plan.
+        Turn a plan into steering and acceleration for the next control step.
 
         :param plan: float32 ``(H, 2)``, metres, ego frame
-        :return: steering angle [rad], left positive, and acceleration [m/s²], within what the car can do
+        :return: steering angle [rad], left positive, and acceleration [m/s²], within the limits of the vehicle
         :raises ValueError: as :func:`~.plans.checked_plans` does
         """
         plan = checked_plans(plan, self.config.horizon_steps, 2)
@@ -207,9 +209,9 @@ class MeasuredDrive(Drive):
 
     def move(self, measurement: Measurement) -> None:
         """
-        Where the car has got to.
+        Take the measurement after a control step.
 
-        :param measurement: of it, after the control step
+        :param measurement: the car after the step
         """
         self._check_begun()
         car = self.cars[0]
@@ -218,10 +220,10 @@ class MeasuredDrive(Drive):
 
     def judge(self, event: int = RUNNING, hazards: np.ndarray = NO_HAZARDS) -> tuple[dict[str, np.ndarray], float, int]:
         """
-        What the step has earned, and how things look now.
+        Score the step and observe the car.
 
-        :param event: an outcome that comes from outside, such as a collision; it ends the episode and costs what leaving the
-            route costs
+        :param event: an outcome that was detected outside, such as a collision; it ends the episode and costs as much as
+            leaving the route
         :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
         :return: the observation, the reward, and one of the outcomes of :mod:`~.score`
         """
@@ -232,7 +234,7 @@ class MeasuredDrive(Drive):
 
     def expert_plans(self) -> np.ndarray:
         """
-        What the expert would plan from here.
+        The expert's plan from the current state.
 
         :return: float32 ``(1, H, 2)``, metres, ego frame
         :raises RuntimeError: before the first :meth:`begin`
@@ -244,8 +246,8 @@ class MeasuredDrive(Drive):
         """
         The metrics of the episode that has just ended.
 
-        :param outcome: how it ended
-        :return: the values under their names
+        :param outcome: one of the outcomes of :mod:`~.score`
+        :return: the values by name
         """
         episode = np.zeros(1, EPISODE)
         _score_episode(self.world, self._parameters, outcome, episode)

@@ -1,4 +1,4 @@
-"""What is measured about a plan and about an episode: displacement errors, and each metric's name, unit and direction."""
+"""Metrics of plans and episodes: displacement errors, and the name, unit and direction of each metric."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -50,10 +50,10 @@ def fde(predicted: np.ndarray, expert: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class Metric:
     """
-    How a metric is called and read.
+    Description of a metric.
 
-    :param name: the key in files and logs
-    :param label: the words in tables and plots
+    :param name: key in files and logs
+    :param label: text in tables and plots
     :param unit: SI unit, empty for shares, rates and counts
     :param higher_is_better: None where neither direction is better in itself
     :param of_every_episode: whether every env measures it in every episode: then it is a field of
@@ -68,7 +68,7 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        """``↑`` where higher is better, ``↓`` where lower is, else empty."""
+        """``↑`` where higher is better, ``↓`` where lower is better, else empty."""
         return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
 
 
@@ -106,10 +106,10 @@ METRICS = {
         Metric("episode_length", "episode length", "steps", of_every_episode=True),
     )
 }
-"""The metrics known by name, the most telling first; see :func:`metric_info` for the families beside them."""
+"""The metrics known by name, the most important first; :func:`metric_info` also knows families of metrics."""
 
 EPISODE_METRICS = tuple(
-    # of one episode a rate is a yes or no
+    # for one episode, a rate is yes or no
     "success" if metric.name == "success_rate" else metric.name
     for metric in METRICS.values()
     if metric.of_every_episode
@@ -127,16 +127,17 @@ HEADLINE = (
     "lateral_deviation_mean",
     "episode_reward",
 )
-"""The metrics that a comparison speaks of; the others are in its files."""
+"""The metrics that a comparison shows; its files hold the others as well."""
 
 _DISPLACEMENT = re.compile(r"(open_loop_)?displacement_(\d+)")
 
 
 def metric_info(name: str) -> Metric:
     """
-    What is known of a metric, also of the families ``displacement_<step>``, ``open_loop_displacement_<step>`` and
-    ``reward_<term>`` (signed contributions to the reward, so that higher is better). A metric of unknown name has no unit and
-    no direction.
+    Look up the description of a metric.
+
+    The families ``displacement_<step>``, ``open_loop_displacement_<step>`` and ``reward_<term>`` (signed contributions to the
+    reward, so that higher is better) are known, too. A metric of unknown name has no unit and no direction.
 
     :param name: the metric's key
     :return: its label, unit and direction
@@ -153,7 +154,7 @@ def metric_info(name: str) -> Metric:
 
 def displacement_names(names: Iterable[str]) -> list[str]:
     """
-    The displacement metrics among some names, by horizon step.
+    Select the displacement metrics, sorted by horizon step.
 
     :param names: metric names
     :return: those called ``displacement_<step>`` or ``open_loop_displacement_<step>``, in the order of the steps
@@ -164,7 +165,7 @@ def displacement_names(names: Iterable[str]) -> list[str]:
 
 def in_reading_order(names: Iterable[str]) -> list[str]:
     """
-    Sort metric names as a reader wants them: the known ones as listed in :data:`METRICS`, others, displacements by step.
+    Sort metric names for a reader: known ones in the order of :data:`METRICS`, then others, then displacements by step.
 
     :param names: metric names
     :return: the same names, sorted
@@ -177,7 +178,7 @@ def in_reading_order(names: Iterable[str]) -> list[str]:
 
 def as_rates(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
-    The metrics of many episodes under the names that summaries use: the mean of ``success`` is a rate, ``success_rate``.
+    Rename the metrics of many episodes as in summaries: the mean of ``success`` is a rate, ``success_rate``.
 
     :param metrics: one value per episode under each name
     :return: the same values, ``success`` renamed

@@ -1,4 +1,4 @@
-"""Where a car may drive: centre lines in driving direction and how they join, as arrays that a numba kernel can read."""
+"""Road networks: centre lines in driving direction and how they join, as arrays that a numba kernel can read."""
 
 import math
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ POINT_SPACING = 1.0
 JOINT_TOLERANCE = 1.5
 """Largest distance between the end of a segment and the start of one that follows it [m]."""
 MAX_LENGTH = 1e6
-"""Longest line that is sampled [m]."""
+"""Longest path that is accepted [m]."""
 MAX_COORDINATE = 1e9
-"""What lies further away is no place on Earth [m]."""
+"""Largest accepted coordinate: nothing on Earth lies farther away [m]."""
 
 MIN_SEGMENT_LENGTH = 0.01
-"""What is shorter leads nowhere [m]."""
+"""Shorter paths are omitted [m]."""
 
 
 class RoadNetwork(NamedTuple):
     """
-    Segments (stretches of road between forks) that a route can be drawn from.
+    Segments (stretches of road between forks) from which routes are drawn.
 
     A route runs along a segment to its end, goes on at the first point of one of its successors, and so on. World frame:
     metres, x and y right-handed, headings counter-clockwise.
@@ -43,7 +43,7 @@ class RoadNetwork(NamedTuple):
 
     @property
     def n_segments(self) -> int:
-        """How many segments there are."""
+        """Number of segments ``S``."""
         return len(self.offsets) - 1
 
 
@@ -54,7 +54,7 @@ def from_segments(
     Pack segments into a network.
 
     :param segments: for each segment its points ``(N, 2)`` [m] and speeds ``(N,)`` [m/s]
-    :param successors: for each segment the numbers of those that follow it
+    :param successors: for each segment the numbers of the segments that follow it
     :return: the network, validated
     :raises ValueError: if it breaks a rule of :func:`validate_network`
     """
@@ -71,13 +71,13 @@ def from_segments(
 
 def from_paths(paths: Sequence[tuple[ArrayLike, ArrayLike]]) -> RoadNetwork:
     """
-    Make a network of separate paths: each becomes one segment that nothing follows.
+    Make a network of separate paths: each becomes one segment without successors.
 
-    :param paths: for each path its points ``(N, 2)`` [m], in driving order, and speeds ``(N,)`` [m/s] or ``inf``; a path that
-        leads nowhere (a car at rest) is left out
+    :param paths: for each path its points ``(N, 2)`` [m], in driving order, and speeds ``(N,)`` [m/s] or ``inf``; a path
+        without length (a car at rest) is omitted
     :return: the network, its points at most 1 m apart
-    :raises ValueError: if no path leads anywhere, or one has other shapes, a position that is not finite, a speed below 0 or a
-        length of more than 1,000 km
+    :raises ValueError: if no path has any length, or one has other shapes, a position that is not finite, a speed below 0 or
+        a length of more than 1,000 km
     """
     segments = []
     for index, (path, path_speeds) in enumerate(paths):
@@ -102,11 +102,11 @@ def from_paths(paths: Sequence[tuple[ArrayLike, ArrayLike]]) -> RoadNetwork:
 
 def resample(points: NDArray[np.float64], speeds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """
-    Put points at equal distances of at most 1 m along a polyline. Its first and last points stay as they are.
+    Resample a polyline at equal distances of at most 1 m. Its first and last points stay as they are.
 
-    :param points: ``(N, 2)`` [m], finite, of some length; repeated points (a car at rest) count once
+    :param points: ``(N, 2)`` [m], finite, of non-zero length; repeated points (a car at rest) count once
     :param speeds: ``(N,)`` [m/s], interpolated between points, except where a limit begins or ends (``inf`` on one side)
-    :return: points and speeds
+    :return: points ``(M, 2)`` [m] and speeds ``(M,)`` [m/s]
     """
     moved = np.append(True, np.linalg.norm(np.diff(points, axis=0), axis=1) > 1e-6)
     points, speeds = points[moved], speeds[moved]
@@ -124,15 +124,17 @@ def resample(points: NDArray[np.float64], speeds: NDArray[np.float64]) -> tuple[
 
 def polyline_length(points: NDArray[np.float64]) -> float:
     """
+    Length of a polyline.
+
     :param points: ``(N, 2)`` [m]
-    :return: the length of the line through them [m]
+    :return: length of the line through the points [m]
     """
     return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
 
 
 def validate_network(network: RoadNetwork) -> None:
     """
-    Check what every user of a network relies on.
+    Check that a network is well-formed.
 
     :param network: the network
     :raises ValueError: naming the segment and the value, if there is no segment, an array has another shape than documented, a
@@ -187,7 +189,7 @@ def validate_network(network: RoadNetwork) -> None:
 
 def segment_lengths(network: RoadNetwork) -> NDArray[np.float64]:
     """
-    How long each segment is.
+    Length of each segment.
 
     :param network: the network
     :return: float64 ``(S,)``, metres from the first to the last point, along the points
@@ -198,12 +200,13 @@ def segment_lengths(network: RoadNetwork) -> NDArray[np.float64]:
 
 def reachable_length(network: RoadNetwork, cap: float) -> NDArray[np.float64]:
     """
-    How far a car can drive from the start of each segment if it takes the best turn at every fork.
+    Longest distance that a car can drive from the start of each segment.
 
-    A route of at most ``cap`` metres that only enters segments with enough of it left never meets a dead end.
+    A route of at most ``cap`` metres never meets a dead end if every segment that it enters reaches as far as its remaining
+    length.
 
     :param network: the network
-    :param cap: metres beyond which the answer does not matter; a circle counts as this much
+    :param cap: largest distance to report [m], also reported where the road runs in a circle
     :return: float64 ``(S,)``, metres, at most ``cap``
     :raises ValueError: if ``cap`` is not finite and positive
     """
@@ -225,7 +228,7 @@ def _offsets(counts: Sequence[int]) -> NDArray[np.int64]:
 
 
 def _sources(network: RoadNetwork) -> NDArray[np.int64]:
-    """For each successor, the segment that it follows: int64 ``(E,)``."""
+    """The segment that each successor follows: int64 ``(E,)``."""
     return np.repeat(np.arange(network.n_segments), np.diff(network.successor_offsets))
 
 

@@ -1,11 +1,11 @@
-"""What a policy sees: a writer for each group of :data:`~.contract.GROUPS`."""
+"""Observations: a writer for each group of :data:`~.contract.GROUPS`."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, ROUTE_POINTS, ROUTE_SPACING
+from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.frames import to_ego
 from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.records import Record
@@ -16,7 +16,7 @@ _AGENT_BOUND = np.array([column.high for column in GROUPS["agents"].columns], np
 
 
 class Observation(NamedTuple):
-    """Observations of ``n`` cars: float32 ``(n, ...)`` for each group that a drive alone on the road gives."""
+    """Observations of ``n`` cars: float32 ``(n, ...)`` for each group that exists without other road users."""
 
     state: np.ndarray
     route: np.ndarray
@@ -51,10 +51,10 @@ def _write_route(car: Record, route: np.ndarray, points: np.ndarray) -> None:
 @inlined
 def observe(world: World, i: int, observation: Observation) -> None:
     """
-    Write what one car sees.
+    Write the observation of one car.
 
-    :param world: the car is projected on its route
-    :param i: which car
+    :param world: state of the cars, each projected on its route
+    :param i: row of the car
     :param observation: written in row ``i``
     """
     car = world.cars[i]
@@ -64,23 +64,24 @@ def observe(world: World, i: int, observation: Observation) -> None:
 
 def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
     """
-    What a car sees of the others: the nearest of them, as far as the bounds of the observation go.
+    Observe the nearest other road users that lie within the bounds of the observation.
 
-    :param agents: records of :data:`~.yielding.AGENT`
+    :param agents: records of :data:`~.yielding.AGENT`, the car itself not among them
     :param car: record of :data:`~.records.CAR`
-    :return: ``agents`` float32 ``(16, 7)`` and ``agents_valid`` float32 ``(16,)``, as :data:`~.contract.GROUPS` says
+    :return: ``agents`` float32 ``(16, 7)`` and ``agents_valid`` float32 ``(16,)``, as :data:`~.contract.GROUPS` defines them
     """
     rows, valid = (np.zeros(GROUPS[name].shape, np.float32) for name in ("agents", "agents_valid"))
     pose = float(car["x"]), float(car["y"]), float(car["yaw"])
     places = to_ego(np.stack([agents["x"], agents["y"]], axis=1), pose)
     away = np.hypot(*places.T)
     nearest = np.argsort(away, kind="stable")[:OBSERVED_AGENTS]
-    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= _AGENT_BOUND[0]]
+    nearest = nearest[np.abs(places[nearest]).max(axis=1, initial=0.0) <= POSITION_BOUND]
     n = len(nearest)
     chosen = agents[nearest]
-    rows[:n, :2] = places[nearest]
-    rows[:n, 2] = np.arctan2(np.sin(chosen["yaw"] - pose[2]), np.cos(chosen["yaw"] - pose[2]))
-    for column, name in enumerate(("speed", "length", "width", "kind"), 3):
-        rows[:n, column] = chosen[name]
+    turned = chosen["yaw"] - pose[2]
+    seen = {name: chosen[name] for name in ("speed", "length", "width", "kind")}
+    seen |= {"x": places[nearest, 0], "y": places[nearest, 1], "yaw": np.arctan2(np.sin(turned), np.cos(turned))}
+    for name, values in seen.items():
+        rows[:n, GROUPS["agents"].index_of(name)] = values
     valid[:n] = 1.0
     return {"agents": np.clip(rows, -_AGENT_BOUND, _AGENT_BOUND), "agents_valid": valid}

@@ -1,4 +1,4 @@
-"""What a plan must be: the check that the simulated and the measured car share."""
+"""Checks of plans, shared by simulated and measured drives."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ _BOUND = np.float32(POSITION_BOUND)
 
 @kernel
 def _all_within(values: np.ndarray) -> bool:
-    """``(abs(values) <= POSITION_BOUND).all()`` in one pass over a flat array; NaN is not within."""
+    """``(abs(values) <= POSITION_BOUND).all()`` in one pass over a flat array; false for NaN."""
     within = True
     for k in range(values.size):
         within &= abs(values[k]) <= _BOUND
@@ -20,12 +20,12 @@ def _all_within(values: np.ndarray) -> bool:
 
 def checked_plans(plans: ArrayLike, *shape: int) -> np.ndarray:
     """
-    Plans as the kernels take them. Nothing is broadcast.
+    Check plans and convert them to the array that the kernels take. Nothing is broadcast.
 
     :param plans: numbers, metres, ego frame
     :param shape: ``n, H, 2`` for the plans of ``n`` cars, ``H, 2`` for one plan
-    :return: float32, contiguous
-    :raises ValueError: if they are no numbers, have another shape, or a coordinate is not finite or beyond
+    :return: the plans, float32, contiguous
+    :raises ValueError: if they are not numbers or have another shape, or if a coordinate is not finite or exceeds
         :data:`~.contract.POSITION_BOUND`
     """
     try:
@@ -54,7 +54,7 @@ def checked_plans(plans: ArrayLike, *shape: int) -> np.ndarray:
 
 def within_bound(plans: np.ndarray) -> np.ndarray:
     """
-    Hold plans within :data:`~.contract.POSITION_BOUND`, in place: an expert faster than its cruise speed may look beyond.
+    Clip plans to :data:`~.contract.POSITION_BOUND`, in place: a car faster than the cruise speed may plan beyond it.
 
     :param plans: float32, metres, ego frame
     :return: the same array

@@ -1,4 +1,4 @@
-"""The records that the kernels work on: a car, a point of its route, the totals of its episode, and what comes of them."""
+"""The records that the kernels work on: cars, route points, waypoints, and the totals and metrics of episodes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sb3_delta_waypoint.driving.metrics import EPISODE_METRICS
 from sb3_delta_waypoint.driving.reward import REWARD_TERMS
 
 Record = Any
-"""One element of an array of records: its fields are attributes in a kernel, which NumPy's own type does not say."""
+"""One element of an array of records; in a kernel its fields are attributes, which NumPy's type does not express."""
 
 CAR = np.dtype(
     [
@@ -20,15 +20,15 @@ CAR = np.dtype(
         ("steer", "f8"),
         ("yaw_rate", "f8"),
         ("acceleration", "f8"),
-        # where the car is on its route: index of the route point behind it, arc length, offset to the left
+        # position on the route: index of the route point behind the car, arc length, lateral offset (left positive)
         ("index", "i8"),
         ("progress", "f8"),
         ("lateral", "f8"),
-        # its route: points used, arc length, steps after which the episode is cut off
+        # the route: points used, arc length, and steps after which the episode is truncated
         ("n_points", "i8"),
         ("route_length", "f8"),
         ("max_steps", "i8"),
-        # which scenario it plays, and how many episodes it has begun
+        # number of the scenario that is played, and number of episodes begun
         ("scenario", "i8"),
         ("episodes", "i8"),
     ],
@@ -40,7 +40,7 @@ ROUTE_POINT = np.dtype([("x", "f8"), ("y", "f8"), ("cos", "f8"), ("sin", "f8"), 
 """A point of a route: position [m], unit tangent, and the speed [m/s] at which the expert passes it."""
 
 WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
-"""A row of a plan: metres, ego frame."""
+"""A waypoint, one row of a plan: metres, ego frame."""
 
 TOTALS = np.dtype(
     [
@@ -64,4 +64,4 @@ TOTALS = np.dtype(
 """Running totals of one episode, zero at its start."""
 
 EPISODE = np.dtype([(name, "f8") for name in (*EPISODE_METRICS, *REWARD_TERMS)])
-"""The metrics of a finished episode, but for the displacements by horizon step, which are an array beside it."""
+"""The metrics of a finished episode, except the displacements by horizon step, which are kept in a separate array."""

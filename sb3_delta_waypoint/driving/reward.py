@@ -1,4 +1,4 @@
-"""The reward: a weighted sum of terms, each of them reported per episode."""
+"""The reward: a weighted sum of terms, each of which is reported per episode."""
 
 from typing import Annotated, NamedTuple
 
@@ -9,7 +9,7 @@ Weight = Annotated[float, Bounds(0.0, 1e6)]
 
 class RewardWeights(NamedTuple):
     """
-    Weights of the reward's terms. Penalties carry their sign in the formula, so every weight is positive or zero.
+    Weights of the reward's terms. The formula subtracts penalties, so every weight is positive or zero.
 
     A term is a field here and a line in :func:`~.score.score_step`; its contribution to an episode is reported as
     ``reward_<term>``.
@@ -18,7 +18,7 @@ class RewardWeights(NamedTuple):
     progress: Weight = 0.1
     """Reward for each metre gained along the route."""
     goal: Weight = 10.0
-    """Bonus at the goal."""
+    """Bonus for reaching the goal."""
     time: Weight = 0.01
     """Penalty for each step."""
     lateral_deviation: Weight = 0.5
@@ -32,4 +32,4 @@ class RewardWeights(NamedTuple):
 
 
 REWARD_TERMS = tuple(f"reward_{term}" for term in RewardWeights._fields)
-"""What each term adds up to in an episode, by name, in the order of the weights."""
+"""Names under which the sum of each term over an episode is reported, in the order of the weights."""

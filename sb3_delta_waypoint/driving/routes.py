@@ -1,4 +1,4 @@
-"""Routes: drawn by seed from random curvature or from a road network, and where a car is on its route.
+"""Routes: drawing them by seed, from random curvature or from a road network, and projecting cars on them.
 
 A route in memory is an array of :data:`~.records.ROUTE_POINT` records exactly 1 m of arc length apart, so that the whole
 part of an arc length is the index of the point behind it.
@@ -18,24 +18,24 @@ from sb3_delta_waypoint.driving.scenarios import hash64, uniform
 KNOT_SPACING = 12.5
 """A random route's curvature runs smoothly from one random value to the next over this arc length [m]."""
 MAX_CURVATURE = 0.16
-"""Random curvatures lie between plus and minus this [1/m]."""
+"""Largest magnitude of the random curvatures [1/m]."""
 MIN_LENGTH, MIN_CURVATURE = 1e-9, 1e-6
-"""Nothing is divided by less: points that coincide [m], straight lines [1/m]."""
+"""Smallest divisors, for points that coincide [m] and for straight lines [1/m]."""
 MIN_ROUTE_SPEED = 1.0
-"""The speed profile never asks for less [m/s]: stops in recordings are not replayed."""
+"""Lowest speed of a speed profile [m/s]: stops in recordings are not replayed."""
 
 
 class RouteSource(NamedTuple):
     """
-    Where routes are drawn from.
+    The source from which routes are drawn.
 
-    :param from_network: from the network, else of random curvature
-    :param whole: a segment is driven from its start to its end
-    :param recorded: the speeds of the segments are those that were driven, and are taken as they are
-    :param max_points: of a route, 1 m apart
-    :param network: the segments
+    :param from_network: whether routes are drawn from the network; else they are of random curvature
+    :param whole: whether a route is one whole segment
+    :param recorded: whether the speeds of the segments are recorded speeds, which are used as they are
+    :param max_points: largest number of points of a route, 1 m apart
+    :param network: the road network
     :param starts: int64 ``(K, 2)``, segment and point at which a route may begin
-    :param reach: float64 ``(S,)``, how far each segment leads [m]
+    :param reach: float64 ``(S,)``, longest distance that can be driven from the start of each segment [m]
     """
 
     from_network: bool
@@ -49,7 +49,7 @@ class RouteSource(NamedTuple):
 
 @inlined
 def _knot(seed: np.uint64, knot: int) -> float:
-    """Curvature at a knot: mostly gentle, seldom sharp."""
+    """Random curvature at a knot [1/m], mostly gentle and seldom sharp."""
     u = uniform(seed, 16 + knot, -1.0, 1.0)
     return MAX_CURVATURE * u * abs(u)
 
@@ -57,11 +57,13 @@ def _knot(seed: np.uint64, knot: int) -> float:
 @inlined
 def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None:
     """
-    A route of smooth random curvature from the origin along x: knots of uniform curvature, blended by smoothstep.
+    Draw a route of smooth random curvature that starts at the origin along x.
+
+    The curvature is random at knots and blended between them by smoothstep.
 
     :param seed: the scenario's seed
     :param route: records of :data:`~.records.ROUTE_POINT`; positions and speeds (no limit) are written
-    :param n_points: how many points to write
+    :param n_points: number of points to write
     """
     x, y, heading = 0.0, 0.0, 0.0
     knot = -1
@@ -82,13 +84,13 @@ def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None
 @inlined
 def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, n_points: int) -> int:
     """
-    A drive through a road network, turning at random where the lane forks and never into a dead end.
+    Draw a route through a road network, with random turns where lanes fork, but never into a dead end.
 
     :param seed: the scenario's seed
-    :param source: the network, and where in it a route may begin
+    :param source: the network, and the points in it where a route may begin
     :param route: records of :data:`~.records.ROUTE_POINT`; positions and speed limits are written
-    :param n_points: how many points to write at most
-    :return: how many points were written
+    :param n_points: largest number of points to write
+    :return: number of points written
     """
     network, reach = source.network, source.reach
     pick = int(hash64(seed, np.uint64(8)) % np.uint64(source.starts.shape[0]))
@@ -106,7 +108,7 @@ def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, 
             choices = 0
             for edge in range(first, beyond):
                 choices += reach[network.successors[edge]] >= wanted
-            if choices == 0:  # rounding at the very end of the longest way: take what reaches furthest
+            if choices == 0:  # rounding at the very end of the longest route: end it here
                 break
             choice = int(hash64(seed, np.uint64(1024 + fork)) % np.uint64(choices))
             fork += 1
@@ -135,16 +137,16 @@ def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, 
 @inlined
 def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: ExpertParameters) -> float:
     """
-    Tangents and the expert's speed profile, from positions and speed limits.
+    Compute the tangents of a route and the expert's speed profile, from positions and speed limits.
 
-    The profile is the lowest of cruise speed, speed limit and ``sqrt(a_lat / |curvature|)``, then run backwards so that the
-    braking limit suffices everywhere. Recorded speeds are taken as they are.
+    The profile is the lowest of cruise speed, speed limit and ``sqrt(a_lat / |curvature|)``. A backward pass then lowers it
+    so that the braking limit holds everywhere. Recorded speeds are used as they are.
 
     :param route: records of :data:`~.records.ROUTE_POINT`, completed in place
     :param n_points: points in use
-    :param recorded: whether the speeds are recorded ones
-    :param expert: how the expert drives
-    :return: how long the expert needs for the route at its profile [s]
+    :param recorded: whether the speeds are recorded speeds
+    :param expert: parameters of the expert
+    :return: time that the expert needs for the route at its speed profile [s]
     """
     for j in range(n_points):
         before, after = route[max(j - 1, 0)], route[min(j + 1, n_points - 1)]
@@ -172,9 +174,9 @@ def finish_route(route: np.ndarray, n_points: int, recorded: bool, expert: Exper
 @inlined
 def project(car: Record, route: np.ndarray) -> None:
     """
-    Find where the car is on its route, starting from where it was: writes ``index``, ``progress`` and ``lateral``.
+    Project a car on its route, searching from its previous position.
 
-    :param car: record of :data:`~.records.CAR`
+    :param car: record of :data:`~.records.CAR`; ``index``, ``progress`` and ``lateral`` are written
     :param route: records of :data:`~.records.ROUTE_POINT`
     """
     j = car.index

@@ -28,10 +28,10 @@ def hash64(seed: np.uint64, counter: np.uint64) -> np.uint64:
 @inlined
 def scenario_seed(base_seed: int, scenario: int) -> np.uint64:
     """
-    The seed of a scenario. Hashed twice, so that neighbouring base seeds do not share scenarios.
+    Seed of a scenario. The base seed is hashed twice, so that neighbouring base seeds do not share scenarios.
 
-    :param base_seed: the seed of the run
-    :param scenario: the number of the scenario, from 0
+    :param base_seed: seed of the run
+    :param scenario: number of the scenario, from 0
     :return: uint64
     """
     return hash64(hash64(np.uint64(base_seed), np.uint64(0)), np.uint64(scenario))
@@ -40,10 +40,10 @@ def scenario_seed(base_seed: int, scenario: int) -> np.uint64:
 @inlined
 def uniform(seed: np.uint64, counter: int, low: float, high: float) -> float:
     """
-    A number in ``[low, high)`` that depends on seed and counter alone.
+    Uniform random number in ``[low, high)`` that depends only on seed and counter.
 
     :param seed: uint64, the scenario's seed
-    :param counter: which of the scenario's numbers, from 0
+    :param counter: index of the number among those of the scenario, from 0
     :param low: lower end
     :param high: upper end
     :return: float64 with 53 random bits

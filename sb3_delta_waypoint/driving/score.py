@@ -1,4 +1,4 @@
-"""One episode: what a step earns, when it ends, and the metrics that are reported at its end."""
+"""Scoring of an episode: the reward of a step, when the episode ends, and the metrics reported at its end."""
 
 import math
 from typing import Annotated, NamedTuple
@@ -12,29 +12,29 @@ from sb3_delta_waypoint.driving.records import EPISODE, Record
 from sb3_delta_waypoint.driving.reward import REWARD_TERMS, RewardWeights
 
 RUNNING, GOAL, OFF_ROUTE, TIMEOUT, COLLISION, BLOCKED = 0, 1, 2, 3, 4, 5
-"""How a step leaves the episode; the simulation knows the first four."""
+"""Outcomes of a step; the simulation uses the first four only."""
 
 
 class EpisodeRules(NamedTuple):
-    """When an episode ends and what counts as reached. Metres."""
+    """Rules of an episode: when it ends, and which waypoints count as hit."""
 
     off_route_distance: Annotated[float, Bounds(0.01, 40.0, "m")] = 2.0
-    """Farther beside the route, or behind its start, than this ends the episode."""
+    """Distance beside the route, or behind its start, beyond which the episode ends [m]."""
     waypoint_spacing: Annotated[float, Bounds(0.01, 10_000.0, "m")] = 5.0
-    """Arc length between the waypoints of the route that ``waypoint_hit_rate`` counts."""
+    """Arc length between the waypoints of the route that ``waypoint_hit_rate`` counts [m]."""
     waypoint_radius: Annotated[float, Bounds(0.01, 50.0, "m")] = 1.0
-    """A waypoint is hit by passing it no farther away than this."""
+    """Largest distance at which a passed waypoint counts as hit [m]."""
 
 
 class Before(NamedTuple):
-    """What a step is compared with: the car before it, and the plan that it drove."""
+    """State before a step with which the step is compared."""
 
     progress: float
-    """[m]"""
+    """Arc length of the car on its route [m]."""
     acceleration: float
-    """[m/s²]"""
+    """Of the car [m/s²]."""
     ade: float
-    """Average displacement of the plan from the expert's plan [m]."""
+    """Average displacement between the plan that is driven and the expert's [m]."""
 
 
 @inlined
@@ -43,9 +43,9 @@ def score_plan(totals: Record, plan: np.ndarray, expert: np.ndarray, displacemen
     Add the displacement between a plan and the expert's plan from the same state to the totals.
 
     :param totals: record of :data:`~.records.TOTALS`
-    :param plan: float32 ``(H, 2)``, metres
-    :param expert: records of :data:`~.records.WAYPOINT` ``(H,)``, metres
-    :param displacements: float64 ``(H,)``, running sums by horizon step
+    :param plan: float32 ``(H, 2)``, metres, ego frame
+    :param expert: records of :data:`~.records.WAYPOINT` ``(H,)``, metres, ego frame
+    :param displacements: float64 ``(H,)``, running sums by horizon step [m], updated
     :return: average displacement of this plan [m]
     """
     horizon = plan.shape[0]
@@ -60,10 +60,10 @@ def score_plan(totals: Record, plan: np.ndarray, expert: np.ndarray, displacemen
     return total / horizon
 
 
-# numba unrolls only in functions of their own
+# numba unrolls a loop only in a separate function
 @kernel
 def _pay(totals: Record, terms: RewardWeights) -> float:
-    """Add what each term of the reward gives in a step to the totals; the sum of them."""
+    """Add the terms of a step's reward to the totals and return their sum."""
     reward, k = 0.0, 0
     for name in literal_unroll(REWARD_TERMS):
         totals[name] += terms[k]
@@ -84,13 +84,13 @@ def score_step(
     car: Record, totals: Record, before: Before, weights: RewardWeights, rules: EpisodeRules, dt: float
 ) -> tuple[float, int]:
     """
-    Reward of the step that has just brought the car here, and whether the episode goes on.
+    Reward and outcome of the step that has just been made. The totals are updated.
 
     :param car: record of :data:`~.records.CAR`, moved and projected on its route
     :param totals: record of :data:`~.records.TOTALS`
-    :param before: the car before the step, and its plan
-    :param weights: of the reward's terms
-    :param rules: when the episode ends
+    :param before: state before the step
+    :param weights: weights of the reward's terms
+    :param rules: rules of the episode
     :param dt: length of the step [s]
     :return: the reward and one of ``RUNNING``, ``GOAL``, ``OFF_ROUTE``, ``TIMEOUT``
     """
@@ -99,7 +99,7 @@ def score_step(
     totals.steps += 1
 
     outcome = RUNNING
-    # who drives away from the start backwards never leaves the route sideways
+    # a car that drives backwards away from the start never leaves the route sideways
     if max(deviation, -car.progress) > rules.off_route_distance:
         outcome = OFF_ROUTE
     elif car.progress >= car.route_length:
@@ -123,7 +123,7 @@ def score_step(
     totals.lateral_acceleration_max = max(totals.lateral_acceleration_max, abs(car.speed * car.yaw_rate))
     totals.speed_sum += car.speed
     totals.furthest = max(totals.furthest, car.progress)
-    # several in one step, where they are close; none beyond the goal, which the last step overshoots
+    # a step may pass several close waypoints; those beyond the goal, which the last step overshoots, do not count
     while (totals.waypoints_passed + 1) * rules.waypoint_spacing <= min(totals.furthest, car.route_length):
         totals.waypoints_passed += 1
         totals.waypoints_hit += deviation <= rules.waypoint_radius
@@ -133,14 +133,15 @@ def score_step(
 @inlined
 def score_event(totals: Record, reward: float, outcome: int, weights: RewardWeights) -> float:
     """
-    What an event from outside, such as a collision, costs in the step that it ends: as much as leaving the route, and the
-    goal is not reached.
+    Correct the reward of a step that an event from outside, such as a collision, has ended.
 
-    :param totals: record of :data:`~.records.TOTALS`, of the scored step
-    :param reward: of that step
-    :param outcome: how the step had left the episode
-    :param weights: of the reward's terms
-    :return: the reward with the event
+    The event costs as much as leaving the route, and a goal reached in the same step does not count.
+
+    :param totals: record of :data:`~.records.TOTALS` after the step, updated
+    :param reward: reward of the step
+    :param outcome: outcome of the step without the event
+    :param weights: weights of the reward's terms
+    :return: reward of the step with the event
     """
     if outcome == GOAL:
         totals.reward_goal -= weights.goal
@@ -154,12 +155,12 @@ def score_event(totals: Record, reward: float, outcome: int, weights: RewardWeig
 @inlined
 def score_episode(car: Record, totals: Record, outcome: int, rules: EpisodeRules, episode: Record) -> None:
     """
-    The metrics of a finished episode.
+    Write the metrics of a finished episode.
 
     :param car: record of :data:`~.records.CAR`
     :param totals: record of :data:`~.records.TOTALS`
-    :param outcome: how the episode ended
-    :param rules: when it ends, and what counts as reached
+    :param outcome: outcome of the last step
+    :param rules: rules of the episode
     :param episode: record of :data:`~.records.EPISODE`, written
     """
     steps = totals.steps
@@ -182,22 +183,24 @@ def score_episode(car: Record, totals: Record, outcome: int, rules: EpisodeRules
 
 def metric_names(horizon_steps: int) -> tuple[str, ...]:
     """
+    Names of the metrics of an episode.
+
     :param horizon_steps: rows ``H`` of a plan
-    :return: names of an episode's metrics, those of :data:`~.records.EPISODE` and the displacement by horizon step
+    :return: the fields of :data:`~.records.EPISODE`, then the displacements by horizon step
     """
     return (*EPISODE.names, *(f"displacement_{h + 1}" for h in range(horizon_steps)))  # type: ignore[misc]
 
 
 def succeeded(outcome: np.ndarray) -> np.ndarray:
-    """Whether an episode ended at the goal, from its outcome."""
+    """Whether each outcome is the goal: bool, of the outcomes' shape."""
     return outcome == GOAL
 
 
 def terminated(outcome: np.ndarray) -> np.ndarray:
-    """Whether an episode ended by itself, from its outcome."""
+    """Whether each outcome ends its episode other than by the time limit: bool, of the outcomes' shape."""
     return (outcome != RUNNING) & (outcome != TIMEOUT)
 
 
 def truncated(outcome: np.ndarray) -> np.ndarray:
-    """Whether an episode was cut off by its time limit, from its outcome."""
+    """Whether each outcome is the time limit: bool, of the outcomes' shape."""
     return outcome == TIMEOUT

@@ -1,42 +1,42 @@
-"""Phases of traffic lights: whose turn it is, and how long it takes."""
+"""Phases of traffic lights: the lights of a junction are green in turn."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 RED, YELLOW, GREEN = 0, 1, 2
-"""States of a light; only green lets cars pass."""
+"""States of a light; cars may pass at green only."""
 GREEN_SECONDS, YELLOW_SECONDS, RED_SECONDS = 10.0, 3.0, 2.0
-"""Defaults of CARLA: each light of a junction has its turn; red is what follows its yellow before the next turn."""
+"""CARLA's default lengths of the phases [s]; red is the time from the end of a light's yellow to the next light's green."""
 
 
 class SignalPhases:
     """
-    The states of lights in time. They begin at green, and frozen.
+    States of traffic lights over time. All lights begin green and frozen.
 
-    :param junctions: of each light the junction that it belongs to; those of one junction take turns
+    :param junctions: the junction of each light; the lights of one junction take turns
     """
 
     def __init__(self, junctions: Sequence[str]):
         self.state = np.full(len(junctions), GREEN, np.int64)
         """State of each light."""
         self.frozen = True
-        """Whether the turns have stopped."""
+        """Whether the lights keep their states."""
         self.seconds = 0.0
-        """Time for which the turns have run [s]."""
+        """Time for which the lights have not been frozen [s]."""
         self.times = np.tile([GREEN_SECONDS, YELLOW_SECONDS, RED_SECONDS], (len(junctions), 1))
-        """Length of green, yellow and red of each light [s]."""
+        """Length of green, yellow and red of each light, float64 ``(n, 3)`` [s]."""
         groups: dict[str, list[int]] = {}
         for index, junction in enumerate(junctions):
             groups.setdefault(junction, []).append(index)
         self.groups = list(groups.values())
-        """The lights of each junction."""
+        """Indices of the lights of each junction."""
 
     def step(self, dt: float) -> None:
         """
-        Let time pass.
+        Advance time.
 
-        :param dt: [s]
+        :param dt: length of the step [s]
         """
         if not self.frozen:
             self.seconds += dt

@@ -1,4 +1,4 @@
-"""Any number of simulated cars, each on its own route: the loop over the functions about one car."""
+"""The simulation of any number of cars, each alone on its route: a loop over the functions about one car."""
 
 from typing import NamedTuple
 
@@ -22,19 +22,19 @@ from sb3_delta_waypoint.driving.vehicle import advance
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
 
 N_CARS = Bounds(1, 1_000_000, whole=True)
-"""How many cars there may be, as far as :data:`MAX_BYTES` goes."""
+"""Accepted numbers of cars, within :data:`MAX_BYTES`."""
 MAX_BYTES = 2**31
-"""The cars and their routes take no more memory than this."""
+"""Largest memory for the cars and their routes [bytes]."""
 MIN_DRIVE = 10.0
-"""Recorded drives that are shorter are not replayed [m]."""
+"""Shortest recorded drive that is replayed [m]."""
 
 
 class Schedule(NamedTuple):
     """
-    Which scenarios are played: the k-th episode of car ``i`` of ``n`` plays number ``(k * n + i) // group_size``.
+    Order of the scenarios: the k-th episode of car ``i`` of ``n`` plays scenario ``(k * n + i) // group_size``.
 
-    :param source: where their routes are drawn from
-    :param base_seed: what their seeds are made from
+    :param source: source of the routes
+    :param base_seed: base seed of the scenarios
     :param group_size: number of consecutive episodes that share a scenario
     """
 
@@ -45,10 +45,11 @@ class Schedule(NamedTuple):
 
 class StepResult(NamedTuple):
     """
-    What a step gives, for each of ``n`` cars. A finished car has begun its next episode already.
+    Result of a step for each of ``n`` cars. With autoreset, a finished car has already begun its next episode.
 
-    ``observation``: after the step (of the new episode where one began); ``reward`` float64 ``(n,)``; ``outcome`` int8
-    ``(n,)``, one of the constants of :mod:`~.score`.
+    :param observation: observations after the step, of the new episode where one has begun
+    :param reward: float64 ``(n,)``
+    :param outcome: int8 ``(n,)``, outcomes of :mod:`~.score`
     """
 
     observation: Observation
@@ -58,10 +59,12 @@ class StepResult(NamedTuple):
 
 class Final(NamedTuple):
     """
-    Of the cars that finished in the last step, each in its row.
+    Episodes that finished in the last step, each in the row of its car; other rows hold older values.
 
-    ``observation``: the last of the episode; ``episode``: records of :data:`~.records.EPISODE` ``(n,)``; ``displacements``
-    float64 ``(n, H)``, means over the episode by horizon step; ``scenario`` int64 ``(n,)``.
+    :param observation: last observations of the episodes
+    :param episode: records of :data:`~.records.EPISODE` ``(n,)``
+    :param displacements: float64 ``(n, H)``, means over the episode by horizon step [m]
+    :param scenario: int64 ``(n,)``, scenario numbers
     """
 
     observation: Observation
@@ -78,7 +81,7 @@ def _begin(world: World, i: int, schedule: Schedule, parameters: Parameters, sce
 
 @inlined
 def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
-    """The number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
+    """Number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
     number = (car.episodes * n + i) // group_size
     car.episodes += 1
     return number
@@ -103,7 +106,7 @@ def _expert_plans(world: World, packed: np.ndarray, plans: np.ndarray) -> None:
 
 @kernel
 def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResult) -> int:
-    """Drive every car for one control step; how many finished."""
+    """Drive every car for one control step; return the number of cars that finished."""
     parameters = unpacked(packed)
     leads, expert = np.empty((BLOCK, plans.shape[1] + 1), LEAD), np.empty((BLOCK, plans.shape[1]), WAYPOINT)
     n_finished = 0
@@ -145,12 +148,12 @@ def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepRe
 
 class Simulation(Drive):
     """
-    Cars that play scenarios, one after another.
+    A simulation of cars that play scenarios, one after another.
 
     The k-th episode of car ``i`` plays scenario ``(k * n_cars + i) // group_size`` of the base seed.
 
     :param n_cars: number of cars ``n``
-    :param config: what they drive on and how they are judged
+    :param config: the driving configuration
     :param group_size: number of consecutive episodes that share a scenario
     :param autoreset: whether a finished car begins its next episode within the step
     """
@@ -175,7 +178,7 @@ class Simulation(Drive):
             self.final_metrics[:, n_fields:],
             np.zeros(n_cars, np.int64),
         )
-        """Of the cars that finished in the last step: their last observations, episodes and scenario numbers."""
+        """Last observations, metrics and scenario numbers of the episodes that finished in the last step."""
 
     @property
     def group_size(self) -> int:
@@ -184,11 +187,15 @@ class Simulation(Drive):
 
     @property
     def base_seed(self) -> int:
-        """The seed that the scenarios are made from."""
+        """Base seed of the scenarios."""
         return self._schedule.base_seed
 
     def seed(self, seed: int) -> None:
-        """Start again from scenario 0 of a base seed at the next reset."""
+        """
+        Start again from scenario 0 at the next reset.
+
+        :param seed: base seed of the scenarios
+        """
         self._schedule = self._schedule._replace(base_seed=int(seed) % 2**63)
         self.cars["episodes"] = 0
 
@@ -196,8 +203,8 @@ class Simulation(Drive):
         """
         Begin an episode with every car.
 
-        :param scenario: play this one; None for the next in order
-        :return: the first observations
+        :param scenario: number of the scenario to play; None for the next in order
+        :return: the first observations of the episodes
         """
         observation = Observation.empty(self.n_cars)
         _reset(self.world, self._schedule, self._parameters, -1 if scenario is None else scenario, observation)
@@ -222,7 +229,7 @@ class Simulation(Drive):
 
     def expert_plans(self) -> np.ndarray:
         """
-        What the expert would plan for every car from where it is.
+        The expert's plan for every car from its current state.
 
         :return: float32 ``(n, H, 2)``, metres, ego frame
         :raises RuntimeError: before the first :meth:`reset`
@@ -234,7 +241,7 @@ class Simulation(Drive):
 
 
 def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
-    # two plans per car: the expert's, and the one that is driven
+    # two plans per car: the expert's and the driven one
     size = n_cars * (max_points * ROUTE_POINT.itemsize + CAR.itemsize + TOTALS.itemsize + 2 * 8 * 2 * horizon_steps)
     if size > MAX_BYTES:
         raise ValueError(
@@ -244,7 +251,7 @@ def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
 
 
 def _route_source(config: DrivingConfig) -> RouteSource:
-    """The network with the points from which a route of the wanted length can start, and the reach of its segments."""
+    """The source of routes: a network, the points at which a route of the given length can start, and its segments' reach."""
     network, max_points = config.network, int(config.route_length) + 1
     if network is None:
         empty = np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""How an episode begins: the car near the start of its route, at rest or rolling, and its totals at zero."""
+"""The start of an episode: the initial state of a car, near the start of its route."""
 
 import math
 from typing import Annotated, NamedTuple
@@ -14,18 +14,18 @@ from sb3_delta_waypoint.driving.scenarios import uniform
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters, steady_steer, steady_yaw_rate
 
 TIME_FACTOR, TIME_TO_GET_GOING = 2.0, 5.0
-"""An episode is cut off after this many times the time that the expert needs, and this many seconds more."""
+"""Time limit of an episode: a multiple of the time that the expert needs, plus a constant [s]."""
 
 
 class StartParameters(NamedTuple):
-    """How far from its route an episode begins: uniform between plus and minus these."""
+    """Ranges of the initial offset, heading error and speed, from which an episode draws uniformly."""
 
     lateral: Annotated[float, Bounds(0.0, 50.0, "m")] = 0.2
-    """[m]"""
+    """Largest lateral offset from the route, to either side [m]."""
     heading: Annotated[float, Bounds(0.0, math.pi, "rad")] = 0.03
-    """[rad]"""
+    """Largest heading error, to either side [rad]."""
     min_speed: Annotated[float, Bounds(0.0, 1.0)] = 0.5
-    """The speed is uniform between this share of the profile's speed and all of it."""
+    """Lowest initial speed, as a share of the speed profile; the highest is the profile itself."""
 
 
 @inlined
@@ -35,19 +35,19 @@ def set_out(
     """
     Put a car at the start of its route.
 
-    :param car: record of :data:`~.records.CAR` that knows how many points its route has, written
+    :param car: record of :data:`~.records.CAR` with ``n_points`` set; the rest is written
     :param route: records of :data:`~.records.ROUTE_POINT`, finished
     :param seed: uint64, the scenario's seed
-    :param start: how far from the route
-    :param vehicle: what the car can do
-    :param seconds: how long the expert needs for it
+    :param start: ranges of the initial state
+    :param vehicle: parameters of the car
+    :param seconds: time that the expert needs for the route [s]
     """
     begin = route[0]
     lateral = uniform(seed, 0, -start.lateral, start.lateral)
     car.x, car.y = begin.x - lateral * begin.sin, begin.y + lateral * begin.cos
     car.yaw = np.arctan2(begin.sin, begin.cos) + uniform(seed, 1, -start.heading, start.heading)
     car.speed = min(begin.speed * uniform(seed, 2, start.min_speed, 1.0), vehicle.max_speed)
-    # a route may start in a curve: the wheels are turned for it
+    # a route may start in a curve, so the wheels are turned for it
     after = route[2]
     car.steer = steady_steer(vehicle, car.speed, 0.5 * (begin.cos * after.sin - begin.sin * after.cos))
     car.yaw_rate = steady_yaw_rate(vehicle, car.speed, car.steer)

@@ -1,4 +1,4 @@
-"""The tracker: turns a plan into steering and acceleration commands."""
+"""The tracker, which turns a plan into steering and acceleration commands."""
 
 import math
 
@@ -9,23 +9,23 @@ from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 
 LOOKAHEAD_TIME = 0.6
-"""The car steers for the plan's first waypoint at least this many seconds of driving away."""
+"""Lookahead for steering, as seconds of driving at the current speed [s]."""
 MIN_LOOKAHEAD = 3.0
-"""… and at least this many metres."""
+"""Shortest lookahead for steering [m]."""
 SPEED_HORIZON = 0.5
-"""The car accelerates so as to be where the plan is at this time [s]."""
+"""Time at which the car should have reached the plan's position [s]."""
 
 
 @inlined
 def track(car: Record, plan: np.ndarray, plan_dt: float, vehicle: VehicleParameters) -> tuple[float, float]:
     """
-    Follow a plan: pure pursuit for steering (Coulter, 1992), constant acceleration to the plan's position for speed.
+    Follow a plan: pure pursuit for steering (Coulter, 1992), and constant acceleration to a position of the plan for speed.
 
     :param car: record of :data:`~.records.CAR`
-    :param plan: float32 ``(H, 2)``, metres, ego frame; row ``h`` is the place ``(h + 1) * plan_dt`` seconds from now
+    :param plan: float32 ``(H, 2)``, metres, ego frame; row ``h`` is the position ``(h + 1) * plan_dt`` seconds from now
     :param plan_dt: seconds between the rows
-    :param vehicle: what the car can do
-    :return: steering angle [rad] and acceleration [m/s²], neither limited
+    :param vehicle: parameters of the car
+    :return: steering angle [rad], left positive, and acceleration [m/s²], both unlimited
     """
     lookahead = max(MIN_LOOKAHEAD, LOOKAHEAD_TIME * car.speed)
     horizon = plan.shape[0]
@@ -38,7 +38,7 @@ def track(car: Record, plan: np.ndarray, plan_dt: float, vehicle: VehicleParamet
     # a target nearer than the lookahead (a plan that stops) must not turn into violent steering
     steer = math.atan2(2.0 * vehicle.wheelbase * plan[row, 1], max(distance_squared, MIN_LOOKAHEAD * MIN_LOOKAHEAD))
 
-    # rows that are farther apart: the first
+    # the first row where plan_dt is longer than the horizon
     row = max(min(horizon - 1, int(round(SPEED_HORIZON / plan_dt)) - 1), 0)
     time = (row + 1) * plan_dt
     distance = math.copysign(math.hypot(plan[row, 0], plan[row, 1]), plan[row, 0])

@@ -1,4 +1,4 @@
-"""The vehicle: a kinematic bicycle with a steering-rate limit, understeer and a lateral-grip limit."""
+"""The vehicle model: a kinematic bicycle with a steering-rate limit, understeer and a lateral-grip limit."""
 
 import math
 from typing import Annotated, NamedTuple
@@ -8,11 +8,11 @@ from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.records import Record
 
 MIN_SPEED = 0.1
-"""Slower than this, grip limits the yaw rate no further [m/s]."""
+"""Speed below which the grip limit of the yaw rate stays constant [m/s]."""
 
 
 class VehicleParameters(NamedTuple):
-    """What the car can do. Metres, seconds, radians."""
+    """Parameters of the vehicle model, in SI units and radians."""
 
     wheelbase: Annotated[float, Bounds(0.1, 20.0, "m")] = 2.8
     """Distance between the axles [m]."""
@@ -23,28 +23,29 @@ class VehicleParameters(NamedTuple):
     characteristic_speed: Annotated[float, Bounds(1.0, 1e6, "m/s")] = 15.0
     """Speed at which understeer halves the yaw response [m/s]."""
     max_lateral_acceleration: Annotated[float, Bounds(0.1, 100.0, "m/s²")] = 6.0
-    """Grip: the car slides straight on beyond this [m/s²]."""
+    """Grip: largest lateral acceleration, which limits the yaw rate [m/s²]."""
     max_acceleration: Annotated[float, Bounds(0.1, 30.0, "m/s²")] = 3.0
-    """[m/s²]"""
+    """Largest acceleration [m/s²]."""
     max_braking: Annotated[float, Bounds(0.1, 30.0, "m/s²")] = 6.0
-    """[m/s²]"""
+    """Largest deceleration [m/s²]."""
     max_speed: Annotated[float, Bounds(0.1, 60.0, "m/s")] = 20.0
-    """[m/s]"""
+    """Highest speed [m/s]."""
 
 
 @inlined
 def clip(value: float, low: float, high: float) -> float:
-    """``value`` held within ``[low, high]``."""
+    """``value`` clipped to ``[low, high]``."""
     return min(max(value, low), high)
 
 
 @inlined
 def steady_yaw_rate(vehicle: VehicleParameters, speed: float, steer: float) -> float:
     """
-    How fast the car turns: ``v tan(steer) / (L (1 + (v / v_ch)²))``, the steady-state yaw response of an understeering car
-    (Gillespie, Fundamentals of Vehicle Dynamics, 6), as far as its grip goes.
+    Steady-state yaw rate of an understeering car, ``v tan(steer) / (L (1 + (v / v_ch)²))``, limited by its grip.
 
-    :param vehicle: what the car can do
+    Source: Gillespie, Fundamentals of Vehicle Dynamics, 6.
+
+    :param vehicle: parameters of the car
     :param speed: [m/s]
     :param steer: steering angle [rad]
     :return: yaw rate [rad/s]
@@ -57,9 +58,9 @@ def steady_yaw_rate(vehicle: VehicleParameters, speed: float, steer: float) -> f
 @inlined
 def steady_steer(vehicle: VehicleParameters, speed: float, curvature: float) -> float:
     """
-    The steering angle that holds a car on a curve, as far as it can be steered; the inverse of :func:`steady_yaw_rate`.
+    Steering angle for a curve, within the steering limit; the inverse of :func:`steady_yaw_rate`.
 
-    :param vehicle: what the car can do
+    :param vehicle: parameters of the car
     :param speed: [m/s]
     :param curvature: [1/m]
     :return: steering angle [rad]
@@ -71,13 +72,13 @@ def steady_steer(vehicle: VehicleParameters, speed: float, curvature: float) -> 
 @inlined
 def turned_wheel(vehicle: VehicleParameters, steer: float, commanded: float, dt: float) -> float:
     """
-    How far the wheel gets in one control step.
+    Steering angle after one control step, within the limits of angle and rate.
 
-    :param vehicle: what the car can do
-    :param steer: steering angle before [rad]
-    :param commanded: steering angle wanted [rad]
+    :param vehicle: parameters of the car
+    :param steer: steering angle before the step [rad]
+    :param commanded: commanded steering angle [rad]
     :param dt: length of the step [s]
-    :return: steering angle after [rad]
+    :return: steering angle after the step [rad]
     """
     reach = vehicle.max_steer_rate * dt
     return clip(clip(commanded, steer - reach, steer + reach), -vehicle.max_steer, vehicle.max_steer)
@@ -86,13 +87,13 @@ def turned_wheel(vehicle: VehicleParameters, steer: float, commanded: float, dt:
 @inlined
 def advance(car: Record, vehicle: VehicleParameters, steer: float, acceleration: float, dt: float) -> None:
     """
-    Move a car on by one control step, in place.
+    Move a car by one control step, in place.
 
     Kinematic bicycle about the rear axle (Rajamani, Vehicle Dynamics and Control, 2.2), integrated with the values at the
     middle of the step.
 
     :param car: record of :data:`~.records.CAR`
-    :param vehicle: what the car can do
+    :param vehicle: parameters of the car
     :param steer: commanded steering angle [rad], left positive
     :param acceleration: commanded acceleration [m/s²]
     :param dt: length of the step [s]

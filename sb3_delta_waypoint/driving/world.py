@@ -1,4 +1,4 @@
-"""The state of some cars, the parameters beside it, and how an episode begins."""
+"""The state of the cars, the parameters of the kernels, and the start of an episode."""
 
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ _FRESH = np.zeros(1, TOTALS)
 
 class World(NamedTuple):
     """
-    The state of ``n`` cars, a row for each.
+    State of ``n`` cars, one row for each.
 
     :param cars: records of :data:`~.records.CAR` ``(n,)``
     :param routes: records of :data:`~.records.ROUTE_POINT` ``(n, P)``, 1 m apart; each car uses its first ``n_points``
@@ -35,7 +35,14 @@ class World(NamedTuple):
 
     @classmethod
     def empty(cls, n_cars: int, max_points: int, horizon_steps: int) -> "World":
-        """Memory for some cars, and for routes of so many points at most."""
+        """
+        Allocate the state of some cars.
+
+        :param n_cars: number of cars ``n``
+        :param max_points: largest number of route points ``P``
+        :param horizon_steps: rows ``H`` of a plan
+        :return: arrays of zeros
+        """
         return cls(
             np.zeros(n_cars, CAR),
             np.zeros((n_cars, max_points), ROUTE_POINT),
@@ -45,7 +52,7 @@ class World(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """Every number that the kernels read and that no step changes."""
+    """The constant parameters that the kernels read."""
 
     plan_dt: float
     vehicle: VehicleParameters
@@ -55,7 +62,7 @@ class Parameters(NamedTuple):
     weights: RewardWeights
 
 
-to_fixed_tuple: Any = ndarray.to_fixed_tuple  # compiled: Python's own signature of it is another
+to_fixed_tuple: Any = ndarray.to_fixed_tuple  # in compiled code its signature differs from the Python one
 _N_VEHICLE, _N_EXPERT, _N_RULES, _N_START, _N_WEIGHTS = (
     len(kind._fields) for kind in (VehicleParameters, ExpertParameters, EpisodeRules, StartParameters, RewardWeights)
 )
@@ -67,8 +74,10 @@ _WEIGHTS = _START + _N_START
 
 def packed(config: DrivingConfig) -> np.ndarray:
     """
-    :param config: what the cars drive on and how they are judged
-    :return: float64, its :class:`Parameters` in a row: a kernel takes one array much faster than forty Python numbers
+    Pack the parameters of a configuration into one array, which a kernel takes much faster than forty Python numbers.
+
+    :param config: the driving configuration
+    :return: float64, the values of :class:`Parameters` in their order
     """
     groups = (config.vehicle, config.expert, config.rules, config.start, config.reward)
     return np.array([config.plan_dt, *(value for group in groups for value in group)], np.float64)
@@ -77,8 +86,10 @@ def packed(config: DrivingConfig) -> np.ndarray:
 @inlined
 def unpacked(parameters: np.ndarray) -> Parameters:
     """
-    :param parameters: of :func:`packed`
-    :return: the same, by name
+    Unpack the parameters of :func:`packed`.
+
+    :param parameters: float64, from :func:`packed`
+    :return: the parameters by name
     """
     return Parameters(
         parameters[0],
@@ -95,12 +106,12 @@ def begin(world: World, i: int, source: RouteSource, parameters: Parameters, see
     """
     Put a car at the start of a scenario.
 
-    :param world: written in row ``i``
-    :param i: which car
-    :param source: where its route is drawn from
-    :param parameters: of car, expert and start
-    :param seed: of the scenario
-    :param scenario: its number
+    :param world: state of the cars, written in row ``i``
+    :param i: row of the car
+    :param source: source of the routes
+    :param parameters: parameters of vehicle, expert and start
+    :param seed: uint64, seed of the scenario
+    :param scenario: number of the scenario
     """
     route = world.routes[i]
     n_points = source.max_points

@@ -1,4 +1,4 @@
-"""What a driver yields to: others on the route, and lines at which the route may not be passed."""
+"""Yielding: hazards ahead (road users on the route, closed stop lines), and the speed profile lowered for them."""
 
 import math
 
@@ -10,31 +10,31 @@ from sb3_delta_waypoint.driving.records import Record
 AGENT = np.dtype(
     [("x", "f8"), ("y", "f8"), ("yaw", "f8"), ("speed", "f8"), ("length", "f8"), ("width", "f8"), ("kind", "f8")], align=True
 )
-"""Another road user: middle of its box [m], heading [rad], speed [m/s], size [m], :data:`VEHICLE` or :data:`PEDESTRIAN`."""
+"""Another road user: middle of its box [m], yaw [rad], speed [m/s], size [m], and :data:`VEHICLE` or :data:`PEDESTRIAN`."""
 
 VEHICLE, PEDESTRIAN = 0.0, 1.0
 """Kinds of agents."""
 
 HAZARD = np.dtype([("distance", "f8"), ("speed", "f8")], align=True)
-"""Beyond this arc length of the route [m] a car may not be faster than this [m/s]."""
+"""A hazard: arc length of the route [m] beyond which a car may not be faster than ``speed`` [m/s]."""
 
 LOOK_AHEAD = 50.0
-"""Others farther along the route than this do not matter yet [m]."""
+"""Distance along the route within which other road users matter [m]."""
 GAP, HEADWAY = 3.0, 1.0
-"""Distance that is kept to what stands ahead [m], and how much more to what drives [s]."""
+"""Distance kept to a standing road user ahead [m], and additional time gap to a moving one [s]."""
 SIDE_MARGIN = 0.4
-"""Others that leave more room than this beside the car are not in its way [m]."""
+"""Lateral clearance beyond which another road user is not in the way [m]."""
 FORESIGHT_VEHICLE, FORESIGHT_PEDESTRIAN = 1.0, 3.0
-"""Others are expected to go on as they do for this long [s]: who will be in the way by then is in the way."""
+"""Time for which others are extrapolated at constant velocity; one that is in the way by then is a hazard [s]."""
 FORESIGHT_STEP = 0.5
-"""[s]"""
+"""Time between the extrapolated positions [s]."""
 
 
 @inlined
 def _in_the_way(
     car: Record, route: np.ndarray, agent: Record, seconds: float, half_width: float, front: float, hazard: Record
 ) -> bool:
-    """Whether an agent is on the route ahead after some seconds; if so, where the car must have adapted to it."""
+    """Whether an agent is on the route ahead after some seconds; if so, its hazard is written."""
     cos_yaw, sin_yaw = math.cos(agent.yaw), math.sin(agent.yaw)
     x, y = agent.x + seconds * agent.speed * cos_yaw, agent.y + seconds * agent.speed * sin_yaw
     nearest, squared = -1, np.inf
@@ -63,15 +63,15 @@ def find_hazards(
     car: Record, route: np.ndarray, agents: np.ndarray, half_width: float, front: float, hazards: np.ndarray
 ) -> int:
     """
-    The agents that a car must yield to.
+    Find the agents to which a car must yield.
 
     :param car: record of :data:`~.records.CAR`, projected on its route
     :param route: records of :data:`~.records.ROUTE_POINT`
     :param agents: records of :data:`AGENT`, the car itself not among them
-    :param half_width: of the car [m]
-    :param front: from its reference point to its bumper [m]
+    :param half_width: half the width of the car [m]
+    :param front: distance from its reference point to its front bumper [m]
     :param hazards: records of :data:`HAZARD`, at least as many as agents, written
-    :return: how many there are
+    :return: number of hazards
     """
     found = 0
     for i in range(agents.shape[0]):
@@ -86,13 +86,13 @@ def find_hazards(
 @inlined
 def slow_for(hazard: Record, route: np.ndarray, first: int, n_points: int, braking: float) -> None:
     """
-    Lower a speed profile so that a car braking steadily is as slow as it must be where it must be.
+    Lower a speed profile so that a car that brakes steadily meets the speed of a hazard.
 
     :param hazard: record of :data:`HAZARD`
     :param route: records of :data:`~.records.ROUTE_POINT`; speeds are lowered
     :param first: index of the first point that matters
     :param n_points: points in use
-    :param braking: [m/s²]
+    :param braking: deceleration [m/s²]
     """
     for j in range(first, n_points):
         left = max(hazard.distance - j, 0.0)

@@ -1,4 +1,4 @@
-"""Checking that an env keeps the contract of waypoint envs, as ``stable_baselines3.common.env_checker`` checks any env's."""
+"""Checker of the contract of waypoint envs, in the manner of ``stable_baselines3.common.env_checker``."""
 
 import math
 import warnings
@@ -15,11 +15,11 @@ from sb3_delta_waypoint.envs.spaces import group_space
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 TOLERANCE = 1e-4
-"""How far the observations and rewards of a replay may be off."""
+"""Largest difference between the observations and rewards of an episode and its replay."""
 
 
 class Step(NamedTuple):
-    """What an env gives at a step."""
+    """What an env returns from a step."""
 
     observation: dict[str, np.ndarray]
     reward: float
@@ -30,14 +30,15 @@ class Step(NamedTuple):
 
 def check_waypoint_env(env: gym.Env, seed: int = 0, max_steps: int = 10_000, warn: bool = True) -> None:
     """
-    Check that an env keeps the contract of waypoint envs, so that policies, recording and evaluation work with it: its spaces,
-    ``reset`` and ``step``, what the info of the last step says, and that a scenario can be replayed. Drives five episodes, by
-    the env's ``expert_plan()`` where it has one, else straight ahead.
+    Check that an env keeps the contract of waypoint envs, so that policies, recording and evaluation work with it.
 
-    :param env: a scalar env; it is left after an episode
+    The check covers the spaces, ``reset`` and ``step``, the info of the last step, and the replay of scenarios. It drives five
+    episodes by the env's ``expert_plan()`` where it has one, else straight ahead.
+
+    :param env: a scalar env; its last episode is over afterwards
     :param seed: base seed of the scenarios
-    :param max_steps: an episode must end within this many steps
-    :param warn: warn of what is allowed but has a price
+    :param max_steps: largest accepted number of steps of an episode
+    :param warn: whether to warn of what is allowed but has drawbacks
     :raises ValueError: naming the first thing that breaks the contract, its value and the remedy
     """
     check = _Check(env, seed, max_steps)
@@ -55,11 +56,11 @@ def check_waypoint_env(env: gym.Env, seed: int = 0, max_steps: int = 10_000, war
 
 def kind_faults(observation_space: spaces.Space, action_space: spaces.Space) -> list[str]:
     """
-    What makes an env another kind of env than a waypoint env.
+    List the reasons why an env is not a waypoint env.
 
-    :param observation_space: what the env gives
-    :param action_space: what it takes
-    :return: clauses; none where there is nothing
+    :param observation_space: observation space of the env
+    :param action_space: action space of the env
+    :return: clauses for a message; empty for a waypoint env
     """
     faults = []
     if not (isinstance(action_space, spaces.Box) and len(action_space.shape) == 2 and action_space.shape[1] == 2):
@@ -70,7 +71,7 @@ def kind_faults(observation_space: spaces.Space, action_space: spaces.Space) -> 
 
 
 def _space_faults(observation_space: spaces.Space, action_space: spaces.Space) -> Iterator[str]:
-    """What keeps spaces from being those of the contract."""
+    """The ways in which spaces break the contract."""
     yield from kind_faults(observation_space, action_space)
     assert isinstance(observation_space, spaces.Dict)
     if action_space.dtype != np.float32 or not action_space.is_bounded():  # type: ignore[attr-defined]
@@ -98,7 +99,7 @@ def _group_faults(name: str, group: ObservationGroup, space: spaces.Space) -> It
 
 
 def _advice(env: gym.Env) -> Iterator[str]:
-    """What is allowed but has a price."""
+    """Advice about what is allowed but has drawbacks."""
     if not hasattr(env.action_space, "plan_dt"):
         yield "its action space does not say plan_dt, so that no planner with another one is refused: use PlanSpace"
     if not hasattr(env.unwrapped, "expert_plan"):
@@ -118,7 +119,7 @@ def _known(name: str, given: Mapping[str, spaces.Space]) -> bool:
 
 
 class _Check:
-    """The episodes of a check."""
+    """A check in progress: it drives episodes and checks each step."""
 
     def __init__(self, env: gym.Env, seed: int, max_steps: int):
         if not isinstance(env, gym.Env):
@@ -132,7 +133,7 @@ class _Check:
     def episode(
         self, reset: dict[str, Any], expected: int, plans: list[np.ndarray] | None = None
     ) -> tuple[list[Step], list[np.ndarray]]:
-        """One episode, by the plans given or the expert's: its steps, the first of them the reset, and the plans."""
+        """Drive an episode by the given plans or the expert's; return its steps, beginning with the reset, and the plans."""
         call = f"reset({', '.join(f'{name}={value!r}' for name, value in reset.items())})"
         observation, info = self._begin(call, reset)
         self._scenario(call, info, expected)
@@ -141,7 +142,7 @@ class _Check:
         while not (steps[-1].terminated or steps[-1].truncated):
             if len(driven) == self.max_steps:
                 self.fail(f"after {call} no episode ended within {self.max_steps} steps: truncate those that run out of time")
-            # a replay that goes on for longer is told by its length
+            # a replay that takes longer is found by comparing lengths
             given = plans[len(driven)] if plans is not None and len(driven) < len(plans) else None
             driven.append(self._plan() if given is None else given)
             steps.append(self._step(driven[-1], len(driven)))
@@ -192,7 +193,7 @@ class _Check:
             self.fail(f"observation {name!r} of {where} is {short_repr(values)}; expected {space}")
 
     def _plan(self) -> np.ndarray:
-        """The expert's plan; where there is none, straight ahead at 5 m/s."""
+        """The expert's plan, or straight ahead at 5 m/s where there is no expert."""
         unwrapped: Any = self.env.unwrapped
         space = self.env.action_space
         assert isinstance(space, spaces.Box)
@@ -237,7 +238,7 @@ class _Check:
     def same(
         self, played: tuple[list[Step], list[np.ndarray]], again: tuple[list[Step], list[np.ndarray]], scenario: int
     ) -> None:
-        """Two episodes of one scenario under the same plans."""
+        """Check that two episodes of a scenario under the same plans are the same."""
         remedy = "everything random must follow from seed and scenario, and nothing from the episodes before"
         for number, (one, other) in enumerate(zip(played[0], again[0], strict=False)):
             differing = [

@@ -1,4 +1,4 @@
-"""From the keyword arguments of ``gym.make`` to the driving configuration."""
+"""The keyword arguments of ``gym.make``, turned into the driving configuration."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,25 +32,25 @@ def driving_config(
     start: Mapping[str, float] | StartParameters | None = None,
 ) -> DrivingConfig:
     """
-    The arguments that the envs of this package share.
+    Make the driving configuration from the keyword arguments that the envs of this package share.
 
-    :param routes: None for random smooth curvature; an OpenDRIVE map (``Town01.xodr``) to draw drives from; a glob of
-        recorded episodes (``out/episodes/**/*.json``) to replay the driven path and speed of; or a road network
+    :param routes: None for routes of random smooth curvature; an OpenDRIVE map (``Town01.xodr``) from which routes are drawn;
+        a glob of recorded episodes (``out/episodes/**/*.json``) whose paths and speeds are replayed; or a road network
     :param route_length: arc length of a route [m], in whole metres (recorded episodes keep their own)
     :param waypoint_spacing: arc length between the waypoints that ``waypoint_hit_rate`` counts [m]
     :param horizon_steps: rows ``H`` of a plan, at least 2
     :param plan_dt: seconds between the rows of a plan, at most 1; at the expert's cruise speed, all rows together reach no
         farther than the action space, 100 m
-    :param off_route_distance: farther beside the route, or behind its start, than this ends the episode [m]
+    :param off_route_distance: distance beside the route, or behind its start, beyond which the episode ends [m]
     :param reward: weights of the reward's terms, by name, that differ from :class:`~.reward.RewardWeights`
     :param vehicle: parameters that differ from :class:`~.vehicle.VehicleParameters`
     :param expert: parameters that differ from :class:`~.expert.ExpertParameters`
     :param start: parameters that differ from :class:`~.start.StartParameters`
-    :return: what the simulation needs
+    :return: the driving configuration
     :raises FileNotFoundError: if there is no such map, or no episode matches
     :raises ValueError: for a map without a drivable route, an unknown parameter, or a value that is not accepted, naming it
     """
-    # refused before a map is read
+    # bad values are refused before a map is read
     plain = DrivingConfig(
         route_length=route_length,
         horizon_steps=horizon_steps,
@@ -81,7 +81,7 @@ def _modified(path: Path) -> float:
 
 @lru_cache(maxsize=8)
 def _road_map(path: str, modified: float) -> RoadNetwork:
-    """Maps are read once per process: training and evaluation envs share them, and so do 64 scalar envs."""
+    """Read a map, once per process: training and evaluation envs share it, and so do 64 scalar envs."""
     from sb3_delta_waypoint.maps.opendrive import load_opendrive
 
     return load_opendrive(path)

@@ -1,4 +1,4 @@
-"""What the scalar envs share: one car that drives, and its picture."""
+"""Base class of the scalar envs: one car, its expert and its picture."""
 
 import gymnasium as gym
 import numpy as np
@@ -14,7 +14,7 @@ from sb3_delta_waypoint.rendering.scene import pose, scene
 
 class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     """
-    An env whose one car is drawn with its route and its plans.
+    Base class of envs of one car, which is drawn with its route and its plans.
 
     :param render_mode: ``"human"``, ``"rgb_array"`` or None
     :raises ValueError: for another mode
@@ -29,17 +29,17 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             raise ValueError(f"render_mode={render_mode!r}; accepted are {self.metadata['render_modes']} and None")
         self.render_mode = render_mode
         self.overlay: dict[str, np.ndarray] = {}
-        """Plans to draw beside the one that is driven, float32 ``(H, 2)``, ego frame, such as ``{"sft": plan}``."""
+        """Plans to draw beside the driven one, float32 ``(H, 2)``, metres, ego frame, such as ``{"sft": plan}``."""
         self._renderer: Renderer | None = None
-        self._begun = False  # there is a car on a route, which can be drawn and asked
-        self._running = False  # its episode goes on
+        self._begun = False  # whether a car is on a route, so that it can be drawn and the expert can plan
+        self._running = False  # whether its episode goes on
         self._outcome = 0
         self._trail: list[tuple[float, float]] = []
         self._shown: dict[str, np.ndarray] = {}  # plans to draw, in the world frame
 
     def expert_plan(self) -> np.ndarray:
         """
-        What the expert would plan from here.
+        The expert's plan from the current state.
 
         :return: float32 ``(H, 2)``, metres, ego frame, within the action space
         :raises ResetNeeded: before the first ``reset()``, and after ``close()``
@@ -48,20 +48,20 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return self.drive.expert_plans()[0]
 
     def _begin_episode(self) -> None:
-        """An episode has begun."""
+        """Start the picture of a new episode."""
         self._begun = self._running = True
         self._outcome, self._shown, self.overlay, self._trail = 0, {}, {}, []
         self._has_moved()
 
     def _show_plans(self, action: np.ndarray) -> None:
-        """The picture after the step shows the plans where they are made."""
+        """Keep the plans, at the pose where they were made, for the picture after the step."""
         if self.render_mode is not None:
             action = checked_plans(action, self.drive.config.horizon_steps, 2)
             plans = {"expert": self.expert_plan(), **self.overlay, "final": action}
             self._shown = {name: to_world(plan, pose(self.drive, 0)) for name, plan in plans.items()}
 
     def _has_moved(self) -> None:
-        """The car is somewhere else."""
+        """Extend the trail, and refresh the window."""
         if self.render_mode is not None:
             self._trail.append(pose(self.drive, 0)[:2])
             if self.render_mode == "human":

@@ -1,4 +1,4 @@
-"""What ``reset()`` is given, and the error of an env that has not been reset."""
+"""Checks of the options of ``reset()``, and of whether an env has been reset."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,15 @@ from sb3_delta_waypoint.bounds import Bounds, check_number
 from sb3_delta_waypoint.messages import short_repr
 
 SCENARIOS = Bounds(0, 2**63 - 1, whole=True)
-"""Scenario numbers."""
+"""Accepted scenario numbers."""
 
 
 def check_reset(done: bool) -> None:
     """
-    :param done: whether there has been a reset that what follows can build on
-    :raises ResetNeeded: if not
+    Check that an env has been reset.
+
+    :param done: whether it has
+    :raises ResetNeeded: if it has not
     """
     if not done:
         raise ResetNeeded("no episode is running: call reset() first")
@@ -23,11 +25,11 @@ def check_reset(done: bool) -> None:
 
 def scenario_of(options: Mapping[str, Any] | None) -> int | None:
     """
-    The scenario that ``reset(options={"scenario": g})`` asks for.
+    Get the scenario number from the options of ``reset(options={"scenario": g})``.
 
-    :param options: of ``reset()``
-    :return: its number, None for the next in order
-    :raises ValueError: for an unknown option, or a number that no scenario has
+    :param options: options of ``reset()``
+    :return: number of the scenario, None for the next in order
+    :raises ValueError: for an unknown option, or a value that is not a scenario number
     """
     if options is not None and not isinstance(options, Mapping):
         raise ValueError(f"options={short_repr(options)}: expected a mapping, such as {{'scenario': 3}}")

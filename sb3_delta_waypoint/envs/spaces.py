@@ -1,4 +1,4 @@
-"""The observation and action contract as spaces."""
+"""The observation and action spaces of the contract."""
 
 from collections.abc import Iterable
 
@@ -13,14 +13,15 @@ NOBODY = {
     "agents_valid": np.zeros(GROUPS["agents_valid"].shape, np.float32),
     "signal": np.array([POSITION_BOUND, 1.0], np.float32),
 }
-"""What the groups about others hold where there is nobody else, and no line to stop at."""
+"""Values of the groups about traffic where there is no other road user and no stop line."""
 
 
 class PlanSpace(spaces.Box):
     """
-    Plans, float32 ``(H, 2)``, metres, ego frame: a ``Box`` that knows how far apart in time its rows are. So whoever is given
-    the action space, a policy or a saved model, can tell plans of another ``plan_dt``: the two spaces are not equal. A ``Box``
-    that says nothing of time equals a space with the same bounds.
+    Space of plans, float32 ``(H, 2)``, metres, ego frame: a ``Box`` that also holds the time between its rows.
+
+    Spaces with different ``plan_dt`` are not equal, so that a policy or a saved model refuses plans of another ``plan_dt``. A
+    plain ``Box`` equals a plan space with the same bounds.
 
     :param horizon_steps: rows ``H``
     :param plan_dt: seconds between the rows
@@ -39,8 +40,10 @@ class PlanSpace(spaces.Box):
 
 def group_space(name: str) -> spaces.Box:
     """
-    :param name: of a group of :data:`~.contract.GROUPS`
-    :return: its bounds
+    Space of an observation group.
+
+    :param name: name of a group of :data:`~.contract.GROUPS`
+    :return: float32 ``Box`` of the group's shape and bounds
     """
     group = GROUPS[name]
     bounds = ([getattr(column, end) for column in group.columns] for end in ("low", "high"))
@@ -51,19 +54,19 @@ def group_space(name: str) -> spaces.Box:
 
 def observation_space(groups: Iterable[str] = EGO_GROUPS) -> spaces.Dict:
     """
-    What a policy sees.
+    Space of the observations.
 
     :param groups: names of groups of :data:`~.contract.GROUPS`
-    :return: float32 for each, in SI units
+    :return: a ``Dict`` of a float32 ``Box`` for each group, in SI units
     """
     return spaces.Dict({name: group_space(name) for name in groups})
 
 
 def action_space(config: DrivingConfig) -> PlanSpace:
     """
-    What a policy decides: where the car should be.
+    Space of the actions, which are plans.
 
-    :param config: the rows of a plan and the time between them
+    :param config: the driving configuration, with the rows of a plan and the time between them
     :return: float32 ``(H, 2)``, metres, ego frame
     """
     return PlanSpace(config.horizon_steps, config.plan_dt)

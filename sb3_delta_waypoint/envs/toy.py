@@ -1,4 +1,4 @@
-"""``ToyWaypoint-v0``: one car."""
+"""``ToyWaypoint-v0``: an env of one simulated car."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,14 @@ from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_spa
 
 class ToyWaypointEnv(DriveEnv):
     """
-    A car follows a route by plans: each action is where it should be over the next seconds, tracked for 0.1 s.
+    An env of one simulated car on a route. An action is a plan of the next seconds, which is tracked for 0.1 s.
 
-    ``reset(seed=s)`` plays scenario 0 of ``s``, further resets play the next ones;
-    ``reset(options={"scenario": g})`` replays scenario ``g``.
+    ``reset(seed=s)`` plays scenario 0 of the base seed ``s``, and further resets play the next ones.
+    ``reset(options={"scenario": g})`` plays scenario ``g``.
 
     :param render_mode: ``"human"``, ``"rgb_array"`` or None
-    :param observe: names of the observation groups that are given, of :data:`~.contract.GROUPS`; those about others say that
-        there is nobody, so that a planner for traffic can drive alone, too
+    :param observe: names of the observation groups, of :data:`~.contract.GROUPS`; those about traffic say that there is none,
+        so that a planner for traffic can drive here, too
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
@@ -43,9 +43,9 @@ class ToyWaypointEnv(DriveEnv):
         Begin an episode.
 
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
-        :param options: ``{"scenario": g}`` plays scenario ``g`` and leaves the order of the others alone
+        :param options: ``{"scenario": g}`` plays scenario ``g`` and does not change the order of the others
         :return: observation and ``{"scenario": number}``
-        :raises ValueError: for another option, or a number that no scenario has
+        :raises ValueError: for another option, or a value that is not a scenario number
         """
         scenario = scenario_of(options)
         super().reset(seed=seed)

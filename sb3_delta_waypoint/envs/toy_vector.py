@@ -1,4 +1,4 @@
-"""``ToyWaypoint-v0`` for many cars at once: what ``gym.make_vec`` makes."""
+"""``ToyWaypoint-v0`` for many cars at once, as made by ``gym.make_vec``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,14 +23,14 @@ from sb3_delta_waypoint.rendering.scene import scene
 
 class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     """
-    Many :class:`~.toy.ToyWaypointEnv` in one loop. A finished env begins its next episode within the step (SAME_STEP).
+    Vector env of many :class:`~.toy.ToyWaypointEnv` in one loop, with autoreset within the step (SAME_STEP).
 
     The k-th episode of env ``i`` plays scenario ``(k * num_envs + i) // group_size`` of the base seed.
 
     :param num_envs: number of envs ``n``
     :param group_size: number of consecutive episodes that share a scenario
     :param render_mode: ``"rgb_array"`` or None
-    :param observe: as :class:`~.toy.ToyWaypointEnv` takes it
+    :param observe: names of the observation groups, see :class:`~.toy.ToyWaypointEnv`
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
@@ -70,7 +70,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         Begin an episode in every env.
 
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
-        :param options: none: the order of the scenarios is fixed
+        :param options: none are accepted, since the order of the scenarios is fixed
         :return: observations, ``state (n, 4)`` and ``route (n, 10, 2)``, and an empty info
         :raises ValueError: for options, or a list of seeds: one base seed numbers the scenarios of all envs
         """
@@ -94,8 +94,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         Track a plan in every env for one control step of 0.1 s.
 
         :param actions: float32 ``(n, H, 2)``, metres, ego frame
-        :return: observations, rewards, terminations, truncations, and infos: empty unless an episode ended, then with
-            ``final_obs`` and ``final_info`` as gymnasium's own vector envs have them
+        :return: observations, rewards, terminations, truncations and infos; the infos are empty unless an episode ended, and
+            then hold ``final_obs`` and ``final_info`` like those of Gymnasium's vector envs
         :raises ValueError: for another shape, or a value that is not finite or outside the action space, naming the env; no
             env has moved then
         :raises ResetNeeded: before the first ``reset()``, and after ``close()``
@@ -127,7 +127,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
 
     def expert_plans(self) -> np.ndarray:
         """
-        What the expert would plan in every env.
+        The expert's plan in every env from its current state.
 
         :return: float32 ``(n, H, 2)``, metres, ego frame, within the action space
         :raises ResetNeeded: before the first ``reset()``, and after ``close()``
@@ -137,7 +137,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """
-        A picture of every env, without trails and plans but the expert's.
+        Draw a picture of every env, with the expert's plan but without trails and other plans.
 
         :return: ``n`` pictures, uint8 ``(height, width, 3)``; None without a render mode
         :raises ResetNeeded: before the first ``reset()``, and after ``close()``
@@ -161,5 +161,5 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
 
 
 def _masked(values: dict[str, Any], which: np.ndarray) -> dict[str, Any]:
-    """As gymnasium's vector envs do: for every key a second one with an underscore, which envs it holds for."""
+    """Add to every key a second one with an underscore, a mask of the envs that it applies to (Gymnasium's convention)."""
     return values | dict.fromkeys(map("_".__add__, values), which)

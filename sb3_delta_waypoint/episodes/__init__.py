@@ -1,1 +1,1 @@
-"""The demonstration contract: what an episode file holds, reading, writing and recording it."""
+"""Demonstration episodes: the schema of their files, and reading, writing and recording them."""

@@ -1,4 +1,4 @@
-"""The path that a recorded car drove."""
+"""Paths that recorded cars drove."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Reading demonstration episodes."""
+"""Reading of demonstration episodes."""
 
 import glob
 import math
@@ -18,17 +18,17 @@ from sb3_delta_waypoint.files import naming, read_json
 @dataclass
 class Episode:
     """
-    One demonstration drive. Camera images stay where the file names them; they are not read.
+    A demonstration drive. Camera images that the file refers to are not read.
 
-    :param episode_id: its name
-    :param domain: the world it was driven in, such as ``"toy"``
-    :param source: where it comes from: ``dataset``, ``split``, ``scene_id``
-    :param path: its file
+    :param episode_id: name of the episode
+    :param domain: world in which it was driven, such as ``"toy"``
+    :param source: origin of the episode: ``dataset``, ``split``, ``scene_id``
+    :param path: file of the episode
     :param t: float64 (T,), time of each frame, seconds
-    :param observations: float32 (T, …) by the name of the observation group: ``state``, ``route``, and what else of
-        :data:`~sb3_delta_waypoint.contract.GROUPS` the env gave
+    :param observations: float32 (T, …) by name of the observation group: ``state``, ``route``, and any other of
+        :data:`~sb3_delta_waypoint.contract.GROUPS` that the env gave
     :param waypoints: float32 (T, H, 2), the expert's plan, ego frame, metres
-    :param dt: seconds from one waypoint of the plan to the next
+    :param dt: seconds between the waypoints of a plan
     """
 
     episode_id: str
@@ -42,7 +42,7 @@ class Episode:
 
     @property
     def horizon_steps(self) -> int:
-        """H, waypoints in a plan."""
+        """Number of waypoints ``H`` in a plan."""
         return self.waypoints.shape[1]
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ def read_episode(path: str | Path, horizon_steps: int | None = None) -> Episode:
     Read and check one episode file.
 
     :param path: the file
-    :param horizon_steps: the number of waypoints its plans must have; None accepts any
+    :param horizon_steps: number of waypoints that its plans must have; None accepts any
     :return: the episode
     :raises FileNotFoundError: if there is no such file
     :raises EpisodeError: if it breaks the contract, naming file, frame and field
@@ -102,13 +102,14 @@ def read_episodes(
     pattern: str, horizon_steps: int | None = None, skip_invalid: bool = False, progress: bool = False
 ) -> tuple[list[Episode], list[EpisodeError]]:
     """
-    Read every episode that a glob pattern matches, in the order of their paths. All of them must have plans of one horizon and
-    one step; where they differ, the commonest is taken to be meant.
+    Read every episode that a glob pattern matches, in the order of their paths.
 
-    :param pattern: such as ``"out/episodes/**/*.json"``; ``**`` goes through all folders below
-    :param horizon_steps: the number of waypoints that plans must have; None accepts any, as long as all have the same
-    :param skip_invalid: go on after a file that breaks the contract
-    :param progress: show a progress bar
+    All plans must have the same horizon and the same ``dt``. Where they differ, the most common pair counts as the right one.
+
+    :param pattern: such as ``"out/episodes/**/*.json"``; ``**`` matches all folders below
+    :param horizon_steps: number of waypoints that plans must have; None accepts any, as long as all have the same
+    :param skip_invalid: whether to skip files that break the contract
+    :param progress: whether to show a progress bar
     :return: the episodes, and the errors of the files that were skipped
     :raises FileNotFoundError: if nothing matches
     :raises EpisodeError: for the first file that breaks the contract, unless they are skipped
@@ -144,11 +145,11 @@ def read_episodes(
 
 def check_times(path: str | Path, t: np.ndarray) -> np.ndarray:
     """
-    Check that time goes forward.
+    Check that times increase.
 
     :param path: the episode file, for the message
     :param t: (T,) seconds
-    :return: t
+    :return: ``t``
     :raises EpisodeError: naming the first frame that does not come after the one before
     """
     backward = np.flatnonzero(np.diff(t) <= 0)

@@ -1,4 +1,4 @@
-"""Recording demonstrations: the expert of an env drives."""
+"""Recording of demonstrations driven by the expert of an env."""
 
 import re
 import warnings
@@ -15,9 +15,9 @@ from sb3_delta_waypoint.episodes.writer import write_episode
 
 RECORDED_NAME = re.compile(r"\w+-\d+-\d+\.json")
 FAILURES_ALLOWED = 20
-"""The expert may fail so often, or as often as it succeeds, before recording gives up."""
+"""Maximum failures of the expert before recording gives up; as many failures as successes are always allowed."""
 FAULTS_ALLOWED = 3
-"""Times in a row that a simulator may break a drive off before recording gives up."""
+"""Maximum attempts at a scenario whose drive a simulator breaks off."""
 
 
 def record_episodes(
@@ -29,24 +29,25 @@ def record_episodes(
     overwrite: bool = False,
 ) -> list[Path]:
     """
-    Let the expert drive and write what it saw and planned, one file per episode: ``toy-<seed>-<scenario>.json``, with
-    ``loopback`` or ``carla`` in front where the env drives there, or the name of another env. Every observation group that the
-    env gives is written.
+    Record episodes of an env's expert: its observations and plans, one file per episode.
 
-    Scenarios are played in order. One in which the expert does not reach the goal is not written but replaced by the next, and
-    a warning says which. One that a simulator breaks off is driven again. Breaking off (Ctrl-C) leaves the episodes that are
-    complete.
+    A file is called ``toy-<seed>-<scenario>.json``; in place of ``toy`` stands ``loopback`` or ``carla`` for the CARLA env, or
+    the name of another env. Every observation group that the env gives is written.
+
+    Scenarios are played in order. If the expert does not reach the goal, the scenario is omitted and the next one is played; a
+    warning names the omitted scenarios. A drive that the simulator breaks off is repeated. An interrupt (Ctrl-C) leaves the
+    complete episodes.
 
     :param env: a scalar waypoint env; ``env.unwrapped.expert_plan()`` gives the expert's plan, float32 (H, 2)
-    :param n_episodes: how many files to write
-    :param out_dir: their folder, created where it is missing
+    :param n_episodes: number of files to write
+    :param out_dir: their folder, created if it does not exist
     :param seed: base seed of the scenarios, not negative
-    :param progress: show a progress bar
-    :param overwrite: replace what an earlier recording left in the folder
+    :param progress: whether to show a progress bar
+    :param overwrite: whether to replace the recorded episodes in the folder
     :return: the files, in the order of the scenarios
     :raises ValueError: if ``n_episodes`` or ``seed`` is out of range, or the expert keeps failing
     :raises OSError: if the simulator keeps breaking off the drive
-    :raises FileExistsError: if the folder holds JSON files already (with ``overwrite``: others than recorded episodes)
+    :raises FileExistsError: if the folder holds JSON files already (with ``overwrite``: any other than recorded episodes)
     """
     if n_episodes < 1:
         raise ValueError(f"n_episodes is {n_episodes}; expected at least 1")
@@ -83,13 +84,13 @@ def record_episodes(
 
 
 def _domain(env: gym.Env) -> str:
-    """What the files are called after: the simulator, or the env's id in one word, such as ``toy``."""
+    """Prefix of the file names: the simulator, or the env's id in one word, such as ``toy``."""
     of_id = re.sub(r"(Waypoint)?(-v\d+)?$", "", env.spec.id if env.spec else type(env.unwrapped).__name__)
     return getattr(env.unwrapped, "backend", None) or re.sub(r"\W+", "_", of_id).lower()
 
 
 def _drive(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> Episode | None:
-    """One episode of the expert, None if it has not reached the goal."""
+    """Drive an episode by the expert; None if it did not reach the goal."""
     for _ in range(FAULTS_ALLOWED):
         episode, info = _drive_once(env, domain, seed, scenario, path)
         if FAULT not in info:
@@ -98,7 +99,7 @@ def _drive(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> E
 
 
 def _drive_once(env: gym.Env, domain: str, seed: int, scenario: int, path: Path) -> tuple[Episode, dict[str, Any]]:
-    """One episode of the expert, and the info at its end."""
+    """Drive an episode by the expert once; return it and the info at its end."""
     unwrapped: Any = env.unwrapped
     observation, info = env.reset(seed=seed, options={"scenario": scenario})
     observations: dict[str, list[np.ndarray]] = {name: [] for name in GROUPS if name in observation}
@@ -126,7 +127,7 @@ def _drive_once(env: gym.Env, domain: str, seed: int, scenario: int, path: Path)
 
 
 def _check_folder(out_dir: Path, overwrite: bool) -> list[Path]:
-    """The recorded episodes in the folder that are to be replaced."""
+    """Check the folder; return the recorded episodes in it that will be replaced."""
     if out_dir.exists() and not out_dir.is_dir():
         raise NotADirectoryError(f"{out_dir} is a file; expected a folder to write episodes to")
     present = sorted(out_dir.glob("*.json"))

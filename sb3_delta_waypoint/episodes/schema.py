@@ -1,9 +1,10 @@
-"""What an episode file must hold: structure by JSON schema, array shapes and finite numbers by NumPy."""
+"""Checks of episode files: their structure by JSON schema, array shapes and finite numbers by NumPy."""
 
 import json
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from sb3_delta_waypoint.messages import short_repr, short_text
 
 class EpisodeError(ValueError):
     """
-    An episode file that breaks the contract.
+    Error for an episode file that breaks the contract.
 
     :param path: the file
-    :param problem: what is wrong with it and what is accepted
-    :param frame: index of the frame it was found in, None where it concerns the file as a whole
-    :param field: dotted name of the field, relative to the frame where there is one
+    :param problem: what is wrong with the file and what is accepted
+    :param frame: index of the frame with the problem, None where it concerns the file as a whole
+    :param field: dotted name of the field, relative to the frame where one is given
     """
 
     def __init__(self, path: str | Path, problem: str, frame: int | None = None, field: str | None = None) -> None:
@@ -32,7 +33,9 @@ class EpisodeError(ValueError):
 @lru_cache(maxsize=1)
 def episode_validator() -> jsonschema.Draft202012Validator:
     """
-    :return: the validator of the schema that ships with the package (``episodes/episode.schema.json``)
+    Make the validator of the schema that ships with the package (``episodes/episode.schema.json``).
+
+    :return: the validator
     """
     text = resources.files(__package__).joinpath("episode.schema.json").read_text(encoding="utf-8")
     return jsonschema.Draft202012Validator(json.loads(text))
@@ -40,14 +43,15 @@ def episode_validator() -> jsonschema.Draft202012Validator:
 
 def check_structure(data: Any, path: str | Path) -> None:
     """
-    Check that parsed JSON has the structure of an episode. Arrays of numbers are only seen to be arrays:
-    :func:`stack_numbers` looks into them.
+    Check that parsed JSON has the structure of an episode.
+
+    The contents of arrays are not checked here, but by :func:`stack_numbers`.
 
     :param data: the parsed file
-    :param path: its name, for the message
+    :param path: the file, for the message
     :raises EpisodeError: naming the frame and the field
     """
-    # frames of one build pass or fail alike: to validate one of each is twenty times faster than to validate all
+    # frames of the same structure pass or fail alike: validating one of each is twenty times faster than validating all
     frames = data.get("frames") if isinstance(data, dict) else None
     first_of_build: dict[Any, int] = {}
     if isinstance(frames, list):
@@ -60,8 +64,16 @@ def check_structure(data: Any, path: str | Path) -> None:
     location = list(error.absolute_path)
     if len(location) > 1 and location[0] == "frames":
         location[1] = list(first_of_build.values())[int(location[1])]
-    if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = next(name for name in error.instance if name not in known)
+        frame, field = _frame_and_field([*location, unknown])
+        raise EpisodeError(path, f"there is no such field; accepted are {', '.join(known)}", frame, field)
+    if error.validator in ("required", "dependentRequired"):
+        needed = error.validator_value
+        if isinstance(needed, dict):
+            needed = chain.from_iterable(names for name, names in needed.items() if name in error.instance)
+        missing = next(name for name in needed if name not in error.instance)
         frame, field = _frame_and_field([*location, missing])
         raise EpisodeError(path, f"the field is missing{_hint(error.schema['properties'][missing])}", frame, field)
     frame, field = _frame_and_field(location)
@@ -71,14 +83,14 @@ def check_structure(data: Any, path: str | Path) -> None:
 
 def stack_numbers(path: str | Path, field: str, rows: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
     """
-    Put one array per frame on top of each other, after checking each.
+    Check one array per frame, and stack them.
 
     :param path: the episode file, for the message
-    :param field: the field that the rows come from, for the message
+    :param field: name of their field, for the message
     :param rows: T entries, one per frame: numbers, nested lists or arrays
     :param shape: the shape that every row must have
     :return: float64 (T, \\*shape), finite, each number within the range of float32
-    :raises EpisodeError: naming the first frame whose row is of another shape, or holds anything but finite numbers
+    :raises EpisodeError: naming the first frame whose row has another shape, or holds anything but finite numbers
     """
     try:
         stacked = np.array(rows)
@@ -107,7 +119,7 @@ def _finite(values: np.ndarray) -> bool:
 
 
 def _build(value: Any) -> Any:
-    """All that the schema of a frame looks at: keys, types, and how long arrays are."""
+    """The structure of a frame as far as the schema checks it: keys, types, and lengths of arrays."""
     if isinstance(value, dict):
         return tuple((key, _build(item)) for key, item in value.items())
     if isinstance(value, list):

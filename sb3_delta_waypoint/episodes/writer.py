@@ -1,4 +1,4 @@
-"""Writing demonstration episodes."""
+"""Writing of demonstration episodes."""
 
 import json
 from pathlib import Path
@@ -11,16 +11,17 @@ from sb3_delta_waypoint.episodes.schema import check_structure, stack_numbers
 from sb3_delta_waypoint.files import write_atomically
 
 DECIMALS = 5
-"""Digits after the point: 0.01 mm, finer than any of the quantities is known, and half the size of the full float."""
+"""Decimal places written: 0.01 mm, finer than the accuracy of any quantity, at half the file size of full precision."""
 
 
 def write_episode(path: str | Path, episode: Episode) -> Path:
     """
-    Write an episode file, one line per frame, after the checks that a reader would make. The path holds the whole file or
-    what it held before. Observations that are no group of the contract, such as images, are not written.
+    Write an episode file, one line per frame, after the checks that a reader makes.
 
-    :param path: the file; its folder is created where it is missing
-    :param episode: what to write; its own ``path`` is not looked at
+    The file is written atomically. Observations that are not a group of the contract, such as images, are not written.
+
+    :param path: the file; its folder is created if it does not exist
+    :param episode: the episode; its ``path`` is ignored
     :return: the path
     :raises EpisodeError: if the episode breaks the contract, naming frame and field
     """

@@ -1,1 +1,1 @@
-"""Judging a policy: rollouts over fixed scenarios, open-loop errors, statistics, comparison, report, selection."""
+"""Evaluation of policies: rollouts over fixed scenarios, open-loop errors, statistics, comparison, report, selection."""

@@ -1,4 +1,4 @@
-"""Comparing a refined policy with the planner that it started from, on the same scenarios."""
+"""Paired comparison of a refined policy with its planner, on the same scenarios."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
@@ -9,20 +9,20 @@ from sb3_delta_waypoint.driving.metrics import HEADLINE, as_rates, in_reading_or
 from sb3_delta_waypoint.evaluation.statistics import Summary, bootstrap_ci95, summarise
 
 MIN_SCENARIOS = 20
-"""With fewer pairs than this a bootstrap interval is too short to be trusted, and no verdict is given."""
+"""Minimum number of pairs for a verdict; with fewer, the bootstrap interval is too short to be trusted."""
 
 Verdict = Literal["better", "worse", "different", "cannot tell"]
 
 
 class Difference(TypedDict):
-    """The paired difference of means, RL - SFT."""
+    """The paired difference of means, RL - SFT, with its 95% interval."""
 
     mean: float
     ci95: list[float]
 
 
 class MetricComparison(TypedDict):
-    """One metric on both sides."""
+    """The comparison of one metric."""
 
     sft: Summary
     rl: Summary
@@ -31,7 +31,7 @@ class MetricComparison(TypedDict):
 
 
 class Comparison(TypedDict):
-    """What ``comparison.json`` holds."""
+    """The content of ``comparison.json``."""
 
     n_scenarios: int
     metrics: dict[str, MetricComparison]
@@ -41,12 +41,12 @@ class Comparison(TypedDict):
 
 def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comparison:
     """
-    Compare two policies that met the same scenarios. The interval of the difference resamples scenarios, both policies
-    together, so that what makes a scenario hard cancels out.
+    Compare two policies on the same scenarios. For the interval of the difference, scenarios are resampled for both policies
+    together, so that the difficulty of a scenario cancels out.
 
-    :param sft: one value per scenario under each metric's name, (n_scenarios,) each, from the planner
-    :param rl: the same from the refined policy, scenario by scenario in the same order; metrics of one side only are left out
-    :return: statistics of each side, of the paired difference (RL - SFT), a verdict for each metric and one in words
+    :param sft: one value per scenario for each metric, (n_scenarios,) each, from the planner
+    :param rl: the same from the refined policy, in the same order of scenarios; metrics that only one side has are omitted
+    :return: statistics of each side and of the paired difference (RL - SFT), a verdict for each metric and one in words
     :raises ValueError: if the sides differ in length or have no metric in common
     """
     sft, rl = as_rates(sft), as_rates(rl)
@@ -75,11 +75,11 @@ def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comp
 
 def verdict_in_words(n_scenarios: int, metrics: Mapping[str, MetricComparison]) -> str:
     """
-    What the headline metrics say, in a few sentences.
+    Return a summary of the headline metrics in a few sentences.
 
-    :param n_scenarios: the number of paired scenarios
+    :param n_scenarios: number of paired scenarios
     :param metrics: the comparison of each metric
-    :return: which are better, worse, and which the data cannot tell apart
+    :return: which metrics are better, which are worse, and for which the data show no difference
     """
     headline = [name for name in HEADLINE if name in metrics] or list(metrics)
     found = {verdict: [name for name in headline if metrics[name]["verdict"] == verdict] for verdict in _PHRASES}
@@ -106,13 +106,13 @@ _PHRASES: dict[Any, str] = {"better": "better in", "worse": "worse in", "differe
 
 def most_different(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray], n: int) -> list[int]:
     """
-    The scenarios where two policies differ most in route completion or, where that is equal to a percent, in lateral
-    deviation: half of them where the refined policy gained most, half where it lost most, so that its failures are seen too.
-    Where nothing was lost (or nothing gained), the other half are the smallest gains (or losses).
+    Return the scenarios in which two policies differ most in route completion or, if that is equal to a percent, in lateral
+    deviation. Half of them are the largest gains of the refined policy, half its largest losses, so that its failures are
+    shown, too. If there are no losses (or no gains), the other half are the smallest gains (or losses).
 
-    :param sft: one value per scenario under each metric's name, from the planner
+    :param sft: one value per scenario for each metric, (n_scenarios,) each, from the planner
     :param rl: the same from the refined policy
-    :param n: how many scenarios, at most
+    :param n: maximum number of scenarios
     :return: scenario numbers: gains, the greatest first, then losses, the greatest first
     """
     completion = np.round(rl["route_completion"] - sft["route_completion"], 2)
@@ -127,7 +127,7 @@ def most_different(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray], 
 
 
 def _verdict(name: str, low: float, high: float, n_scenarios: int) -> Verdict:
-    """What an interval of the difference says; NaN bounds contain everything."""
+    """Return the verdict of an interval of the difference; NaN bounds contain everything."""
     if n_scenarios < MIN_SCENARIOS or not (low > 0 or high < 0):
         return "cannot tell"
     higher_is_better = metric_info(name).higher_is_better

@@ -1,4 +1,4 @@
-"""Open-loop errors: plans against an expert's on recorded frames, where the policy's plans change nothing."""
+"""Open-loop errors: distances of plans from an expert's on recorded frames, where the policy's plans are not driven."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from sb3_delta_waypoint.evaluation.rollout import BatchPolicy
 
 def evaluate_open_loop(policy: BatchPolicy, episodes: Sequence[Episode]) -> dict[str, np.ndarray]:
     """
-    Errors of a policy on recorded episodes, one value per episode: the mean over its frames. Frames of one drive resemble each
-    other, so the episode, not the frame, is what intervals are taken over.
+    Return the errors of a policy on recorded episodes, one value per episode: the mean over its frames. Frames of one drive
+    are correlated, so intervals are computed over episodes, not frames.
 
-    :param policy: from a batch of observations to plans, (n, H, 2) metres
+    :param policy: a function from a batch of observations to plans, (n, H, 2) metres, ego frame
     :param episodes: recorded episodes
     :return: ``open_loop_ade``, ``open_loop_fde`` and ``open_loop_displacement_<step>``, (n_episodes,) metres each
     :raises ValueError: if there are no episodes, or their plans have another horizon or ``plan_dt`` than the policy's
@@ -41,7 +41,7 @@ def evaluate_open_loop(policy: BatchPolicy, episodes: Sequence[Episode]) -> dict
 
 def open_loop_metrics(displacements: np.ndarray) -> dict[str, np.ndarray]:
     """
-    Name the errors of episodes.
+    Return errors of episodes as metrics.
 
     :param displacements: mean displacement by horizon step, (n_episodes, H) metres
     :return: ``open_loop_ade``, ``open_loop_fde`` and ``open_loop_displacement_<step>``, (n_episodes,) metres each
@@ -55,9 +55,9 @@ def open_loop_metrics(displacements: np.ndarray) -> dict[str, np.ndarray]:
 
 def open_loop_name(name: str) -> str:
     """
-    The open-loop counterpart of a metric, for people who say ``ade`` where only open-loop errors are measured.
+    Return the open-loop counterpart of a metric, so that ``ade`` can be given where only open-loop errors are measured.
 
-    :param name: such as ``ade``
-    :return: such as ``open_loop_ade``; names that have no counterpart as they are
+    :param name: name of a metric, such as ``ade``
+    :return: name of its counterpart, such as ``open_loop_ade``; the same name if there is none
     """
     return f"open_loop_{name}" if name in ("ade", "fde") or name.startswith("displacement_") else name

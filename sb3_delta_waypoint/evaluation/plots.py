@@ -1,4 +1,4 @@
-"""Pictures of a comparison. Matplotlib is imported when one is drawn, without a display."""
+"""Plots of a comparison. Matplotlib is imported only when one is drawn, and needs no display."""
 
 import io
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SFT_COLOUR, RL_COLOUR = "#d55e00", "#0072b2"
-"""Vermilion and blue of the Okabe-Ito palette, told apart by colour-blind readers; in grey, rings and dots, dashes and lines
-tell them apart."""
+"""Vermilion and blue of the Okabe-Ito palette, which colour-blind readers can distinguish. In greyscale, rings and dots,
+dashes and solid lines distinguish them."""
 DASHES = (0, (4, 1.5))
 SFT_STYLE: dict[str, Any] = {"color": SFT_COLOUR, "marker": "o", "markerfacecolor": "white", "markeredgewidth": 1.6}
 RL_STYLE: dict[str, Any] = {"color": RL_COLOUR, "marker": "o"}
@@ -31,8 +31,8 @@ def plot_metrics(comparison: Comparison, path: str | Path) -> Path:
     """
     Draw the headline metrics: both means on the left and the paired difference on the right, with 95% intervals.
 
-    :param comparison: of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
-    :param path: the PNG file
+    :param comparison: result of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
+    :param path: path of the PNG file
     :return: the path
     """
     metrics = comparison["metrics"]
@@ -53,7 +53,7 @@ def plot_metrics(comparison: Comparison, path: str | Path) -> Path:
             axes.set(yticks=[], ylim=(-0.75, 0.75))
             axes.margins(x=0.15)
             axes.locator_params(axis="x", nbins=5)
-    # room between the numbers of the left axes and those of the right
+    # space between the numbers of the left and the right axes
     figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr, call-arg]
     grid[0][0].set_title("mean", color=INK)
     grid[0][1].set_title("paired difference, RL − SFT", color=INK)
@@ -70,9 +70,9 @@ def plot_displacement(comparison: Comparison, path: str | Path, plan_dt: float |
     """
     Draw the mean distance from the expert's plan along the horizon, with 95% intervals.
 
-    :param comparison: one with ``displacement_<step>`` metrics
-    :param path: the PNG file
-    :param plan_dt: seconds between waypoints; None counts steps
+    :param comparison: a comparison with ``displacement_<step>`` metrics
+    :param path: path of the PNG file
+    :param plan_dt: seconds between waypoints; None for an axis in steps
     :return: the path
     """
     metrics = comparison["metrics"]
@@ -101,12 +101,12 @@ def plot_displacement(comparison: Comparison, path: str | Path, plan_dt: float |
 
 def plot_trajectories(pairs: Sequence[TrajectoryPair], path: str | Path) -> Path:
     """
-    Draw what both policies drove in some scenarios: the whole route and, beside it, the place where the two lie farthest
-    apart. A disc ends a drive that reached the goal, a cross one that did not.
+    Draw the drives of both policies in some scenarios: the whole route and, beside it, the place where the two are farthest
+    apart. A disc marks the end of a drive that reached the goal, a cross the end of one that did not.
 
-    :param pairs: scenarios in the order of :func:`~sb3_delta_waypoint.evaluation.compare.most_different`: what was gained goes
-        into the left half, what was lost into the right; where nothing was lost, the right half says so
-    :param path: the PNG file
+    :param pairs: scenarios in the order of :func:`~sb3_delta_waypoint.evaluation.compare.most_different`; gains are drawn in
+        the left half, losses in the right half, whose heading says so if there are none
+    :param path: path of the PNG file
     :return: the path
     """
     halves = [half for half in _halves(pairs) if half]
@@ -141,7 +141,7 @@ def _is_loss(pair: TrajectoryPair) -> bool:
 
 
 def _halves(pairs: Sequence[TrajectoryPair]) -> tuple[Sequence[TrajectoryPair], Sequence[TrajectoryPair]]:
-    """What goes to the left and to the right: gains and losses, or the greatest and the smallest where all are of one kind."""
+    """Return the pairs of the left and right half: gains and losses, or the largest and smallest if all are of one kind."""
     losses = [pair for pair in pairs if _is_loss(pair)]
     if 0 < len(losses) < len(pairs):
         return [pair for pair in pairs if not _is_loss(pair)], losses
@@ -159,13 +159,13 @@ def _draw_pair(whole: "Axes", detail: "Axes", pair: TrajectoryPair) -> None:
     from matplotlib.ticker import MultipleLocator
 
     route = pair.sft.route
-    # turned so that every route leads from left to right
+    # rotated so that every route leads from left to right
     along = (route[-1] - route[0]) / max(float(np.hypot(*(route[-1] - route[0]))), 1e-9)
     turn = np.array([along, [-along[1], along[0]]]).T
     line, sft, rl = ((points - route[0]) @ turn for points in (route, pair.sft.path, pair.rl.path))
     for axes in (whole, detail):
         axes.plot(*line.T, color=FAINT, linewidth=7, solid_capstyle="round", label="route", zorder=1)
-        # the planner's dashes lie on top, so that neither hides the other
+        # the planner's dashes are on top, so that neither line hides the other
         axes.plot(*rl.T, color=RL_COLOUR, linewidth=1.8, label=RL_LABEL, zorder=3)
         axes.plot(*sft.T, color=SFT_COLOUR, linewidth=1.8, linestyle=DASHES, label=SFT_LABEL, zorder=4)
         for points, drive, colour, size in ((rl, pair.rl, RL_COLOUR, 12), (sft, pair.sft, SFT_COLOUR, 8)):
@@ -186,7 +186,7 @@ def _draw_pair(whole: "Axes", detail: "Axes", pair: TrajectoryPair) -> None:
 
 
 def _ranked(pair: TrajectoryPair) -> str:
-    """What the pair is ranked by, in numbers."""
+    """Return the quantities by which the pair is ranked, as text."""
     if pair.gain[0]:
         sft, rl = (f"{100.0 * drive.metrics['route_completion']:.1f}%" for drive in (pair.sft, pair.rl))
         return f"route completion: SFT {sft}, RL {rl}"
@@ -195,7 +195,7 @@ def _ranked(pair: TrajectoryPair) -> str:
 
 
 def _farthest_apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The point of the shorter path that is farthest from the other path, (2,)."""
+    """Return the point of the shorter path that is farthest from the other path, (2,) metres."""
     shorter, longer = sorted((first, second), key=lambda points: float(np.hypot(*np.diff(points, axis=0).T).sum()))
     distances = np.hypot(*(shorter[:, None] - longer[None]).transpose(2, 0, 1)).min(axis=1)
     return shorter[distances.argmax()]
@@ -208,13 +208,13 @@ def _square(centre: np.ndarray, half: float) -> Any:
 
 
 def _whisker(axes: "Axes", side: Any, y: float, style: dict[str, Any]) -> None:
-    """The mean of one side, or of the difference, and its interval."""
+    """Draw the mean of one side, or of the difference, and its interval."""
     axes.plot(side["ci95"], [y, y], color=style["color"], linewidth=2.2, solid_capstyle="round", zorder=2)
     axes.plot([side["mean"]], [y], markersize=6, zorder=3, linestyle="", **style)
 
 
 def _figure(rows: int, columns: int, width: float, height: float) -> "tuple[Figure, list[list[Axes]]]":
-    # a figure of its own, not pyplot's: no display, no global state
+    # not a pyplot figure: needs no display and has no global state
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Stored waypoint predictions: reading them, measuring them, pairing those of two planners."""
+"""Files of waypoint predictions: reading them, computing their errors, and pairing those of two planners."""
 
 import sys
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from sb3_delta_waypoint.files import naming, read_json
 from sb3_delta_waypoint.messages import short_repr
 
 MAX_COORDINATE = 1e9
-"""No plan leads further away [m]; errors of larger numbers would overflow."""
+"""Maximum magnitude of a coordinate of a plan [m]; errors of larger numbers would overflow."""
 
 Key = tuple[str, float]
-"""Which frame a sample belongs to: episode id and time [s], rounded to a microsecond."""
+"""The frame of a sample: episode id and time [s], rounded to a microsecond."""
 
 
 @dataclass(frozen=True)
 class Predictions:
     """
-    What a planner predicted on recorded frames, and what the expert did.
+    The predictions of a planner on recorded frames, with the expert's plans.
 
-    :param path: the file
+    :param path: path of the file
     :param dt: seconds between the waypoints of a plan
     :param keys: (episode id, time) of each of the N samples
-    :param predicted: (N, H, 2) metres
-    :param expert: (N, H, 2) metres
+    :param predicted: the planner's plans, (N, H, 2) metres, ego frame
+    :param expert: the expert's plans, (N, H, 2) metres, ego frame
     """
 
     path: Path
@@ -39,7 +39,7 @@ class Predictions:
 
     def metrics(self) -> dict[str, np.ndarray]:
         """
-        Errors by episode, as :func:`~sb3_delta_waypoint.evaluation.open_loop.evaluate_open_loop` gives them.
+        Return the errors by episode, as :func:`~sb3_delta_waypoint.evaluation.open_loop.evaluate_open_loop` does.
 
         :return: one array per metric, (n_episodes,), in the order of the episodes' first samples
         """
@@ -55,8 +55,8 @@ def read_predictions(path: str | Path) -> Predictions:
     Read a predictions file: ``{"horizon_steps": H, "dt": seconds, "samples": [{"episode_id": "…", "t": seconds, "predicted":
     [[x, y], …], "expert": [[x, y], …]}, …]}``, plans in the ego frame, metres.
 
-    :param path: the file
-    :return: its samples
+    :param path: path of the file
+    :return: the predictions
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: naming the file, the sample and the field that is missing or malformed
     """
@@ -90,11 +90,11 @@ def _predictions(path: Path, content: Any) -> Predictions:
 
 def pair(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
     """
-    Bring the samples of two planners into one order.
+    Put the samples of two planners into the same order.
 
     :param first: predictions of one planner
-    :param second: predictions of another on the same frames, in any order
-    :return: both, the second in the order of the first
+    :param second: predictions of another planner on the same frames, in any order
+    :return: both predictions, the second in the order of the first
     :raises ValueError: if horizons or steps differ, a frame is in one file only, or the experts disagree on a frame
     """
     files = f"{first.path} and {second.path}"
@@ -120,7 +120,7 @@ def pair(first: Predictions, second: Predictions) -> tuple[Predictions, Predicti
 
 
 def _field(container: Any, name: str, where: str, kind: type) -> Any:
-    """A field of the wanted kind, or an error that names it."""
+    """Return a field of the expected type, or raise an error that names the field."""
     if not isinstance(container, dict) or name not in container:
         raise ValueError(f"{where}: field {name!r} is missing")
     value = container[name]
@@ -136,7 +136,7 @@ _KINDS = {int: "a whole number", float: "a finite number", list: "a list", str: 
 
 
 def _plan(sample: dict[str, Any], name: str, where: str, horizon: int) -> np.ndarray:
-    """A plan, (H, 2) metres, or an error that names it."""
+    """Return a plan, (H, 2) metres, or raise an error that names the field."""
     value = _field(sample, name, where, list)
     try:
         plan = np.array(value)

@@ -1,4 +1,4 @@
-"""Showing results: tables in the terminal, Markdown, JSON and plots."""
+"""Reports of results: tables in the terminal, Markdown, JSON and plots."""
 
 import math
 import os
@@ -21,20 +21,20 @@ from sb3_delta_waypoint.files import write_atomically, write_json
 COLOURS: dict[Verdict, str] = {"better": "green", "worse": "red", "different": "yellow", "cannot tell": "dim"}
 
 WIDTH = 100
-"""Columns that the tables need; used where the output is not a terminal."""
+"""Width of the tables in columns; used if the output is not a terminal."""
 
 
 def console() -> Console:
-    """A console on stdout, wide enough for the tables where the width is not given by a terminal."""
+    """Return a console on stdout that is wide enough for the tables, unless a terminal determines its width."""
     found = Console()
     return found if found.is_terminal else Console(width=WIDTH)
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """
-    The headline metrics of both sides, in 100 columns.
+    Return a table of the headline metrics of both policies, 100 columns wide.
 
-    :param comparison: of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
+    :param comparison: result of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
     :return: a rich table
     """
     title = f"{comparison['n_scenarios']} paired scenarios; second lines: 95% interval of the mean"
@@ -60,10 +60,10 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def summary_table(summaries: Mapping[str, Summary], title: str) -> Table:
     """
-    Every metric of one policy but the displacements step by step.
+    Return a table of all metrics of one policy, except the displacements by step.
 
-    :param summaries: of :func:`~sb3_delta_waypoint.evaluation.statistics.summarise_all`
-    :param title: above the table
+    :param summaries: result of :func:`~sb3_delta_waypoint.evaluation.statistics.summarise_all`
+    :param title: title of the table
     :return: a rich table
     """
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
@@ -82,17 +82,17 @@ def selection_table(
     checkpoints: Sequence[str], evaluations: Sequence[Mapping[str, float]], metric: str, where: Where, best: int | None
 ) -> Table:
     """
-    All checkpoints that were evaluated, with what they were chosen by and the headline metrics.
+    Return a table of all evaluated checkpoints, with the metrics of the criterion and the headline metrics.
 
-    :param checkpoints: their names
-    :param evaluations: the means of each
-    :param metric: what they are ranked by
-    :param where: the constraints; checkpoints that miss them are dimmed
-    :param best: index of the chosen one, None if there is none
+    :param checkpoints: names of the checkpoints
+    :param evaluations: mean of each metric, one mapping per checkpoint
+    :param metric: the metric that they are ranked by
+    :param where: the constraints; checkpoints that do not meet them are dimmed
+    :param best: index of the selected checkpoint, None if there is none
     :return: a rich table
     """
     names = list(dict.fromkeys([metric, *where, *(name for name in HEADLINE if name in evaluations[0])]))[:6]
-    # in the rows only what tells the checkpoints apart: full paths would leave no room for numbers
+    # rows show only the part of the paths that differs: full paths would leave no room for numbers
     folder = os.path.commonpath([os.path.dirname(path) for path in checkpoints]) or "."
     table = Table(title=f"checkpoints in {folder}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("checkpoint", no_wrap=True)
@@ -108,10 +108,10 @@ def selection_table(
 
 def markdown(comparison: Comparison, plots: Sequence[Path] = ()) -> str:
     """
-    The whole comparison as Markdown.
+    Return a comparison as Markdown.
 
-    :param comparison: of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
-    :param plots: pictures beside the Markdown file, shown at its end
+    :param comparison: result of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
+    :param plots: pictures in the folder of the Markdown file, shown at its end
     :return: the text
     """
     lines = [
@@ -142,11 +142,11 @@ def write_report(
     """
     Write ``comparison.json``, the plots and ``comparison.md``, each atomically.
 
-    :param comparison: of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
-    :param folder: created where it is missing
-    :param plan_dt: seconds between waypoints, for the axis of the displacement plot; None counts steps
-    :param trajectories: scenarios driven by both, for the plot of trajectories
-    :return: the files
+    :param comparison: result of :func:`~sb3_delta_waypoint.evaluation.compare.compare`
+    :param folder: folder for the files, created if it does not exist
+    :param plan_dt: seconds between waypoints, for the axis of the displacement plot; None for an axis in steps
+    :param trajectories: scenarios driven by both policies, for the plot of trajectories
+    :return: paths of the files
     """
     folder = Path(folder)
     plots = [plot_metrics(comparison, folder / "metrics.png")]
@@ -169,7 +169,7 @@ def _label(name: str) -> str:
 
 
 def _metric_texts(metric: MetricComparison) -> tuple[list[str], list[str], list[str]]:
-    """Mean, interval (and median, IQM) of both sides and of the difference, all to the same number of decimals."""
+    """Return mean, interval (and median, IQM) of both sides and of the difference, with the same number of decimals."""
     difference = metric["difference"]
     decimals = _decimals(metric["sft"]["ci95"], metric["rl"]["ci95"], difference["ci95"])
 
@@ -182,7 +182,7 @@ def _metric_texts(metric: MetricComparison) -> tuple[list[str], list[str], list[
 
 
 def _decimals(*intervals: Sequence[float]) -> int:
-    """Decimals, three at most, that show two significant digits of the narrowest interval: more would be noise."""
+    """Return how many decimals, up to three, show two significant digits of the narrowest interval; more would be noise."""
     widths = [high - low for low, high in intervals if math.isfinite(high - low) and high > low]
     return min(max(1 - math.floor(math.log10(min(widths))), 0), 3) if widths else 3
 

@@ -1,4 +1,4 @@
-"""Driving a policy through a fixed list of scenarios, each of them exactly once."""
+"""Driving a policy through a fixed list of scenarios, each exactly once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from sb3_delta_waypoint.vec_env import NativeVecEnv, has_native_vec_env, make_wa
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 
 BatchPolicy = Callable[[dict[str, np.ndarray]], np.ndarray]
-"""From a batch of observations to plans, (n, H, 2) metres."""
+"""A function from a batch of observations to plans, (n, H, 2) metres, ego frame."""
 
 
 @dataclass
@@ -26,11 +26,11 @@ class Scenarios:
     """
     A fixed list of scenarios and the env that plays them.
 
-    :param n: how many scenarios
-    :param seed: their base seed
-    :param n_envs: how many are played at a time, at most, where there is a native vector env; else one
+    :param n: number of scenarios
+    :param seed: base seed of the scenarios
+    :param n_envs: maximum number of envs if there is a native vector env; otherwise there is one env
     :param env_id: id of a registered waypoint env, or ``module:Id``
-    :param env_kwargs: passed to the env
+    :param env_kwargs: arguments of the env
     """
 
     n: int = 1000
@@ -39,16 +39,16 @@ class Scenarios:
     env_id: str = "ToyWaypoint-v0"
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     backend: str | None = field(default=None, init=False)
-    """What stood behind the last evaluation: ``"loopback"`` or ``"carla"``, which are not the same; None without a server."""
+    """The server of the last evaluation: ``"loopback"`` or ``"carla"``; None for envs without a server."""
 
     def evaluate(self, policy: BatchPolicy, progress: bool = False) -> dict[str, np.ndarray]:
         """
-        Drive a policy through all of them.
+        Drive a policy through all scenarios.
 
-        :param policy: from a batch of observations to plans, (n, H, 2) metres
-        :param progress: show a progress bar
-        :return: see :func:`evaluate_scenarios`
-        :raises ValueError: if the env does not take its arguments, and as :func:`evaluate_scenarios` does
+        :param policy: a function from a batch of observations to plans, (n, H, 2) metres, ego frame
+        :param progress: whether to show a progress bar
+        :return: metrics, see :func:`evaluate_scenarios`
+        :raises ValueError: if the env does not accept its arguments, or for the reasons of :func:`evaluate_scenarios`
         """
         n_envs = min(self.n, self.n_envs) if has_native_vec_env(self.env_id) else 1
         try:
@@ -68,24 +68,25 @@ def evaluate_scenarios(
     policy: BatchPolicy, venv: VecEnv, n_scenarios: int, seed: int = REPORT_SEED, progress: bool = False
 ) -> dict[str, np.ndarray]:
     """
-    Drive through scenarios 0 … ``n_scenarios - 1`` of a base seed, each exactly once. Env ``i`` of ``n`` plays scenarios
-    ``i, i + n, i + 2n, …`` and what it plays after them is not counted, so short episodes are not favoured and any two
-    policies meet the same scenarios.
+    Drive a policy through scenarios 0 … ``n_scenarios - 1`` of a base seed, each exactly once. Env ``i`` of ``n`` plays
+    scenarios ``i, i + n, i + 2n, …``, and further episodes are not counted. So short episodes are not favoured, and all
+    policies drive the same scenarios.
 
-    The native vector env numbers the scenarios of all its envs together. Scalar envs in a ``DummyVecEnv`` or
-    ``SubprocVecEnv``, which SB3 seeds one by one, each count their own: there row ``k * n + i`` is the k-th scenario of seed
-    ``seed + i``, and the set is the same for the same number of envs only.
+    The native vector env numbers the scenarios of all its envs together. SB3 seeds the scalar envs of a ``DummyVecEnv`` or
+    ``SubprocVecEnv`` separately, and each numbers its own scenarios: row ``k * n + i`` is the k-th scenario of seed
+    ``seed + i``, so the set of scenarios depends on the number of envs.
 
-    An episode that a fault has broken off (``info["fault"]``) does not count: its env plays the scenario again.
+    An episode that a fault aborted (``info["fault"]``) does not count; its env plays the scenario again.
 
-    :param policy: from a batch of observations to plans, (n, H, 2) metres
-    :param venv: envs whose episodes end with ``scenario`` and ``episode_metrics`` in the info; left in mid-episode
-    :param n_scenarios: how many scenarios to play
+    :param policy: a function from a batch of observations to plans, (n, H, 2) metres, ego frame
+    :param venv: envs whose last info of an episode has ``scenario`` and ``episode_metrics``; left in mid-episode
+    :param n_scenarios: number of scenarios
     :param seed: base seed of the scenarios
-    :param progress: show a progress bar, where the output is a terminal
-    :return: one array per metric, (n_scenarios,), in the order of the scenarios; the mean of ``success_rate`` is that rate
+    :param progress: whether to show a progress bar if the output is a terminal
+    :return: one array per metric, (n_scenarios,), in the order of the scenarios; the success rate is the mean of
+        ``success_rate``
     :raises ValueError: if the envs normalise observations, report no metrics, play a scenario more than once, or expect other
-        plans than a :class:`~.WaypointPolicy` makes
+        plans than those of a :class:`~.WaypointPolicy`
     """
     if n_scenarios < 1:
         raise ValueError(f"n_scenarios must be at least 1, got {n_scenarios}")
@@ -111,7 +112,7 @@ def evaluate_scenarios(
                 told = {"episode_reward": returns[index], "episode_length": lengths[index]}
                 if "is_success" in infos[index]:
                     told["success"] = infos[index]["is_success"]
-                # envs need not repeat what every episode says
+                # reward, length and success are added if the env does not report them as metrics
                 rows[row] = {**metrics, **{name: float(value) for name, value in told.items() if name not in metrics}}
                 expected = row if one_numbering else played[index]
                 if scenario != expected:
@@ -127,20 +128,20 @@ def evaluate_scenarios(
 
 def refuse_other_plans(policy: object, action_space: spaces.Space) -> None:
     """
-    A policy that says what plans it makes must drive in envs that read them alike.
+    Check that policy and envs agree on the number of waypoints in a plan and the time between them.
 
-    :param policy: a :class:`~.WaypointPolicy`, a model's policy, …; one that does not say is not checked
-    :param action_space: of the envs
+    :param policy: a :class:`~.WaypointPolicy`, a model's policy, …; a policy without ``horizon_steps`` is not checked
+    :param action_space: action space of the envs
     :raises ValueError: if ``horizon_steps`` or ``plan_dt`` differ
     """
-    # a model that an older version saved has an action space that does not know the time, but its planner does
+    # in models of older versions the action space has no plan_dt, but the planner does
     planner = getattr(getattr(policy, "features_extractor", None), "planner", policy)
     if hasattr(planner, "horizon_steps") and isinstance(action_space, spaces.Box):
         check_same_plans(planner, action_space.shape[0], getattr(action_space, "plan_dt", None))
 
 
 def _end_of_episode(info: dict[str, Any], index: int) -> tuple[int, dict[str, float]]:
-    """The scenario that ended and its metrics, from the info of env ``index``."""
+    """Return the scenario that ended and its metrics, from the info of env ``index``."""
     missing = [key for key in ("scenario", "episode_metrics") if key not in info]
     if missing:
         raise ValueError(

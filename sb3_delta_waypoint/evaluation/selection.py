@@ -1,4 +1,4 @@
-"""Choosing among evaluations: the best of one metric, under constraints on others."""
+"""Selection among evaluations: the best by one metric, under constraints on others."""
 
 import math
 import operator
@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sb3_delta_waypoint.driving.metrics import METRICS, metric_info
 
 DEFAULT_METRIC = "success_rate"
-"""What the best model is chosen by where nothing else is said: by the callback, by ``train``, ``demo`` and ``select``."""
+"""Default metric by which the callback, ``train``, ``demo`` and ``select`` choose the best model."""
 
 TIE_BREAKERS = ("route_completion", "lateral_deviation_mean")
-"""What decides, one after the other, between evaluations that are equal by the metric."""
+"""Metrics that break ties between evaluations, in this order."""
 
 Where = Mapping[str, tuple[str, float]]
 """Constraints on means, such as ``{"success_rate": (">=", 0.9)}``."""
@@ -22,11 +22,11 @@ _CONSTRAINT = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
 def parse_where(constraints: Iterable[str]) -> dict[str, tuple[str, float]]:
     """
-    Read constraints as people type them.
+    Parse constraints from the command line.
 
-    :param constraints: such as ``"success_rate>=0.9"``
-    :return: such as ``{"success_rate": (">=", 0.9)}``
-    :raises ValueError: if one cannot be read or a metric has two
+    :param constraints: texts such as ``"success_rate>=0.9"``
+    :return: constraints such as ``{"success_rate": (">=", 0.9)}``
+    :raises ValueError: if a constraint is malformed or a metric has two
     """
     where: dict[str, tuple[str, float]] = {}
     for text in constraints:
@@ -44,11 +44,11 @@ def parse_where(constraints: Iterable[str]) -> dict[str, tuple[str, float]]:
 
 def check_criterion(metric: str, where: Where, available: Collection[str] | None = None) -> None:
     """
-    Check that checkpoints can be ranked by a metric and held to constraints.
+    Check that checkpoints can be ranked by a metric and filtered by constraints.
 
     :param metric: the metric to rank by
     :param where: the constraints
-    :param available: names of the metrics that were measured; None where that is not known yet
+    :param available: names of the metrics that were measured; None if they are not known yet
     :raises ValueError: if a metric was not measured, has no better direction, or a constraint is malformed
     """
     for name in (metric, *where):
@@ -72,43 +72,43 @@ def check_criterion(metric: str, where: Where, available: Collection[str] | None
 
 def satisfies(means: Mapping[str, float], where: Where) -> bool:
     """
-    Whether an evaluation meets all constraints.
+    Return whether an evaluation meets all constraints.
 
     :param means: mean of each metric
     :param where: the constraints
-    :return: False also where a mean is undefined (NaN)
+    :return: whether it does; a constraint on an undefined mean (NaN) is not met
     """
     return all(_OPERATORS[comparison](means[name], bound) for name, (comparison, bound) in where.items())
 
 
 def is_better(means: Mapping[str, float], best: Mapping[str, float] | None, metric: str) -> bool:
     """
-    Whether an evaluation beats the best so far, by the metric and in a tie by :data:`TIE_BREAKERS`, each in its direction. If
-    all are equal it does not, so the earliest of equals stays the best. Tie-breakers that are undefined or that the env does
-    not report are passed over.
+    Return whether an evaluation is better than the best of the earlier ones: by the metric, and in a tie by
+    :data:`TIE_BREAKERS`, each in its direction. If all are equal it is not, so the earliest of equal evaluations stays the
+    best. Tie-breakers that are undefined or that the env does not report are skipped.
 
     :param means: mean of each metric
-    :param best: those of the best so far, None at first
-    :param metric: the metric to rank by; an evaluation where it is undefined (NaN) beats nothing
-    :return: whether the evaluation is the best
+    :param best: means of the best evaluation before, None for the first
+    :param metric: the metric to rank by; an evaluation where it is undefined (NaN) is never better
+    :return: whether the evaluation is better
     """
     if math.isnan(means[metric]) or best is None:
         return not math.isnan(means[metric])
     for name in (metric, *TIE_BREAKERS):
         difference = means.get(name, math.nan) - best.get(name, math.nan)
-        if abs(difference) > 0.0:  # False of NaN, too
+        if abs(difference) > 0.0:  # False for NaN, too
             return (difference > 0.0) == metric_info(name).higher_is_better
     return False
 
 
 def select(evaluations: Sequence[Mapping[str, float]], metric: str, where: Where) -> int | None:
     """
-    The best of several evaluations, see :func:`is_better`.
+    Return the best of several evaluations, see :func:`is_better`.
 
-    :param evaluations: means of each metric, one mapping per checkpoint
+    :param evaluations: mean of each metric, one mapping per checkpoint
     :param metric: the metric to rank by
     :param where: constraints that the best must meet
-    :return: its index; None if none meets the constraints
+    :return: index of the best evaluation; None if no evaluation meets the constraints
     """
     best: int | None = None
     for index, means in enumerate(evaluations):
@@ -119,11 +119,11 @@ def select(evaluations: Sequence[Mapping[str, float]], metric: str, where: Where
 
 def describe_criterion(metric: str, where: Where) -> str:
     """
-    What evaluations are ranked by, in words.
+    Return the criterion of a selection in words.
 
     :param metric: the metric to rank by
     :param where: the constraints
-    :return: such as ``"success_rate, in a tie route_completion, lateral_deviation_mean, among those with ade < 0.5"``
+    :return: a text such as ``"success_rate, in a tie route_completion, lateral_deviation_mean, among those with ade < 0.5"``
     """
     ties = ", ".join(name for name in TIE_BREAKERS if name != metric)
     return f"{metric}, in a tie {ties}" + (f", among those with {describe_where(where)}" if where else "")
@@ -131,9 +131,9 @@ def describe_criterion(metric: str, where: Where) -> str:
 
 def describe_where(where: Where) -> str:
     """
-    Constraints in words.
+    Return constraints in words.
 
     :param where: the constraints
-    :return: such as ``"success_rate >= 0.9"``
+    :return: a text such as ``"success_rate >= 0.9"``
     """
     return " and ".join(f"{name} {comparison} {bound:g}" for name, (comparison, bound) in where.items())

@@ -1,4 +1,4 @@
-"""From two policies to a report: both drive the same scenarios, and those where they differ most are driven again."""
+"""A report of two policies: both drive the same scenarios, and the scenarios where they differ most once more for the plot."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sb3_delta_waypoint.evaluation.trajectories import record_pairs
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 N_TRAJECTORIES = 6
-"""Scenarios that are drawn."""
+"""Number of scenarios that are drawn."""
 
 
 def compare_on_scenarios(
@@ -21,12 +21,12 @@ def compare_on_scenarios(
     """
     Drive a planner and its refinement through the same scenarios and write the report.
 
-    :param sft: the planner, from observations to plans, one ((H, 2) metres) or a batch ((n, H, 2))
-    :param rl: the refined policy, likewise
-    :param scenarios: where they drive
-    :param folder: for ``comparison.json``, ``comparison.md`` and the plots
-    :param progress: show progress bars
-    :return: the comparison and the files
+    :param sft: the planner, a function from observations to plans, one ((H, 2) metres) or a batch ((n, H, 2) metres)
+    :param rl: the refined policy, a function of the same kind
+    :param scenarios: the scenarios
+    :param folder: folder for ``comparison.json``, ``comparison.md`` and the plots
+    :param progress: whether to show progress bars
+    :return: the comparison and the paths of the files
     """
     before, after = (scenarios.evaluate(policy, progress) for policy in (sft, rl))
     comparison = compare(before, after)
@@ -35,7 +35,7 @@ def compare_on_scenarios(
     env = gym.make(scenarios.env_id, **scenarios.env_kwargs)
     try:
         pairs = []
-        if hasattr(env.unwrapped, "drive"):  # whose paths can be drawn
+        if hasattr(env.unwrapped, "drive"):  # only the paths of such envs can be drawn
             numbers = most_different(before, after, N_TRAJECTORIES)
             pairs = record_pairs(sft, rl, env, scenarios.seed, numbers)
     finally:
@@ -45,10 +45,10 @@ def compare_on_scenarios(
 
 def planner_inside(policy: WaypointPolicy) -> BatchPolicy:
     """
-    The frozen planner that a refined policy carries.
+    Return the frozen planner inside a refined policy.
 
     :param policy: the refined policy
-    :return: its planner, from observations to plans
+    :return: its planner, a function from observations to plans
     """
 
     def planner(observations: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Summaries of per-episode values: mean, median, interquartile mean, and bootstrap intervals."""
+"""Statistics of per-episode values: mean, median, interquartile mean, and bootstrap intervals."""
 
 from collections.abc import Mapping
 from typing import TypedDict
@@ -7,7 +7,7 @@ import numpy as np
 
 N_RESAMPLES = 10_000
 _CHUNK = 1_000_000
-"""Resampled values held in memory at once."""
+"""Maximum number of resampled values in memory at the same time."""
 
 
 class Summary(TypedDict):
@@ -21,9 +21,9 @@ class Summary(TypedDict):
 
 def interquartile_mean(values: np.ndarray) -> float:
     """
-    Mean of the middle half: a quarter of the values, rounded down, is left out at each end. It is less swayed by outliers
-    than the mean and less wasteful than the median (Agarwal et al., "Deep Reinforcement Learning at the Edge of the
-    Statistical Precipice", 2021).
+    Return the mean of the middle half of the values: a quarter of them, rounded down, is omitted at each end. It is less
+    sensitive to outliers than the mean and uses more of the data than the median (Agarwal et al., "Deep Reinforcement Learning
+    at the Edge of the Statistical Precipice", 2021).
 
     :param values: (n,)
     :return: the interquartile mean
@@ -35,12 +35,12 @@ def interquartile_mean(values: np.ndarray) -> float:
 
 def bootstrap_ci95(samples: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0) -> np.ndarray:
     """
-    95% percentile bootstrap interval of the mean (Efron & Tibshirani, 1993, chapter 13). Columns are resampled together, so
-    the column of paired differences gets the interval of the paired difference of means.
+    Return the 95% percentile bootstrap interval of the mean (Efron & Tibshirani, 1993, chapter 13). Columns are resampled
+    together, so the interval of a column of paired differences is that of the paired difference of means.
 
-    :param samples: (n, ...), n episodes of any number of quantities
+    :param samples: (n, ...), any number of quantities of n episodes
     :param n_resamples: number of resamples
-    :param seed: of the resampling; the same samples give the same interval
+    :param seed: seed of the resampling; the same samples give the same interval
     :return: lower and upper bound, (..., 2)
     :raises ValueError: if there are no samples
     """
@@ -54,7 +54,7 @@ def bootstrap_ci95(samples: np.ndarray, n_resamples: int = N_RESAMPLES, seed: in
     rows = max(1, _CHUNK // n)
     for start in range(0, n_resamples, rows):
         size = min(rows, n_resamples - start)
-        # how often each sample was drawn, resample by resample: one matrix product then serves every column
+        # counts of each sample by resample, so that one matrix product computes all columns
         drawn = generator.integers(0, n, size=(size, n)) + np.arange(size)[:, None] * n
         counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
         means[start : start + size] = counts.astype(np.float64) @ columns / n
@@ -64,11 +64,11 @@ def bootstrap_ci95(samples: np.ndarray, n_resamples: int = N_RESAMPLES, seed: in
 
 def summarise(values: np.ndarray, ci95: np.ndarray) -> Summary:
     """
-    The statistics of one metric.
+    Return the statistics of one metric.
 
     :param values: one value per episode, (n,)
     :param ci95: the interval of the mean, (2,)
-    :return: plain floats, ready for JSON
+    :return: the statistics as Python floats
     """
     return {
         "mean": float(np.mean(values)),
@@ -80,9 +80,9 @@ def summarise(values: np.ndarray, ci95: np.ndarray) -> Summary:
 
 def summarise_all(metrics: Mapping[str, np.ndarray]) -> dict[str, Summary]:
     """
-    The statistics of every metric of one policy.
+    Return the statistics of every metric of one policy.
 
-    :param metrics: one value per episode under each name, (n,) each
+    :param metrics: one value per episode for each metric, (n,) each
     :return: the statistics under the same names
     """
     intervals = bootstrap_ci95(np.column_stack(list(metrics.values())))
@@ -91,9 +91,9 @@ def summarise_all(metrics: Mapping[str, np.ndarray]) -> dict[str, Summary]:
 
 def means(metrics: Mapping[str, np.ndarray]) -> dict[str, float]:
     """
-    The mean of every metric.
+    Return the mean of every metric.
 
-    :param metrics: one value per episode under each name, (n,) each
+    :param metrics: one value per episode for each metric, (n,) each
     :return: the means under the same names
     """
     return {name: float(np.mean(values)) for name, values in metrics.items()}

@@ -1,4 +1,4 @@
-"""Driving chosen scenarios again, one by one, to see where a policy went."""
+"""Driving single scenarios again to record the trajectories."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ import gymnasium as gym
 import numpy as np
 
 Policy = Callable[[dict[str, np.ndarray]], np.ndarray]
-"""From one observation to a plan, (H, 2) metres."""
+"""A function from one observation to a plan, (H, 2) metres, ego frame."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
     """
-    One drive, world frame.
+    The trajectory of one drive.
 
-    :param path: where the car was, (T + 1, 2) metres
-    :param route: the route, (P, 2) metres
-    :param plans: what the policy planned at each step, (T, H, 2) metres, in the ego frame of that step
+    :param path: positions of the car, (T + 1, 2) metres, world frame
+    :param route: the route, (P, 2) metres, world frame
+    :param plans: the policy's plan at each step, (T, H, 2) metres, in the ego frame of that step
     :param metrics: the episode's metrics
     """
 
@@ -34,7 +34,7 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class TrajectoryPair:
-    """What the planner and the refined policy drove in one scenario."""
+    """The trajectories of the planner and of the refined policy in one scenario."""
 
     scenario: int
     sft: Trajectory
@@ -42,7 +42,7 @@ class TrajectoryPair:
 
     @property
     def gain(self) -> tuple[float, float]:
-        """By how much the refined policy completed more of the route, to a percent, and, in a tie, drove nearer to it [m]."""
+        """Gain of the refined policy: in route completion, rounded to a percent, and, in a tie, in lateral deviation [m]."""
         sft, rl = self.sft.metrics, self.rl.metrics
         return (
             round(rl["route_completion"] - sft["route_completion"], 2),
@@ -52,13 +52,13 @@ class TrajectoryPair:
 
 def record_trajectory(policy: Policy, env: gym.Env, seed: int, scenario: int) -> Trajectory:
     """
-    Drive one scenario and keep what happened.
+    Drive one scenario and record the trajectory.
 
-    :param policy: from one observation to a plan, (H, 2) metres
+    :param policy: a function from one observation to a plan, (H, 2) metres, ego frame
     :param env: a scalar waypoint env
     :param seed: base seed of the scenarios
-    :param scenario: the scenario's number
-    :return: the drive
+    :param scenario: number of the scenario
+    :return: the trajectory
     """
     observation, _ = env.reset(seed=seed, options={"scenario": scenario})
     drive = env.unwrapped.drive  # type: ignore[attr-defined]
@@ -82,14 +82,14 @@ def record_trajectory(policy: Policy, env: gym.Env, seed: int, scenario: int) ->
 
 def record_pairs(sft: Policy, rl: Policy, env: gym.Env, seed: int, scenarios: list[int]) -> list[TrajectoryPair]:
     """
-    Drive some scenarios with both policies.
+    Drive scenarios with both policies and record the trajectories.
 
     :param sft: the planner
     :param rl: the refined policy
     :param env: a scalar waypoint env
     :param seed: base seed of the scenarios
-    :param scenarios: the scenarios' numbers
-    :return: both drives of each
+    :param scenarios: numbers of the scenarios
+    :return: the pair of trajectories of each scenario
     """
     return [
         TrajectoryPair(number, record_trajectory(sft, env, seed, number), record_trajectory(rl, env, seed, number))

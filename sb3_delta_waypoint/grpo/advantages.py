@@ -1,22 +1,24 @@
 """
-Advantages of episodes over the others of their group, in float64.
+Advantages of episodes relative to the others of their group, in float64.
 
-Episodes stand side by side, group by group: ``lengths`` is ``(E,)`` with ``E`` a multiple of ``group_size``, and quantities
-per transition are ``(N,)``, episode after episode, with ``N = lengths.sum()``.
+Episodes are ordered group by group: ``lengths`` is ``(E,)`` with ``E`` a multiple of ``group_size``. Quantities per transition
+are ``(N,)``, concatenated episode by episode, with ``N = lengths.sum()``.
 """
 
 import numpy as np
 
 SPREAD = 1e-6
-"""Returns that differ by less than this share of the largest count as equal: rewards are float32."""
+"""Relative difference of returns below which they count as equal, since rewards are float32."""
 
 
 def returns_to_go(rewards: np.ndarray, lengths: np.ndarray, gamma: float = 1.0) -> np.ndarray:
     """
+    Return the discounted sum of rewards from each step on. Nothing is added for steps that a time limit cut off.
+
     :param rewards: ``(N,)``
     :param lengths: ``(E,)``
     :param gamma: discount factor
-    :return: ``(N,)``: ``sum_u gamma^(u-t) r_u`` over the rest of the episode; nothing is added for what a time limit cut off
+    :return: ``(N,)``: ``sum_u gamma^(u-t) r_u`` over the rest of the episode
     """
     values = np.array(rewards, dtype=np.float64)
     left = np.repeat(lengths, lengths) - steps(lengths)
@@ -31,8 +33,10 @@ def returns_to_go(rewards: np.ndarray, lengths: np.ndarray, gamma: float = 1.0) 
 
 def steps(lengths: np.ndarray) -> np.ndarray:
     """
+    Return the step of each transition within its episode.
+
     :param lengths: ``(E,)``
-    :return: ``(N,)``, the step of each transition within its episode, from 0
+    :return: ``(N,)``, from 0
     """
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
@@ -41,12 +45,12 @@ def outcome_advantages(
     rewards: np.ndarray, lengths: np.ndarray, group_size: int, gamma: float = 1.0, scale: str | float | None = "group"
 ) -> np.ndarray:
     """
-    Outcome supervision: the return of the episode against the mean return of its group, the same at each of its steps
-    (DeepSeekMath, arXiv 2402.03300, section 4.1.2).
+    Return the advantages of outcome supervision: the episode's return minus the mean return of its group, the same at each of
+    its steps (DeepSeekMath, arXiv 2402.03300, section 4.1.2).
 
     :param rewards: ``(N,)``
     :param lengths: ``(E,)``
-    :param group_size: so many consecutive episodes are a group
+    :param group_size: number of consecutive episodes that form a group
     :param gamma: discount factor
     :param scale: see :func:`scaled`
     :return: ``(N,)``
@@ -61,16 +65,16 @@ def process_advantages(
     rewards: np.ndarray, lengths: np.ndarray, group_size: int, gamma: float = 1.0, scale: str | float | None = "group"
 ) -> np.ndarray:
     """
-    Return to go of each step against the mean of the group's returns to go at the same step. An episode that has ended counts
-    with the nothing that it still gets: a mean over those that are left would let the last of them be compared with itself
-    alone.
+    Return the advantages of process supervision: the return to go of each step minus the mean of the group's returns to go at
+    the same step. An episode that has ended contributes zero to that mean. If only the remaining episodes contributed, the
+    last of them would be compared with itself alone.
 
     This is not the process supervision of DeepSeekMath (arXiv 2402.03300, section 4.1.3). There, the rewards of all steps of a
     group are normalised by one mean and one standard deviation, and the advantage is the sum of the normalised rewards to go.
 
     :param rewards: ``(N,)``
     :param lengths: ``(E,)``
-    :param group_size: so many consecutive episodes are a group
+    :param group_size: number of consecutive episodes that form a group
     :param gamma: discount factor
     :param scale: see :func:`scaled`
     :return: ``(N,)``
@@ -84,10 +88,12 @@ def process_advantages(
 
 def scaled(advantages: np.ndarray, groups: np.ndarray, scale: str | float | None) -> np.ndarray:
     """
-    :param advantages: centred, ``(M,)``
+    Return scaled advantages.
+
+    :param advantages: centred advantages, ``(M,)``
     :param groups: the group of each, ``(M,)``, numbered from 0
     :param scale: ``"group"`` divides by the root mean square within the group (of whole-episode returns: their standard
-        deviation), ``"batch"`` by that of all, a number by that number, None by nothing
+        deviation), ``"batch"`` by that of the whole batch, a number by that number; None does not scale
     :return: ``(M,)``
     """
     if scale is None:
@@ -103,7 +109,9 @@ def scaled(advantages: np.ndarray, groups: np.ndarray, scale: str | float | None
 
 def have_spread(returns: np.ndarray) -> bool:
     """
-    :param returns: of the members of a group
-    :return: whether they differ; where they do not, no member is better than another
+    Return whether the returns of a group differ by more than rounding.
+
+    :param returns: returns of the members of a group
+    :return: whether they differ
     """
     return bool(np.ptp(returns) > SPREAD * np.abs(returns).max())

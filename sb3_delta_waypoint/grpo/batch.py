@@ -11,11 +11,11 @@ from sb3_delta_waypoint.grpo.losses import loss_weights
 
 class Batch(NamedTuple):
     """
-    What an update trains on: ``N`` transitions of ``E`` episodes, side by side.
+    The training data of an update: ``N`` transitions of ``E`` episodes, concatenated.
 
     ``advantages``: ``(N,)``, weighted; ``weights``: ``(N,)``, see :func:`~.losses.loss_weights`; ``episodes``: ``(N,)``, the
-    episode of each transition; ``lengths``: ``(E,)``; ``divisor``: what sums over the transitions are divided by for the loss,
-    ``N`` for all of them; ``reference_log_probs``: ``(N,)``, where they are wanted.
+    episode of each transition; ``lengths``: ``(E,)``; ``divisor``: divisor of the loss's sums over transitions, ``N`` for the
+    whole batch; ``reference_log_probs``: ``(N,)``, or None if they are not needed.
     """
 
     transitions: Transitions
@@ -28,12 +28,12 @@ class Batch(NamedTuple):
 
     def part(self, rows: th.Tensor, n_parts: int = 1) -> "Batch":
         """
-        One of the parts that the batch is divided into. However many transitions it has, its loss is its share of the whole:
-        the mean of the parts' losses is the loss of the batch.
+        Return one of the parts that the batch is divided into. The divisor is chosen such that the mean of the parts' losses
+        is the loss of the batch, even if the parts differ in size.
 
-        :param rows: numbers of transitions
+        :param rows: numbers of the part's transitions
         :param n_parts: number of parts that the batch is divided into
-        :return: these, on the device of ``rows``; ``lengths`` stay those of all episodes
+        :return: the part, on the device of ``rows``; ``lengths`` are still those of all episodes
         """
         transitions = map_tensors(lambda values: values.to(rows.device), select(self.transitions, rows))
         advantages, weights, episodes = (values.index_select(0, rows) for values in self[1:4])
@@ -45,12 +45,14 @@ def make_batch(
     episodes: Episodes, advantages: np.ndarray, average: str | float, mask_truncated: bool, device: th.device
 ) -> Batch | None:
     """
-    :param episodes: of complete groups
+    Build the training data of an update.
+
+    :param episodes: the episodes of complete groups
     :param advantages: ``(N,)``
-    :param average: what the loss is averaged over, see :func:`~.losses.loss_weights`
-    :param mask_truncated: leave episodes out that a time limit cut off
-    :param device: where to train
-    :return: what to train on; None if nothing is left
+    :param average: average of the loss, see :func:`~.losses.loss_weights`
+    :param mask_truncated: omit episodes that a time limit truncated
+    :param device: device to train on
+    :return: the training data; None if there are no transitions left
     """
     transitions, lengths = episodes.transitions, episodes.lengths
     if mask_truncated:
@@ -68,19 +70,19 @@ def make_batch(
 
 def minibatches(batch: Batch, batch_size: int, whole_episodes: bool = False) -> list[th.Tensor]:
     """
-    The parts of a batch, divided at random.
+    Divide a batch into parts at random.
 
-    :param batch: what to divide
-    :param batch_size: transitions of each part, about: the parts are equal, so that none is a small and noisy rest
-    :param whole_episodes: keep the transitions of an episode together, where parts are only as equal as episodes allow
-    :return: the numbers of the transitions of each part, none of which is empty
+    :param batch: the batch to divide
+    :param batch_size: approximate number of transitions of a part; parts are equal, so that none is a small, noisy remainder
+    :param whole_episodes: keep the transitions of an episode together; parts are then only approximately equal
+    :return: the transition numbers of each part; no part is empty
     """
     n_transitions, device = len(batch.weights), batch.weights.device
     n_parts = max(1, round(n_transitions / batch_size))
     if not whole_episodes:
         return list(th.randperm(n_transitions, device=device).tensor_split(n_parts))
     order = th.randperm(len(batch.lengths), device=device)
-    # an episode goes to the part in which its middle lies
+    # an episode belongs to the part that contains its middle
     ends = batch.lengths[order].cumsum(0)
     part_of = th.empty_like(order)
     part_of[order] = (2 * ends - batch.lengths[order] - 1) * n_parts // (2 * n_transitions)

@@ -1,4 +1,4 @@
-"""Where episodes wait until their group is complete."""
+"""The buffer that stores episodes until their group is complete."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -12,13 +12,13 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from sb3_delta_waypoint.grpo.advantages import have_spread
 
 Seen = PyTorchObs | tuple[th.Tensor, ...]
-"""What a policy acts on: observations, or features that it makes of them, a named tuple of tensors."""
+"""The input that a policy acts on: observations, or a named tuple of features that it computes from them."""
 
 
 class Transitions(NamedTuple):
     """
-    What an update needs of each transition: what the policy acted on, what it did, and how likely that was to it. Each tensor
-    is ``(N, …)``.
+    The data of transitions that an update needs: the policy's inputs, its actions and their log probabilities. Each tensor is
+    ``(N, …)``.
     """
 
     seen: Seen
@@ -27,15 +27,15 @@ class Transitions(NamedTuple):
 
 
 MOST_STEPS = 64
-"""So many steps are stored at once."""
+"""Number of steps that are stored at once."""
 
 
 class Episodes(NamedTuple):
     """
     The episodes of complete groups, side by side, group by group.
 
-    ``transitions``: ``N`` of them; ``rewards``: ``(N,)``; ``lengths``: ``(E,)``; ``truncated``: ``(E,)``, whether a time limit
-    ended the episode.
+    ``transitions``: ``N`` transitions; ``rewards``: ``(N,)``; ``lengths``: ``(E,)``; ``truncated``: ``(E,)``, whether a time
+    limit ended the episode.
     """
 
     transitions: Transitions
@@ -46,8 +46,10 @@ class Episodes(NamedTuple):
 
 @dataclass
 class Group:
-    """A group whose members have begun: the env and the first observation of the first, the returns of the
-    finished, and whether a fault has broken one off."""
+    """
+    A group with at least one begun episode: the env and the hash of the first observation of the member that began first, the
+    returns of the finished members, and whether a fault aborted one.
+    """
 
     first_env: int
     start: int
@@ -58,16 +60,16 @@ class Group:
 
 class EpisodeBuffer:
     """
-    Holds every transition until all episodes of its group have ended.
+    A buffer that stores every transition until all episodes of its group have ended.
 
-    The k-th episode of env ``i`` of ``n`` is number ``k * n + i`` and belongs to group ``number // group_size``. Each
-    transition lies in a row of its own; rows are used again once their group has been taken out. There are at most twice as
-    many rows as transitions were ever held at once.
+    The k-th episode of env ``i`` of ``n`` has the number ``k * n + i`` and belongs to group ``number // group_size``. Each
+    transition has its own row; rows are reused once their group has been taken out. The number of rows is at most twice the
+    largest number of transitions that were stored at the same time.
 
     :param n_envs: number of envs ``n``
-    :param group_size: so many consecutive episodes are a group
-    :param gamma: discount factor of the returns by which groups without spread are known
-    :param allow_different_starts: only warn, once, where the episodes of a group begin with different observations
+    :param group_size: number of consecutive episodes that form a group
+    :param gamma: discount factor of the returns from which the spread of a group is determined
+    :param allow_different_starts: only warn, once, if the episodes of a group begin with different observations
     """
 
     def __init__(self, n_envs: int, group_size: int, gamma: float = 1.0, allow_different_starts: bool = False):
@@ -76,15 +78,15 @@ class EpisodeBuffer:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; the next episode of each env is its first."""
+        """Empty the buffer; the next episode of each env counts as its first."""
         self._store: Transitions | None = None
-        self._steps: list[tuple[Transitions, np.ndarray]] = []  # the latest, not in the store yet
+        self._steps: list[tuple[Transitions, np.ndarray]] = []  # the latest steps, not stored in rows yet
         self._rewards = np.empty(0)
-        self._number = np.empty(0, np.int64)  # the episode of each row, -1 where it is free
+        self._number = np.empty(0, np.int64)  # the episode of each row, -1 for free rows
         self._step = np.empty(0, np.int64)
         self._free = np.empty(0, np.int64)
         self.episode_numbers = np.arange(self.n_envs) - self.n_envs
-        """Number of the episode that each env plays, ``(n,)``."""
+        """Number of the current episode of each env, ``(n,)``."""
         self._returns = np.zeros(self.n_envs)
         self._lengths = np.zeros(self.n_envs, np.int64)
         self._groups: dict[int, Group] = {}
@@ -95,35 +97,35 @@ class EpisodeBuffer:
         self.clear_statistics()
 
     def clear_statistics(self) -> None:
-        """Begin to count again."""
+        """Reset the counts of groups."""
         self.flat_groups: list[Group] = []
-        """Groups that were complete, but without spread."""
+        """Number of complete groups without spread."""
         self.spread_groups: list[Group] = []
-        """Groups that were complete and had spread."""
+        """Number of complete groups with spread."""
         self.broken_groups: list[Group] = []
-        """Groups with an episode that a fault has broken off."""
+        """Number of groups with an episode that a fault aborted."""
 
     @property
     def n_held(self) -> int:
-        """So many transitions are held."""
+        """Number of stored transitions."""
         return len(self._number) - len(self._free) + len(self._steps) * self.n_envs
 
     @property
     def n_ended(self) -> int:
-        """Number of ended episodes whose groups have not been trained on."""
+        """Number of ended episodes whose groups have not been trained on yet."""
         return sum(len(group.returns) for group in [*self._groups.values(), *self.flat_groups])
 
     @property
     def lengths(self) -> np.ndarray:
-        """Steps so far of the episode that each env plays, ``(n,)``."""
+        """Number of steps in the current episode of each env, ``(n,)``."""
         return self._lengths
 
     def begin(self, envs: Iterable[int], observations: np.ndarray | dict[str, np.ndarray]) -> None:
         """
-        Envs begin their next episodes.
+        Register that envs begin their next episodes.
 
-        :param envs: which
-        :param observations: of all envs, as the envs gave them
+        :param envs: indices of these envs
+        :param observations: first observations; those of all envs, as the envs returned them
         :raises ValueError: if an episode begins with another observation than the other members of its group, unless
             ``allow_different_starts``
         """
@@ -157,13 +159,13 @@ class EpisodeBuffer:
         broken: Iterable[int] = (),
     ) -> None:
         """
-        Keep a step of all envs. The tensors are not copied before :meth:`take`.
+        Store a step of all envs. The tensors may be copied as late as in :meth:`take`.
 
-        :param transitions: one of each env
+        :param transitions: one transition of each env
         :param rewards: ``(n,)``
-        :param ended: the envs whose episodes have ended, which must :meth:`begin` new ones
-        :param truncated: those of them that a time limit has ended
-        :param broken: those of them that a fault of the env has broken off: nothing is learnt from their groups
+        :param ended: indices of the envs whose episodes have ended; call :meth:`begin` for them next
+        :param truncated: those of the ended whose episode reached a time limit
+        :param broken: those of the ended whose episode was aborted by a fault of the env; their groups are dropped
         """
         self._steps.append((transitions, np.stack([rewards, self.episode_numbers, self._lengths])))
         self._returns += self.gamma**self._lengths * rewards
@@ -178,17 +180,19 @@ class EpisodeBuffer:
 
     def is_ready(self, n_groups: int, n_transitions: int, count_flat: bool = True) -> bool:
         """
-        :param n_groups: so many complete groups at least
-        :param n_transitions: with so many transitions at least
-        :param count_flat: whether to count groups without spread, which :meth:`take` does not give
-        :return: whether there are as many
+        Return whether enough groups are complete for an update.
+
+        :param n_groups: minimum number of complete groups
+        :param n_transitions: minimum number of their transitions
+        :param count_flat: whether to count groups without spread, which :meth:`take` does not return
+        :return: whether both minima are reached
         """
         groups = self.spread_groups + self.flat_groups if count_flat else self.spread_groups
         return len(groups) >= n_groups and sum(group.n_transitions for group in groups) >= n_transitions
 
     def take(self) -> Episodes | None:
         """
-        Take the complete groups out.
+        Remove the complete groups from the buffer and return them.
 
         :return: their episodes; None if there are none
         """
@@ -233,7 +237,7 @@ class EpisodeBuffer:
             self._truncated.difference_update(range(number * self.group_size, (number + 1) * self.group_size))
 
     def _store_steps(self) -> None:
-        """Give each transition of the latest steps a row; one copy of many steps costs less than many of one."""
+        """Copy the latest steps to rows; one copy of many steps is faster than many copies of one step."""
         if not self._steps:
             return
         transitions = concatenated([step for step, _ in self._steps])
@@ -246,7 +250,7 @@ class EpisodeBuffer:
         self._steps = []
 
     def _allocate(self, transitions: Transitions, n_rows: int) -> np.ndarray:
-        """Free rows; at least doubles the memory where there are too few."""
+        """Return free rows; if there are too few, the memory is at least doubled."""
         missing = n_rows - len(self._free)
         if missing > 0:
             held = len(self._number)
@@ -263,9 +267,11 @@ class EpisodeBuffer:
 
 def map_tensors(function: Callable[[th.Tensor], th.Tensor], values: Any) -> Any:
     """
-    :param function: of a tensor
+    Apply a function to every tensor of a structure.
+
+    :param function: function of a tensor
     :param values: a tensor, or dicts and named tuples of tensors
-    :return: the same, of the function's values
+    :return: the same structure, of the function's results
     """
     if isinstance(values, th.Tensor):
         return function(values)
@@ -276,6 +282,8 @@ def map_tensors(function: Callable[[th.Tensor], th.Tensor], values: Any) -> Any:
 
 def tensors_of(values: Any) -> list[th.Tensor]:
     """
+    Return all tensors of a structure.
+
     :param values: a tensor, or dicts and named tuples of tensors
     :return: the tensors
     """
@@ -286,8 +294,10 @@ def tensors_of(values: Any) -> list[th.Tensor]:
 
 def concatenated(parts: Sequence[Any]) -> Any:
     """
-    :param parts: tensors, or dicts and named tuples of tensors, all of one kind
-    :return: the same kind, of longer tensors
+    Concatenate structures of tensors along the first axis.
+
+    :param parts: tensors, or dicts and named tuples of tensors, all of the same structure
+    :return: the same structure, of the concatenated tensors
     """
     columns = iter([th.cat(column) for column in zip(*map(tensors_of, parts), strict=True)])
     return map_tensors(lambda _: next(columns), parts[0])
@@ -295,8 +305,10 @@ def concatenated(parts: Sequence[Any]) -> Any:
 
 def select(values: Any, rows: th.Tensor) -> Any:
     """
+    Select rows of every tensor of a structure.
+
     :param values: a tensor, or dicts and named tuples of tensors, each ``(N, …)``
-    :param rows: ``(M,)``
-    :return: the same, ``(M, …)``
+    :param rows: row numbers ``(M,)``
+    :return: the same structure, of tensors ``(M, …)``
     """
     return map_tensors(lambda tensor: tensor.index_select(0, rows.to(tensor.device)), values)

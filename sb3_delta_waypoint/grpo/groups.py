@@ -9,17 +9,17 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
     """
-    Seeds every reset of an env, so that the episodes of a group begin alike: the k-th episode of env ``i`` of ``n`` plays
-    scenario ``g = (k * n + i) // group_size``, by ``reset(seed=hash(s, g))``.
+    A wrapper that seeds every reset of an env, so that the episodes of a group have the same start: the k-th episode of env
+    ``i`` of ``n`` plays scenario ``g = (k * n + i) // group_size``, by ``reset(seed=hash(s, g))``.
 
-    The base seed ``s`` is that of the first env of a vec env after ``venv.seed(s)``. The info of an episode's last step holds
-    its ``scenario``. :class:`~.GRPO` tells each env its place, and wraps a ``DummyVecEnv`` itself; a ``SubprocVecEnv`` needs
-    ``make_vec_env(..., wrapper_class=ScenarioGroups)``.
+    The base seed ``s`` is that of the first env of a vec env after ``venv.seed(s)``. The info of an episode's last step
+    contains its ``scenario``. :class:`~.GRPO` calls :meth:`number_scenarios` of each env, and wraps the envs of a
+    ``DummyVecEnv`` itself; a ``SubprocVecEnv`` needs ``make_vec_env(..., wrapper_class=ScenarioGroups)``.
 
     The spaces of the env and of its wrappers are seeded as well, for envs that draw from ``action_space.sample()`` or
     ``observation_space.sample()``.
 
-    :param env: an env in which ``reset(seed=...)`` and the generators of its spaces determine everything random
+    :param env: an env whose randomness is determined by ``reset(seed=...)`` and the generators of its spaces
     """
 
     def __init__(self, env: gym.Env[Any, Any]):
@@ -31,11 +31,11 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
 
     def number_scenarios(self, index: int, n_envs: int, group_size: int) -> None:
         """
-        Take a place; the numbers start again from 0 at the next seeded reset.
+        Set which episodes this env plays; the numbers start from 0 again at the next seeded reset.
 
-        :param index: which env this is, ``i``
-        :param n_envs: of so many, ``n``
-        :param group_size: so many consecutive episodes share a scenario
+        :param index: index of this env, ``i``
+        :param n_envs: number of envs, ``n``
+        :param group_size: number of consecutive episodes that share a scenario
         """
         self._index, self._n_envs, self._group_size = index, n_envs, group_size
 
@@ -43,8 +43,9 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
         """
         Begin the next episode.
 
-        :param seed: base seed plus the env's index, as ``VecEnv.seed`` hands it out; None to go on to the next scenario
-        :param options: for the env; None is not forwarded, so that ``reset`` need not take ``options``
+        :param seed: base seed plus the env's index, as ``VecEnv.seed`` hands it out; None for the next scenario
+        :param options: options for the env; None is not forwarded, so that ``reset`` need not accept ``options``
+        :return: observation and info
         """
         if seed is not None or self._base_seed is None:
             self._base_seed = int(np.random.randint(2**31)) if seed is None else seed - self._index
@@ -56,7 +57,7 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
         return self.env.reset(seed=seed, **({} if options is None else {"options": options}))
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """As the env does; the info of the last step holds the ``scenario``."""
+        """Step the env; the info of an episode's last step contains the ``scenario``."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         if terminated or truncated:
             info = {**info, "scenario": self._scenario}
@@ -65,20 +66,22 @@ class ScenarioGroups(gym.Wrapper[Any, Any, Any, Any]):
 
 def reset_seed(base_seed: int, scenario: int) -> int:
     """
-    :param base_seed: of the run
-    :param scenario: its number, from 0
-    :return: the seed of a scenario, 31 bits: not every env takes more
+    Return the seed with which envs are reset to a scenario.
+
+    :param base_seed: base seed of the run
+    :param scenario: number of the scenario, from 0
+    :return: the seed, 31 bits, since not every env accepts more
     """
     return int(np.random.SeedSequence((base_seed % 2**64, scenario)).generate_state(1)[0] >> 1)
 
 
 def _seed_spaces(env: gym.Env[Any, Any], seed: int) -> None:
-    # streams of their own: with the env's very seed, what it draws from its spaces would repeat what it draws itself
+    # other seeds than the env's: with the same one, draws from the spaces would repeat the env's own draws
     for_actions, for_observations = (int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(2))
     seeded = set()
     while True:
         for space, number in ((env.action_space, for_actions), (env.observation_space, for_observations)):
-            if id(space) not in seeded:  # most wrappers show the spaces of their env
+            if id(space) not in seeded:  # most wrappers return the spaces of their env
                 space.seed(number)
                 seeded.add(id(space))
         if not isinstance(env, gym.Wrapper):
@@ -90,11 +93,11 @@ def number_scenarios(venv: VecEnv, group_size: int, allow_different_starts: bool
     """
     Make the episodes of a group play one scenario.
 
-    :param venv: numbers its scenarios itself (it has the attribute ``group_size``), or consists of ``ScenarioGroups``, or is a
-        ``DummyVecEnv``, whose envs are then wrapped in place
-    :param group_size: so many consecutive episodes share a scenario
-    :param allow_different_starts: leave vec envs as they are whose envs cannot be seeded
-    :raises ValueError: if the vec env has groups of another size, or resets its envs where no wrapper can be put
+    :param venv: a vec env that numbers its scenarios itself (it has the attribute ``group_size``), or consists of
+        ``ScenarioGroups``, or is a ``DummyVecEnv``, whose envs are then wrapped in place
+    :param group_size: number of consecutive episodes that share a scenario
+    :param allow_different_starts: accept vec envs whose envs cannot be seeded, and leave them unchanged
+    :raises ValueError: if the vec env has groups of another size, or resets its envs where they cannot be wrapped
     """
     base, n_envs = venv.unwrapped, venv.num_envs
     if isinstance(base, DummyVecEnv):

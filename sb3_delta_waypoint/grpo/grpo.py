@@ -23,18 +23,19 @@ from sb3_delta_waypoint.messages import short_repr
 SelfGRPO = TypeVar("SelfGRPO", bound="GRPO")
 
 N_LOGGED = 1024
-"""So many transitions of an update, evenly spread, are enough for the means that are logged after it."""
+"""Number of evenly spaced transitions of an update from which the means logged after it are computed."""
 
 
 class GRPO(GroupRolloutAlgorithm):
     """
     Group Relative Policy Optimization (DeepSeekMath, https://arxiv.org/abs/2402.03300) for episodes of any Gymnasium env.
 
-    ``group_size`` episodes begin alike, in one scenario; an episode is as good as it does better than the others of its
-    group. There is no value function. A policy that makes features of its observations once (``encode``) is trained on these.
+    ``group_size`` episodes have the same start, one scenario, and an episode's advantage is its return relative to the others
+    of its group. There is no value function. A policy that computes features of its observations once (``encode``) is trained
+    on the features.
 
-    Published variants are settings. The defaults are GRPO's, except for the average of the loss: over all steps, as in DAPO,
-    because an average over episodes makes a step count the less the longer its episode is.
+    Published variants are settings. The defaults are GRPO's, except that the loss is averaged over all steps, as in DAPO: in
+    an average over episodes, a step has less weight the longer its episode is.
 
     - GRPO: ``advantage="outcome"``, ``advantage_scale="group"`` (the defaults), ``loss_average="episode"``, ``kl_coef=0.04``.
     - Dr. GRPO (https://arxiv.org/abs/2503.20783): ``advantage_scale=None``, ``loss_average=<a constant length>``.
@@ -49,48 +50,50 @@ class GRPO(GroupRolloutAlgorithm):
     ``VecNormalize(norm_reward=True)`` divides all rewards by one running scale; ``advantage_scale="group"`` undoes it.
 
     :param policy: the policy: a class, or "MlpPolicy", "CnnPolicy", "MultiInputPolicy"
-    :param env: the env, or its id; must honour ``reset(seed=...)``. One env is enough. A vec env other than ``DummyVecEnv``
-        numbers its scenarios itself or consists of :class:`~.groups.ScenarioGroups`
+    :param env: the env, or its id; it must honour ``reset(seed=...)``. One env is enough. A vec env other than
+        ``DummyVecEnv`` must number its scenarios itself or consist of :class:`~.groups.ScenarioGroups`
     :param learning_rate: learning rate, or a function of the remaining progress (from 1 to 0)
-    :param n_steps: an update has at least ``n_steps * n_envs`` transitions of complete groups
-    :param batch_size: transitions of a minibatch, about: those of an update are divided into equal parts
-    :param n_epochs: passes over the transitions of an update
+    :param n_steps: minimum number of steps per env in an update, which has at least ``n_steps * n_envs`` transitions of
+        complete groups
+    :param batch_size: approximate number of transitions in a minibatch; those of an update are divided into equal parts
+    :param n_epochs: number of passes over the transitions of an update
     :param gamma: discount factor of the returns that are compared
-    :param clip_range: clipping of the ratio, or a function of the remaining progress
-    :param clip_range_high: clipping of ratios above one, if another than ``clip_range``
-    :param dual_clip: for negative advantages, ratios count at most this much; above 1, None for no bound
+    :param clip_range: clipping range of the ratio, or a function of the remaining progress
+    :param clip_range_high: clipping range of ratios above one; None for ``clip_range``
+    :param dual_clip: upper bound of the ratio for negative advantages, above 1; None for no bound
     :param ent_coef: entropy coefficient
     :param max_grad_norm: maximum norm of the gradient
-    :param target_kl: ends an update once a minibatch is 1.5 times this far [nats] from the policy that acted, if given
-    :param group_size: episodes of a group
-    :param n_groups: an update has at least so many complete groups
+    :param target_kl: end an update when the KL divergence of a minibatch to the policy that acted exceeds 1.5 times this
+        [nats]; None for no limit
+    :param group_size: number of episodes in a group
+    :param n_groups: minimum number of complete groups in an update
     :param advantage: ``"outcome"``: returns of whole episodes; ``"process"``: returns from each step on, which suits dense
         rewards
-    :param advantage_scale: what advantages are divided by: their deviation in the ``"group"`` or the ``"batch"``, a number, or
-        None for nothing
-    :param zero_std: groups without spread of returns teach nothing: ``"skip"`` trains on the others, ``"resample"``
-        collects others in their place until training ends
+    :param advantage_scale: divisor of the advantages: their deviation in the ``"group"`` or the ``"batch"``, a number, or
+        None for no scaling
+    :param zero_std: treatment of groups without spread of returns, which teach nothing: ``"skip"`` trains on the other groups,
+        ``"resample"`` collects more groups in their place until training ends
     :param importance: ratios of each ``"step"``, or of the whole ``"episode"``, normalised by its length
     :param proximal: clip ratios to the policy that acted (``"acting"``), or to the one before the update (``"latest"``), with
-        older transitions weighted by the ratio of the two, 1 at most (https://arxiv.org/abs/2110.00641, section 3). The
-        latter learns more from episodes that began some updates ago, at the price of less caution
+        older transitions weighted by the ratio of the two, at most 1 (https://arxiv.org/abs/2110.00641, section 3).
+        ``"latest"`` learns more from episodes that began some updates ago, but is less cautious
     :param loss_average: average over episodes of their means (``"episode"``), over all steps (``"step"``), or over episodes of
         their sums divided by a constant length (a number)
-    :param kl_coef: weight of the KL divergence to a reference: the policy's own (``kl_to_reference``, in closed form), else
-        the policy when ``learn`` first began, by the k3 estimator
-    :param kl_target: adapt ``kl_coef`` such that the KL divergence stays near this [nats] (PPO, arXiv 1707.06347, section 4)
-    :param mask_truncated: leave episodes that a time limit cut off out of the loss, though not out of their group's mean
-    :param allow_different_starts: only warn, instead of stopping, where the episodes of a group begin with different
-        observations: for envs that ignore ``reset(seed=...)``, and vec envs whose resets are out of reach. The luck of a start
-        then counts as merit, which is noise in the advantages
+    :param kl_coef: weight of the KL divergence to a reference: the policy's own (``kl_to_reference``, in closed form), or else
+        the policy at the first call of ``learn``, by the k3 estimator
+    :param kl_target: adapt ``kl_coef`` to keep the KL divergence near this [nats] (PPO, arXiv 1707.06347, section 4)
+    :param mask_truncated: exclude episodes that a time limit truncated from the loss, but not from the mean of their group
+    :param allow_different_starts: only warn, instead of raising an error, if the episodes of a group begin with different
+        observations: for envs that ignore ``reset(seed=...)``, and vec envs whose resets cannot be seeded. The difference
+        between starts is then noise in the advantages
     :param use_sde: refused: the noise of gSDE is drawn for a rollout, not for an episode, so that it has no ratio
     :param stats_window_size: window of the rollout statistics, in episodes
-    :param tensorboard_log: log location of tensorboard; None for no log
+    :param tensorboard_log: log folder of tensorboard; None for no log
     :param policy_kwargs: arguments of the policy
     :param verbose: 0 no output, 1 info messages, 2 debug messages
-    :param seed: of the pseudo-random generators and the scenarios
-    :param device: where to compute; "auto" takes CUDA where there is some
-    :param _init_setup_model: whether to build the network at once
+    :param seed: seed of the pseudo-random generators and the scenarios
+    :param device: device to compute on; "auto" is CUDA if available
+    :param _init_setup_model: whether to build the network in the constructor
     :raises ValueError: if a setting is out of range, or the env cannot play groups
     """
 
@@ -179,7 +182,7 @@ class GRPO(GroupRolloutAlgorithm):
         self.allow_different_starts = allow_different_starts
         self.reference_policy: ActorCriticPolicy | None = None
         self.n_trained_transitions = 0
-        """So many of ``num_timesteps`` have been trained on."""
+        """Number of the ``num_timesteps`` that have been trained on."""
         if _init_setup_model:
             self._setup_model()
             self._setup_groups()

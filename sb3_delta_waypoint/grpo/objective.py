@@ -13,7 +13,8 @@ from sb3_delta_waypoint.grpo.policies import EncodingPolicy
 
 class Objective(NamedTuple):
     """
-    What is minimised; the fields are those of :class:`~.grpo.GRPO`, and ``clip_low`` and ``clip_high`` the two clip ranges.
+    The function that is minimised. Its fields are those of :class:`~.grpo.GRPO`; ``clip_low`` and ``clip_high`` are the two
+    clip ranges.
     """
 
     clip_low: float
@@ -25,9 +26,11 @@ class Objective(NamedTuple):
 
     def loss(self, policy: ActorCriticPolicy, batch: Batch) -> tuple[th.Tensor, dict[str, th.Tensor]]:
         """
-        :param policy: in training
+        Return the loss of a minibatch.
+
+        :param policy: the policy in training
         :param batch: a minibatch
-        :return: the loss, a share of the whole batch's, and its terms and what else is logged, by name, without gradient
+        :return: the loss, and by name its terms and other logged values, without gradient
         """
         seen, actions, old_log_probs = batch.transitions
         distribution = policy.get_distribution(seen)  # type: ignore[arg-type]
@@ -63,9 +66,11 @@ class Objective(NamedTuple):
 
 def entropy(distribution: Distribution, log_probs: th.Tensor) -> th.Tensor:
     """
-    :param distribution: of the actions
-    :param log_probs: of samples, ``(B,)``
-    :return: ``(B,)``, nats; estimated from the samples where there is no closed form
+    Return the entropy of a distribution, estimated from samples if there is no closed form.
+
+    :param distribution: distribution of the actions
+    :param log_probs: log probabilities of samples, ``(B,)``
+    :return: entropy ``(B,)``, nats
     """
     exact = distribution.entropy()
     return -log_probs if exact is None else exact

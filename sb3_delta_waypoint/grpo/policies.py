@@ -1,5 +1,5 @@
 """
-The policies of GRPO are SB3's actor-critic policies, whose critics it does not use, and what else it can make use of.
+Policies of GRPO: SB3's actor-critic policies, whose critics are not used, and the optional methods that GRPO calls.
 """
 
 from typing import Any, Protocol
@@ -14,18 +14,22 @@ MultiInputPolicy = MultiInputActorCriticPolicy
 
 class EncodingPolicy(Protocol):
     """
-    A policy with a frozen part, which runs once per step, and a reference of its own. GRPO uses either method where a policy
-    has it; ``get_distribution`` must take features as well, then.
+    A policy with a frozen part, which runs once per step, and its own reference policy. Both methods are optional; with
+    ``encode``, ``get_distribution`` and ``kl_to_reference`` must accept features as well as observations.
     """
 
     def encode(self, obs: Any) -> Any:
         """
+        Run the frozen part.
+
         :param obs: batch of observations
         :return: the features: a tensor, or a dict or named tuple of tensors, each ``(B, …)``
         """
 
     def kl_to_reference(self, obs: Any) -> th.Tensor:
         """
+        Return the KL divergence to the policy that training started from.
+
         :param obs: batch of observations or of their features
-        :return: KL divergence to the policy that training started from, ``(B,)``, nats
+        :return: KL divergence ``(B,)``, nats
         """

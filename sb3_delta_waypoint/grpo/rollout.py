@@ -1,4 +1,4 @@
-"""Collecting groups of episodes that begin alike."""
+"""Collecting groups of episodes with the same start."""
 
 import warnings
 from collections.abc import Iterable
@@ -20,17 +20,17 @@ from sb3_delta_waypoint.grpo.policies import EncodingPolicy
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 
 LONG_STREAK = 16
-"""Number of consecutive groups without spread that is worth a warning."""
+"""Number of consecutive groups without spread after which there is a warning."""
 LONG_ROLLOUT = 20_000
-"""Steps per env after which a rollout that goes on is worth a warning."""
+"""Number of steps per env in one rollout after which there is a warning."""
 LONGEST_EPISODE = 30_000
-"""Steps after which an episode is taken for one that never ends; games of Atari are cut off after 27,000."""
+"""Number of steps after which an episode is assumed never to end; Atari games are truncated after 27,000."""
 
 
 class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     """
-    An on-policy algorithm whose rollouts are complete groups of whole episodes. When an episode has ended, its env begins the
-    next at once; episodes that go on, and groups that are not complete, are carried over to the next rollout.
+    An on-policy algorithm whose rollouts are complete groups of whole episodes. When an episode ends, its env begins the next
+    one at once. Unfinished episodes and incomplete groups are carried over to the next rollout.
     """
 
     rollout_buffer: EpisodeBuffer  # type: ignore[assignment]
@@ -43,7 +43,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
 
     def _check_groups(self) -> None:
         """
-        Settings may be changed between two calls of ``learn``, but not all of them.
+        Check the settings of groups, which may have been changed between two calls of ``learn``.
 
         :raises ValueError: if the group size was changed, or if a rollout may be smaller than a minibatch
         """
@@ -64,7 +64,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         """
         Make the envs number their scenarios.
 
-        :raises ValueError: if they cannot, or if they hand the frozen part of a policy normalised observations
+        :raises ValueError: if they cannot, or if they return normalised observations to a policy with a frozen part
         """
         assert self.env is not None
         self._check_groups()
@@ -92,7 +92,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         return result
 
     def _seed_scenarios(self, timesteps: int) -> None:
-        """The next reset numbers the scenarios from 0; a model that has learnt for so many steps plays others than before."""
+        """Seed the envs for scenarios from 0 on; after ``timesteps`` of learning they differ from those of earlier runs."""
         assert self.env is not None
         base_seed = getattr(self.env.unwrapped, "_seeds", [None])[0]
         if base_seed is None:
@@ -103,14 +103,14 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: EpisodeBuffer, n_rollout_steps: int
     ) -> bool:
         """
-        Act until enough groups are complete.
+        Collect transitions until enough groups are complete.
 
         :param env: the envs
         :param callback: called at each step, and at the beginning and the end
-        :param rollout_buffer: where episodes wait until their group is complete
-        :param n_rollout_steps: the complete groups have at least so many transitions per env
+        :param rollout_buffer: stores episodes until their group is complete
+        :param n_rollout_steps: minimum number of transitions of complete groups, per env
         :return: False if the callback ended training
-        :raises ValueError: if an episode does not end, or an env gives what is not finite
+        :raises ValueError: if an episode does not end, or an env returns values that are not finite
         """
         self._check_groups()
         rollout_buffer.gamma = self.gamma
@@ -138,7 +138,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             continue_training = callback.on_step()
 
             self._update_info_buffer(infos, dones)
-            # what was stepped is kept even where training ends
+            # the step is stored even if training ends here
             ended = np.flatnonzero(dones).tolist()
             self._check_scenarios(ended, infos)
             truncated = [i for i in ended if infos[i].get("TimeLimit.truncated", False)]
@@ -156,7 +156,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         return True
 
     def _check_progress(self, started: int) -> None:
-        """Say what keeps an update waiting; ``started``: the time step at which the rollout began."""
+        """Warn of what delays an update, and refuse endless episodes; ``started``: time step at which the rollout began."""
         longest = int(self.rollout_buffer.lengths.argmax())
         if self.rollout_buffer.lengths[longest] >= LONGEST_EPISODE:
             raise ValueError(
@@ -170,7 +170,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
                 f"{LONG_ROLLOUT} steps per env have not completed {needed}: GRPO learns from whole episodes, so do they end?",
                 stacklevel=3,
             )
-        # the last rollout of a run may go beyond the end, as those of other algorithms do; the first one should not
+        # the last rollout of a run may exceed the budget, as in other algorithms; the first one should not
         if started == self._num_timesteps_at_start and 0 <= self.num_timesteps - self._total_timesteps < self.n_envs:
             warnings.warn(
                 f"total_timesteps={self._total_timesteps - started} is over before the first update, which takes whole "
@@ -181,12 +181,12 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             )
 
     def _see(self, observations: np.ndarray | dict[str, np.ndarray]) -> tuple[PyTorchObs, Seen, Seen]:
-        """The observations as tensors, what the policy acts on, and what is stored of it: images stay in main memory."""
+        """Return the observations as tensors, the policy's input, and the input as stored: images stay in main memory."""
         obs_tensor = obs_as_tensor(observations, self.device)
         if hasattr(self.policy, "encode"):
             features = cast(EncodingPolicy, self.policy).encode(obs_tensor)
             return obs_tensor, features, features
-        # a copy: an env may use its array again
+        # a copy, since an env may reuse its array
         stored = map_tensors(th.clone, obs_as_tensor(observations, th.device("cpu")))
         return obs_tensor, obs_tensor, stored
 
@@ -207,7 +207,7 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         )
 
     def _begin_episodes(self, envs: Iterable[int]) -> None:
-        """Some envs have begun episodes; all have given ``_last_obs``."""
+        """Register that some envs have begun episodes; ``_last_obs`` has the observations of all envs."""
         assert self._last_obs is not None
         normalize = self._vec_normalize_env
         observations = self._last_obs if normalize is None else normalize.get_original_obs()

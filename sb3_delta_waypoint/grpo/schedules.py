@@ -1,16 +1,17 @@
-"""Schedules that training cannot drive beyond their end."""
+"""Schedules that are bounded when training exceeds its budget."""
 
 from stable_baselines3.common.utils import FloatSchedule
 
 
 class BoundedSchedule(FloatSchedule):
     """
-    A schedule that stays at its end when training overshoots, and never goes below zero.
+    A schedule that keeps its final value when training exceeds its budget, and is never below zero.
 
-    SB3 computes the remaining progress as ``1 - timesteps / total``. The last rollout rarely ends at the total exactly, so the
-    progress turns negative, and with it whatever falls linearly to zero: a negative learning rate climbs the loss.
+    SB3 computes the remaining progress as ``1 - timesteps / total``. The last rollout rarely ends exactly at the total, so the
+    progress becomes negative, and so does every schedule that falls linearly to zero. A negative learning rate increases the
+    loss.
 
-    :param value_schedule: a number, or a function of the remaining progress (from 1 to 0); a schedule that is bounded already
+    :param value_schedule: a number, or a function of the remaining progress (from 1 to 0); a schedule that is already bounded
         is not bounded twice
     """
 

@@ -1,4 +1,4 @@
-"""Which settings of GRPO make sense."""
+"""Checks of GRPO's settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "proximal": ("acting", "latest"),
     "loss_average": ("episode", "step"),
 }
-"""The words that some settings can be."""
+"""Valid words of the settings that accept words."""
 
 AT_LEAST_ONE = ("n_steps", "batch_size", "n_epochs", "n_groups")
 POSITIVE = ("clip_range", "clip_range_high", "target_kl", "kl_target", "advantage_scale", "loss_average", "max_grad_norm")
@@ -21,8 +21,10 @@ POSITIVE = ("clip_range", "clip_range_high", "target_kl", "kl_target", "advantag
 
 def check_settings(settings: dict[str, Any]) -> None:
     """
-    :param settings: by name
-    :raises ValueError: naming the first setting that makes no sense, and what does
+    Check the settings of GRPO.
+
+    :param settings: settings by name
+    :raises ValueError: naming the first invalid setting, and what is valid
     """
 
     def check(name: str, fits: Callable[[Any], bool], wanted: str) -> None:
@@ -36,7 +38,7 @@ def check_settings(settings: dict[str, Any]) -> None:
     )
     for name in AT_LEAST_ONE:
         check(name, lambda value: is_number(value, whole=True) and value >= 1, "a whole number, 1 at least")
-    # bounded below by zero, a negative rate would train nothing without a word
+    # schedules are bounded below by zero, so a negative rate would silently train nothing
     check("learning_rate", lambda value: not isinstance(value, int | float) or value >= 0, "it must not be negative")
     for name, words in CHOICES.items():
         number = name in POSITIVE

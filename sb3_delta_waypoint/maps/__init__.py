@@ -1,1 +1,1 @@
-"""Road maps to road networks."""
+"""Road maps, and the road networks and routes made from them."""

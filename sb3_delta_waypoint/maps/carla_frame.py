@@ -1,8 +1,9 @@
 """
-Between CARLA's frame (left-handed: x forward, y right, z up; degrees, yaw clockwise seen from above) and the package's.
+Conversions of CARLA's objects between CARLA's frame and the package's.
 
-Metres stay, y and yaw change sign, degrees become radians: :func:`~sb3_delta_waypoint.driving.frames.right_handed` and
-``left_handed`` say so for numbers, this module for CARLA's objects, and nothing else does.
+CARLA's frame is left-handed: x forward, y right, z up, yaw clockwise seen from above, in degrees. Lengths stay the same, y and
+yaw change sign, and degrees become radians. For plain numbers,
+:func:`~sb3_delta_waypoint.driving.frames.right_handed` and ``left_handed`` do the same; no other code changes frames.
 """
 
 import math
@@ -17,8 +18,10 @@ from sb3_delta_waypoint.driving.frames import Pose, left_handed, right_handed, w
 
 def pose_of(transform: Any) -> Pose:
     """
-    :param transform: ``carla.Transform``
-    :return: x, y [m] and yaw [rad, counter-clockwise, within ±π]: CARLA's waypoints have yaws beyond ±180°
+    Convert a transform to a pose.
+
+    :param transform: ``carla.Transform``, whose yaw may be beyond ±180°
+    :return: x, y [m] and yaw [rad, counter-clockwise, within ±π]
     """
     x, y, yaw = right_handed(transform.location.x, transform.location.y, transform.rotation.yaw)
     return x, y, wrap(yaw)
@@ -26,6 +29,8 @@ def pose_of(transform: Any) -> Pose:
 
 def place_of(location: Any) -> tuple[float, float]:
     """
+    Convert a location to a position in the plane.
+
     :param location: ``carla.Location`` or ``carla.Vector3D``, in any unit
     :return: x and y
     """
@@ -35,6 +40,8 @@ def place_of(location: Any) -> tuple[float, float]:
 
 def motion_of(velocity: Any, angular_velocity: Any) -> tuple[float, float, float]:
     """
+    Convert velocities.
+
     :param velocity: ``carla.Vector3D`` [m/s]
     :param angular_velocity: ``carla.Vector3D`` [degrees/s]
     :return: velocity along x and y [m/s], and yaw rate [rad/s, counter-clockwise]
@@ -44,18 +51,22 @@ def motion_of(velocity: Any, angular_velocity: Any) -> tuple[float, float, float
 
 def points_of(x: Sequence[float], y: Sequence[float]) -> NDArray[np.float64]:
     """
-    :param x: [m], in CARLA's frame
-    :param y: [m]
-    :return: float64 ``(N, 2)``, metres, in the package's
+    Convert coordinates to an array of points.
+
+    :param x: [m], CARLA's frame
+    :param y: [m], CARLA's frame
+    :return: float64 ``(N, 2)``, metres, the package's frame
     """
     return np.column_stack([x, np.negative(y)])
 
 
 def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:
     """
+    Convert a pose to a transform.
+
     :param pose: x, y [m] and yaw [rad, counter-clockwise]
-    :param z: [m], upwards
-    :param pitch: [rad], nose up, as CARLA has it
+    :param z: height [m]
+    :param pitch: [rad], nose up, as in CARLA
     :return: ``carla.Transform``
     """
     import carla
@@ -66,8 +77,10 @@ def transform_of(pose: Pose, z: float = 0.0, pitch: float = 0.0) -> Any:
 
 def vector_of(x: float, y: float, z: float = 0.0) -> Any:
     """
+    Convert a vector.
+
     :param x: component along x, in any unit
-    :param y: component along y, counter-clockwise of x
+    :param y: component along y, to the left of x
     :param z: component upwards
     :return: ``carla.Vector3D``
     """
@@ -79,9 +92,11 @@ def vector_of(x: float, y: float, z: float = 0.0) -> Any:
 
 def location_of(x: float, y: float, z: float) -> Any:
     """
+    Convert a position to a location.
+
     :param x: [m]
     :param y: [m]
-    :param z: [m], upwards: without it, CARLA's maps take a place for one on another road, or on none
+    :param z: height [m], without which CARLA's maps may find another road, or none
     :return: ``carla.Location``
     """
     import carla

@@ -1,8 +1,8 @@
 """
-Sample the lanes of an OpenDRIVE text with ``carla.Map``: run as a script, JSON on stdin, JSON on stdout.
+Script that samples the lanes of an OpenDRIVE text with ``carla.Map``, with JSON on stdin and stdout.
 
-``carla.Map`` crashes the process on many a damaged map (a missing planView, a link to a lane that is not there), so it gets a
-process of its own. This file imports nothing of the package: starting the script takes 50 ms.
+``carla.Map`` crashes the process on many damaged maps (a missing planView, a link to a lane that does not exist), so it
+runs in a separate process. This file imports nothing of the package, so that the script starts within 50 ms.
 """
 
 import ctypes
@@ -14,30 +14,30 @@ import sys
 from typing import Any
 
 SAMPLE_SPACING = 0.5
-"""Distance between samples along the road [m]: 1 cm off the tightest junction turn, R = 2.7 m."""
+"""Distance between samples along the road [m], for an error of 1 cm in the tightest junction turn, R = 2.7 m."""
 INSIDE = 1e-3
-"""Samples keep this distance from the ends of a lane section [m]: ``carla.Map`` takes s as float32."""
+"""Distance of samples from the ends of a lane section [m]: ``carla.Map`` takes s as float32."""
 MAX_MEMORY = 4 << 30
-"""Bytes that the process may take."""
+"""Largest memory of the process [bytes]."""
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that the kernel sends when the parent dies."""
 
 
 def sample_lanes(text: str, sections: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """
-    Driving lanes, one per lane section, and which follows which.
+    Sample the driving lanes of each lane section, and find their successors.
 
-    :param text: OpenDRIVE
+    :param text: OpenDRIVE text
     :param sections: for each road id its lane sections, ``{"begin": s, "end": s, "lanes": [ids of driving lanes]}``, metres
     :return: ``lanes``: list of ``{"road": id, "s": [...], "x": [...], "y": [...]}`` in driving order, in CARLA's left-handed
-        frame, metres; ``successors``: for each lane the indices of those that follow
+        frame, metres; ``successors``: for each lane the indices of the lanes that follow
     """
     import carla
 
     road_map = carla.Map("map", text)
     lanes: list[dict[str, Any]] = []
     index: dict[tuple[int, int, int], int] = {}
-    # not from get_topology, which forgets some lanes that end in a dead end
+    # not from get_topology, which omits some lanes that end in a dead end
     for road in sections:
         for number, section in enumerate(sections[road]):
             for lane in section["lanes"]:
@@ -55,8 +55,8 @@ def sample_lanes(text: str, sections: dict[str, list[dict[str, Any]]]) -> dict[s
 
 
 def _sample(road_map: Any, road: int, lane: int, begin: float, end: float) -> dict[str, list[float]]:
-    """Where the middle of a lane runs within a lane section, in driving direction."""
-    if end - begin < 4 * INSIDE:  # no two places that CARLA could tell apart; lanes without length are led past
+    """Sample the centre line of a lane within a lane section, in driving direction."""
+    if end - begin < 4 * INSIDE:  # too short for two distinct samples; lanes without length are bypassed
         return {"s": [begin, end], "x": [0.0, 0.0], "y": [0.0, 0.0]}
     steps = max(1, round((end - begin) / SAMPLE_SPACING))
     samples: dict[str, list[float]] = {"s": [], "x": [], "y": []}
@@ -75,18 +75,20 @@ def _sample(road_map: Any, road: int, lane: int, begin: float, end: float) -> di
 
 def against_the_road(waypoint: Any) -> bool:
     """
-    :param waypoint: ``carla.Waypoint``
-    :return: whether its lane runs against the road: left lanes (positive ids) do in right-hand traffic
+    Whether a lane runs against the direction of its road.
+
+    :param waypoint: ``carla.Waypoint`` on the lane
+    :return: whether it does, as left lanes (positive ids) do in right-hand traffic
     """
     return bool((waypoint.lane_id < 0) != waypoint.is_rht)
 
 
 def _bound_to(parent: int) -> None:
-    """Take no more memory than there is for it, and end with the process that asked."""
+    """Limit the memory of this process, and let it end with its parent."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY if hard == resource.RLIM_INFINITY else min(MAX_MEMORY, hard), hard))
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was faster
+    if os.getppid() != parent:  # the parent ended before the call
         sys.exit("nobody waits for the answer")
 
 

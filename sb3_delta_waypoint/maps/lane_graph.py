@@ -14,23 +14,23 @@ from sb3_delta_waypoint.maps.carla_lanes import SAMPLE_SPACING
 from sb3_delta_waypoint.maps.lanes import Lane, LaneKey, Points, key_of, meet, read_lanes
 
 STRETCH_LENGTH = 30.0
-"""Lanes are cut into stretches of about this length [m]; a lane change takes up one."""
+"""Approximate length of the stretches into which lanes are cut [m]; a lane change takes one stretch."""
 MIN_LANE_CHANGE_LENGTH = 20.0
-"""On lane stretches shorter than this no lane change begins [m]: over 20 m, one of 3.5 m has a radius of 20 m."""
+"""Shortest stretch on which a lane change begins [m]: one of 3.5 m to the side over 20 m has a radius of 20 m."""
 LANE_CHANGE_COST = 30.0
-"""A detour of this many metres is worth a lane change less."""
+"""Cost of a lane change, as the length of a detour that would be preferred [m]."""
 SNAP_DISTANCE = 5.0
-"""A place further than this from any lane is not on the road [m]; parked cars stand 2.5 m from the nearest lane."""
+"""Largest distance of a place on the road from a lane [m]; parked cars stand 2.5 m from the nearest lane."""
 SNAP_MARGIN = 1.0
-"""Lanes at most this much further away than the nearest one may be meant as well [m]: in junctions lanes overlap."""
+"""Lanes at most this much farther away than the nearest one are candidates, too [m]: in junctions lanes overlap."""
 BESIDE_DISTANCE = 7.5
-"""Lanes at most this much further away than the nearest one are beside it [m]: two lanes to each side."""
+"""Lanes at most this much farther away than the nearest one are beside it [m], two lanes to each side."""
 PARALLEL_ANGLE = math.radians(30.0)
-"""Lanes at a larger angle are not beside one another."""
+"""Largest angle between lanes that are beside one another [rad]."""
 LEVEL_HEIGHT = 2.5
-"""Lanes whose heights differ by more than this are on different levels [m]: a bridge has 4.5 m below it."""
+"""Largest height difference of lanes on the same level [m]; a bridge has 4.5 m below it."""
 SNAP_ANGLE = math.radians(60.0)
-"""A lane that runs at a larger angle than this to a given heading is not meant."""
+"""Largest angle between a given heading and a candidate lane [rad]."""
 
 
 class Place(NamedTuple):
@@ -38,8 +38,8 @@ class Place(NamedTuple):
     A place on a lane.
 
     :param stretch: number of the stretch
-    :param along: from the start of the stretch [m]
-    :param offset: distance between the lane's centre line and the place that was asked for [m]
+    :param along: distance from the start of the stretch [m]
+    :param offset: distance between the lane's centre line and the given position [m]
     """
 
     stretch: int
@@ -49,28 +49,30 @@ class Place(NamedTuple):
 
 class LaneGraph:
     """
-    The driving lanes of a map, cut into stretches; which stretch follows which; and where the road markings allow it, those
-    that lead to the lane beside. All in the package's right-handed frame (y opposite to CARLA's).
+    The graph of a map's driving lanes, in the package's right-handed frame (y opposite to CARLA's).
+
+    Lanes are cut into stretches, which are joined where one follows the other. Where the road markings allow it, additional
+    stretches lead to the lane beside.
 
     :param carla_map: ``carla.Map`` of ``carla.World.get_map()``, or ``carla.Map(name, opendrive_text)`` without a server
-    :raises ValueError: if no lane of the map leads anywhere
+    :raises ValueError: if no lane of the map has any length
     """
 
     def __init__(self, carla_map: Any) -> None:
         self.town: str = carla_map.name.rpartition("/")[2].removesuffix("_Opt")
-        """The map's name, without the folder of the game's content; ``_Opt`` towns have the roads of those without."""
+        """Name of the map without its folder and without ``_Opt``, since ``_Opt`` towns have the same roads."""
         self.points: list[Points] = []
-        """Centre line of each stretch, ``(N, 2)`` [m]; where stretches join there is a gap of at most 0.5 m."""
+        """Centre line of each stretch, ``(N, 2)`` [m]; joined stretches are at most 0.5 m apart."""
         self.heights: list[NDArray[np.float64]] = []
         """Height of each of these points, ``(N,)`` [m]."""
         self.speeds: list[NDArray[np.float64]] = []
         """Speed limit at each of these points, ``(N,)`` [m/s], ``inf`` where the road has none."""
         self.graph = nx.DiGraph()
-        """Stretches as nodes; the weight of an edge is the cost of the stretch that it leaves [m]."""
+        """Graph with stretches as nodes; the weight of an edge is the cost of the stretch that it leaves [m]."""
         lanes, joints = read_lanes(carla_map)
         stretches = {key: self._cut(lane) for key, lane in lanes.items()}
         self.n_lane_stretches = len(self.points)
-        """The first so many stretches follow a lane, the others are lane changes."""
+        """Number of stretches that follow a lane; those with higher numbers are lane changes."""
         if not self.n_lane_stretches:
             raise ValueError(f"map {self.town}: no lane leads anywhere, so there are no routes")
         following: dict[int, set[int]] = {stretch: set() for stretch in range(self.n_lane_stretches)}
@@ -87,32 +89,38 @@ class LaneGraph:
 
     def length(self, stretch: int) -> float:
         """
-        :param stretch: its number
+        Length of a stretch.
+
+        :param stretch: number of the stretch
         :return: its length [m]
         """
         return float(self._along[stretch][-1])
 
     def cost(self, stretch: int) -> float:
         """
-        :param stretch: its number
-        :return: what driving along all of it costs a route [m]
+        Cost of a stretch in the search for routes.
+
+        :param stretch: number of the stretch
+        :return: cost of driving along all of it [m]
         """
         return self.length(stretch) + LANE_CHANGE_COST * (stretch >= self.n_lane_stretches)
 
     def height(self, place: Place) -> float:
         """
-        :param place: on a lane
+        Height of a place.
+
+        :param place: a place on a lane
         :return: its height [m]
         """
         return float(np.interp(place.along, self._along[place.stretch], self.heights[place.stretch]))
 
     def between(self, stretch: int, first: float, last: float) -> tuple[Points, NDArray[np.float64]]:
         """
-        Part of a stretch.
+        Get part of a stretch.
 
-        :param stretch: its number
-        :param first: where the part begins [m]
-        :param last: where it ends [m]
+        :param stretch: number of the stretch
+        :param first: start of the part, from the start of the stretch [m]
+        :param last: end of the part, from the start of the stretch [m]
         :return: x, y and height of its points ``(N, 3)`` [m], and speed limits ``(N,)`` [m/s]
         """
         along = self._along[stretch]
@@ -123,9 +131,11 @@ class LaneGraph:
 
     def way(self, start: int, goal: int) -> list[int]:
         """
-        :param start: a stretch
-        :param goal: another that can be reached from it
-        :return: the stretches of the best way from one to the other, both included
+        Find the cheapest way between two stretches.
+
+        :param start: number of the first stretch
+        :param goal: number of the last stretch, which can be reached from the first
+        :return: the stretches of the way, both included
         """
         way, before = [goal], self._ways(start)[1]
         while way[-1] != start:
@@ -134,13 +144,15 @@ class LaneGraph:
 
     def costs(self, start: int) -> dict[int, float]:
         """
-        :param start: a stretch
-        :return: for each stretch that can be reached, the cost of the best way from the start of the one to its start [m]
+        Costs of the cheapest ways from a stretch.
+
+        :param start: number of the stretch
+        :return: for each stretch that can be reached, the cost from start to start [m]
         """
         return self._ways(start)[0]
 
     def _search(self, start: int) -> tuple[dict[int, float], dict[int, list[int]]]:
-        """For each stretch that can be reached, the cost of the best way, and from where it is entered."""
+        """Search from a stretch: for each stretch reached, the cost of the cheapest way and its predecessors on it."""
         before, costs = nx.dijkstra_predecessor_and_distance(self.graph, start)
         return costs, before
 
@@ -148,14 +160,14 @@ class LaneGraph:
         self, x: float, y: float, yaw: float | None = None, beside: bool = False, z: float | None = None
     ) -> tuple[Place, ...]:
         """
-        Where a position may lie on the lanes.
+        Find the places on lanes at a position.
 
-        :param x: metres
-        :param y: metres
-        :param yaw: heading [rad]; None takes lanes of any direction
-        :param beside: whether the lanes beside, of the same direction, are meant too, and the ways from one to the other
-        :param z: metres: where lanes are above one another, those of the level nearest to it are meant; None takes all
-        :return: the nearest place and those hardly further away, nearest first; empty if there is none
+        :param x: [m]
+        :param y: [m]
+        :param yaw: heading [rad]; None accepts lanes of any direction
+        :param beside: whether to include the lanes beside of the same direction, and the lane changes between them
+        :param z: height [m], which selects the nearest level where lanes are above one another; None accepts all levels
+        :return: the nearest place and those hardly farther away, nearest first; empty if there is none
         """
         n_points, n_stretches = (None, None) if beside else (self._offsets[self.n_lane_stretches], self.n_lane_stretches)
         away = np.hypot(self._all_points[:n_points, 0] - x, self._all_points[:n_points, 1] - y)
@@ -184,7 +196,7 @@ class LaneGraph:
         return tuple(place for place, _ in meant + parallel)
 
     def _project(self, stretch: int, index: int, x: float, y: float) -> tuple[Place, float]:
-        """The place on a stretch that is nearest to a position, next to the sample nearest to it, and the heading there."""
+        """The place on a stretch that is nearest to a position, given the nearest sample, and the heading there."""
         points, along = self.points[stretch], self._along[stretch]
         best = Place(stretch, 0.0, math.inf), 0.0
         for start in {max(index - 1, 0), min(index, len(points) - 2)}:
@@ -197,7 +209,7 @@ class LaneGraph:
         return best
 
     def _cut(self, lane: Lane) -> list[int]:
-        """Cut a lane into stretches; the same number in all lanes of a section."""
+        """Cut a lane into stretches, whose number is the same for all lanes of a section."""
         n_stretches = max(1, round((len(lane.points) - 1) * SAMPLE_SPACING / STRETCH_LENGTH))
         ends = np.linspace(0, len(lane.points) - 1, n_stretches + 1).round().astype(int)
         for first, last in pairwise(ends):
@@ -207,7 +219,7 @@ class LaneGraph:
         return list(range(len(self.points) - n_stretches, len(self.points)))
 
     def _lane_changes(self, lanes: dict[LaneKey, Lane], stretches: dict[LaneKey, list[int]]) -> dict[int, tuple[int, int]]:
-        """Add a stretch for each lane change; by its number, the stretches it leaves and arrives at."""
+        """Add a stretch for each lane change; return, by its number, the stretches that it leaves and arrives at."""
         changes = {}
         for key, lane in lanes.items():
             for number, stretch in enumerate(stretches[key]):
@@ -247,12 +259,12 @@ class LaneGraph:
 
 
 def _angle(one: float, other: float) -> float:
-    """Between two headings [rad], 0 to π."""
+    """Angle between two headings [rad], from 0 to π."""
     return abs(math.remainder(one - other, math.tau))
 
 
 def _blend(here: Points, there: Points, *speeds: NDArray[np.float64]) -> tuple[Points, NDArray[np.float64]]:
-    """A smooth way from the start of one line to the end of another beside it, and the lower speed limit of the two."""
+    """Smooth line from the start of one line to the end of another beside it, and the lower of their speed limits."""
     n_points = max(len(here), len(there))
     t = np.linspace(0.0, 1.0, n_points)
     # the quintic without curvature at its ends

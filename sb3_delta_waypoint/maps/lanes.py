@@ -1,8 +1,8 @@
 """
-Lanes of an OpenDRIVE map: how ``carla.Map`` gives them, how fast one may drive on them, and which lead into which.
+Lanes of an OpenDRIVE map, as ``carla.Map`` gives them: their centre lines, speed limits and connections.
 
-:mod:`~.opendrive` has maps that nobody vouches for sampled in a process of its own, without heights and lane changes;
-:mod:`~.lane_graph` takes the map of a server as it is. What lanes are is the same for both, and here.
+:mod:`~.opendrive` samples untrusted maps in a separate process, without heights and lane changes. :mod:`~.lane_graph` uses the
+map of a server directly. This module holds what both share.
 """
 
 import math
@@ -17,12 +17,12 @@ from sb3_delta_waypoint.maps.carla_frame import pose_of
 from sb3_delta_waypoint.maps.carla_lanes import SAMPLE_SPACING, against_the_road
 
 MAX_JOINT_ANGLE = math.radians(60.0)
-"""Lanes that meet at a sharper angle than this are not connected: no car can follow."""
+"""Largest angle between connected lanes [rad]: no car can follow a sharper one."""
 SPEED_UNITS = {"m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704}
-"""ASAM OpenDRIVE 1.4, 5.3.1: units of a road's speed limit, in m/s."""
+"""Units of a road's speed limit, in m/s (ASAM OpenDRIVE 1.4, 5.3.1)."""
 
 LaneKey = tuple[int, int, int]
-"""Road, lane section and lane."""
+"""Ids that identify a lane: road, lane section and lane."""
 Points = NDArray[np.float64]
 
 
@@ -42,9 +42,9 @@ class Lane(NamedTuple):
 
 def strip_namespaces(root: Element) -> None:
     """
-    Let the elements of a map have the same names with and without an XML namespace, as OpenDRIVE 1.4 and later may have one.
+    Remove XML namespaces, which OpenDRIVE 1.4 and later may have, from the names of a map's elements.
 
-    :param root: changed
+    :param root: root element, changed in place
     """
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -52,11 +52,11 @@ def strip_namespaces(root: Element) -> None:
 
 def speed_limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
     """
-    The speed limits along a road.
+    Read the speed limits along a road.
 
     :param road: ``<road>`` of an OpenDRIVE file
-    :return: where each limit begins, s [m], and the limits [m/s], ``inf`` where there is none: one more than there are
-        beginnings, the first one holding before all of them
+    :return: positions s where limits begin [m], and the limits [m/s], ``inf`` for none; there is one more limit than
+        positions, since the first holds before all of them
     :raises KeyError: if an attribute is missing
     :raises ValueError: if an attribute is not a number
     """
@@ -73,11 +73,11 @@ def speed_limits(road: Element) -> tuple[list[float], NDArray[np.float64]]:
 
 def meet(before: Points, after: Points) -> bool:
     """
-    Whether a car can follow from one lane to another: their ends meet, without a kink or a turn on the spot.
+    Whether a car can drive from one lane to another: their ends meet without a kink or a turn on the spot.
 
-    :param before: float64 ``(N, 2)``, the one
-    :param after: float64 ``(M, 2)``, the other
-    :return: yes or no
+    :param before: float64 ``(N, 2)`` [m], the first lane
+    :param after: float64 ``(M, 2)`` [m], the second lane
+    :return: whether it can
     """
     one, other = before[-1] - before[-2], after[1] - after[0]
     angle = math.atan2(one[0] * other[1] - one[1] * other[0], one @ other)
@@ -86,16 +86,20 @@ def meet(before: Points, after: Points) -> bool:
 
 def key_of(waypoint: Any) -> LaneKey:
     """
+    Key of a waypoint's lane.
+
     :param waypoint: ``carla.Waypoint``
-    :return: which lane it is on
+    :return: ids of road, lane section and lane
     """
     return waypoint.road_id, waypoint.section_id, waypoint.lane_id
 
 
 def read_lanes(carla_map: Any) -> tuple[dict[LaneKey, Lane], set[tuple[LaneKey, LaneKey]]]:
     """
+    Read the driving lanes of a map.
+
     :param carla_map: ``carla.Map``
-    :return: its driving lanes, and which follows which
+    :return: the lanes by their keys, and the pairs of keys of lanes that follow each other
     """
     topology = carla_map.get_topology()
     limits = _limits_by_road(carla_map.to_opendrive())
@@ -106,16 +110,18 @@ def read_lanes(carla_map: Any) -> tuple[dict[LaneKey, Lane], set[tuple[LaneKey, 
 
 def _waypoints_by_lane(carla_map: Any, topology: list[tuple[Any, Any]]) -> dict[LaneKey, list[Any]]:
     """
-    Waypoints along each driving lane of each section, in driving direction. From lane to lane along the road: projecting a
-    position on a lane, as ``carla.Map.get_waypoint`` does, is off by centimetres in bends.
+    Waypoints along each driving lane of each section, in driving direction.
+
+    They are found by following the lanes: projecting a position on a lane, as ``carla.Map.get_waypoint`` does, is off by
+    centimetres in bends.
     """
     by_lane: dict[LaneKey, list[Any]] = {}
-    # the lanes that lead on, and then those that only follow
+    # first the lanes that lead to others, then those that only follow others
     for start in (*(end for end, _ in topology), *(start for _, start in topology)):
         if (key := key_of(start)) not in by_lane:
-            # where a road has several lane sections, CARLA goes on to the end of the road
+            # CARLA continues to the end of the road, beyond this lane section
             by_lane[key] = [w for w in (start, *start.next_until_lane_end(SAMPLE_SPACING)) if key_of(w) == key]
-    # the topology forgets roads that nothing joins; a distance longer than any lane gives one waypoint of each
+    # the topology omits isolated roads; a distance longer than any lane gives one waypoint of each lane
     forgotten = {key_of(waypoint) for waypoint in carla_map.generate_waypoints(1e6)} - set(by_lane)
     if forgotten:
         for waypoint in carla_map.generate_waypoints(SAMPLE_SPACING):
@@ -127,11 +133,11 @@ def _waypoints_by_lane(carla_map: Any, topology: list[tuple[Any, Any]]) -> dict[
 
 
 def _sample(waypoints: list[Any], limits: dict[int, Any]) -> Lane | None:
-    """Where a lane runs and how fast one may drive; None for a sliver between lane sections, which has no direction."""
+    """Centre line and speed limits of a lane; None for a sliver between lane sections, which has no direction."""
     points = np.array([pose_of(waypoint.transform)[:2] for waypoint in waypoints])
     if polyline_length(points) < 0.5 * SAMPLE_SPACING:
         return None
-    # the step to the lane's end is as short as is left
+    # the last step may be arbitrarily short
     keep = np.append(np.linalg.norm(np.diff(points, axis=0), axis=1) > 0.1 * SAMPLE_SPACING, True)
     waypoints = [waypoint for waypoint, kept in zip(waypoints, keep, strict=True) if kept]
     begins, values = limits.get(waypoints[0].road_id, ([], np.array([math.inf])))
@@ -139,7 +145,7 @@ def _sample(waypoints: list[Any], limits: dict[int, Any]) -> Lane | None:
 
 
 def _joints(topology: list[tuple[Any, Any]], lanes: dict[LaneKey, Lane]) -> set[tuple[LaneKey, LaneKey]]:
-    """Which lane follows which, past slivers that are not among the lanes."""
+    """Pairs of lanes that follow each other, skipping slivers that are not among the lanes."""
     successors: dict[LaneKey, set[LaneKey]] = {}
     for end, start in topology:
         successors.setdefault(key_of(end), set()).add(key_of(start))

@@ -1,4 +1,4 @@
-"""OpenDRIVE road maps (``.xodr``) as road networks, read offline with CARLA's own map code."""
+"""Reading of OpenDRIVE maps (``.xodr``) as road networks, offline, with CARLA's own map code."""
 
 import importlib.util
 import json
@@ -27,18 +27,18 @@ from sb3_delta_waypoint.maps.lanes import meet, speed_limits, strip_namespaces
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 MAX_SAMPLE_STEP = 10 * carla_lanes.SAMPLE_SPACING
-"""A lane that moves further from one sample to the next is broken [m]; outer lanes of a bend move somewhat more than one."""
+"""Largest distance between the samples of an intact lane [m]; outer lanes of a bend have a somewhat larger one than others."""
 MAX_LANES = 5e6
-"""Length of all roads and driving lanes together [m]: ten times what CARLA's large towns have, and 1 GB of samples."""
+"""Largest accepted total length of roads and driving lanes [m]: ten times that of CARLA's large towns, 1 GB of samples."""
 MAX_ID = 2**31 - 1
-"""``carla.Map`` numbers roads and lanes by 32 bits."""
+"""Largest id of a road or lane, which ``carla.Map`` stores in 32 bits."""
 TIMEOUT = 120.0
-"""How long ``carla.Map`` may take [s]; Town01 takes 0.1 s."""
+"""Longest wait for ``carla.Map`` [s]; Town01 takes 0.1 s."""
 
 
 def load_opendrive(path: str | Path) -> RoadNetwork:
     """
-    Read the driving lanes of a map and how they connect, through junctions too. No lane changes.
+    Read the driving lanes of a map and their connections, also through junctions, but without lane changes.
 
     Lanes run in driving direction, in the package's right-handed frame (x as in the file and in CARLA, y as in the file and
     opposite to CARLA). Speeds are the limits of the roads (``<type><speed>``); a road without one, such as a junction's, has
@@ -77,7 +77,7 @@ def load_opendrive(path: str | Path) -> RoadNetwork:
 
 
 def _parse(path: Path) -> Element:
-    """The map's XML, checked as far as is needed to tell that it is a map, without what only traffic lights need."""
+    """The map's XML without the parts for traffic lights only, checked just enough to tell that it is a map."""
     if missing := [name for name in ("carla", "defusedxml") if importlib.util.find_spec(name) is None]:
         raise ImportError(f"Reading {path} needs {' and '.join(missing)}: pip install sb3_delta_waypoint[carla]")
     root = read_xml(path, "OpenDRIVE")
@@ -122,7 +122,7 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
             {"begin": first, "end": last, "lanes": ids}
             for first, last, ids in zip(begin, [*begin[1:], length], lanes, strict=True)
         ]
-        # carla.Map samples the road even where nothing drives
+        # carla.Map samples roads without driving lanes, too
         total += length + sum((section["end"] - section["begin"]) * len(section["lanes"]) for section in sections[name])
     if total > MAX_LANES:
         raise ValueError(f"{path}: its roads and driving lanes are {total:g} m long; at most {MAX_LANES:g} m are sampled")
@@ -154,7 +154,7 @@ def _id(element: Element) -> int:
 
 
 def _sample(path: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """Have the lanes sampled in a process of its own."""
+    """Sample the lanes in a separate process."""
     command = [sys.executable, "-P", carla_lanes.__file__, str(os.getpid())]
     try:
         answer = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=TIMEOUT)
@@ -173,7 +173,7 @@ def _sample(path: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _led_past(short: set[int], successors: list[list[int]]) -> list[list[int]]:
-    """Successors without the lanes that are too short to have a direction: slivers between lane sections."""
+    """Successors without slivers: lanes between lane sections that are too short to have a direction."""
     successors = [list(following) for following in successors]
     for sliver in sorted(short):
         beyond, successors[sliver] = successors[sliver], []
@@ -184,12 +184,12 @@ def _led_past(short: set[int], successors: list[list[int]]) -> list[list[int]]:
 
 
 def _drivable_joints(points: list[NDArray[np.float64]], successors: list[list[int]]) -> list[list[int]]:
-    """Only the connections that a car can follow: ends that meet, without a kink or a turn on the spot."""
+    """The connections that a car can follow: ends that meet without a kink or a turn on the spot."""
     return [[other for other in following if meet(points[lane], points[other])] for lane, following in enumerate(successors)]
 
 
 def _spread_limits(speeds: list[NDArray[np.float64]], successors: list[list[int]]) -> None:
-    """Let a lane without any speed limit have that of the lane that leads to it."""
+    """Give a lane without any speed limit the limit of the lane that leads to it."""
     limited = deque(lane for lane, limit in enumerate(speeds) if np.isfinite(limit).any())
     while limited:
         lane = limited.popleft()
@@ -201,9 +201,9 @@ def _spread_limits(speeds: list[NDArray[np.float64]], successors: list[list[int]
 
 def _closed_gaps(points: list[NDArray[np.float64]], successors: list[list[int]]) -> list[NDArray[np.float64]]:
     """
-    Let lanes that join end and start at the same point, the mean of all the ends there; the shift fades out along the lane.
+    Move the ends of joined lanes to one point, the mean of all ends there; the shift fades out along each lane.
 
-    CARLA's maps are off by less than a millimetre; others by decimetres, which would be a kink of 1 m length.
+    In CARLA's maps the gaps are less than a millimetre. In others they are decimetres, which would be a kink of 1 m length.
     """
     n_lanes = len(points)
     joint = np.arange(2 * n_lanes)  # label of the start (lane) and of the end (n_lanes + lane) of each lane
@@ -221,7 +221,7 @@ def _closed_gaps(points: list[NDArray[np.float64]], successors: list[list[int]])
 
 
 def _chains(successors: list[list[int]]) -> list[list[int]]:
-    """Lanes in runs without forks: each next one is the only one to follow and follows only the one before."""
+    """Group the lanes into runs without forks, in which each lane is the only successor of the one before and vice versa."""
     n_predecessors = np.bincount([lane for following in successors for lane in following], minlength=len(successors))
     next_lane = {
         lane: following[0]
@@ -231,7 +231,7 @@ def _chains(successors: list[list[int]]) -> list[list[int]]:
     heads = sorted(set(range(len(successors))) - set(next_lane.values()))
     chains: list[list[int]] = []
     placed: set[int] = set()
-    # a circle without forks has no head: it starts at its first lane
+    # a circle without forks has no head, so it starts at its first lane
     for head in [*heads, *range(len(successors))]:
         chain: list[int] = []
         lane: int | None = head

@@ -1,4 +1,4 @@
-"""Fixed routes in files: lines to drive along as JSON, and the leaderboard's XML planned on a map."""
+"""Files of fixed routes: lines to drive along as JSON, and the leaderboard's XML, planned on a map."""
 
 import math
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from sb3_delta_waypoint.maps.routes import Route
 from sb3_delta_waypoint.messages import short_text
 
 SHAPE = '{"routes": [{"name": "…", "town": "…" or null, "points": [[x, y], …], "speeds": [m/s or null for none, …]}, …]}'
-"""What a JSON file of routes holds; metres, right-handed frame (y opposite to CARLA's)."""
+"""Contents of a JSON file of routes; metres, right-handed frame (y opposite to CARLA's)."""
 
 
 def load_routes(path: str | Path, road_map: LaneGraph) -> list[Route]:
     """
-    The routes of a file that run on a map: of a leaderboard's or Bench2Drive's ``.xml``, or of a ``.json`` of this package.
+    Load the routes of a file that are in the town of a map: an ``.xml`` of a leaderboard or Bench2Drive, or a ``.json``.
 
     :param path: the file
     :param road_map: the lanes
@@ -46,11 +46,11 @@ def load_routes(path: str | Path, road_map: LaneGraph) -> list[Route]:
 
 def heights_along(road_map: LaneGraph, line: NDArray[np.float64]) -> NDArray[np.float64]:
     """
-    Heights of a line: those of the nearest lanes that run its way. Where lanes are above one another, it keeps to its level.
+    Heights of a line, taken from the nearest lanes of its direction. Where lanes are above one another, the level is kept.
 
     :param road_map: the lanes
     :param line: ``(N, 2)`` [m]
-    :return: ``(N,)`` [m]; off the lanes that of the points before and after it, 0 where none is on a lane
+    :return: ``(N,)`` [m]; points off the lanes have the height of their neighbours, or 0 if no point is on a lane
     """
     steps = np.diff(line, axis=0, append=2.0 * line[-1:] - line[-2:-1])
     known: dict[int, float] = {}
@@ -63,7 +63,7 @@ def heights_along(road_map: LaneGraph, line: NDArray[np.float64]) -> NDArray[np.
 
 def write_routes(path: str | Path, routes: Sequence[Route]) -> Path:
     """
-    Write the lines of some routes as JSON, atomically. Weather and scenarios are not written.
+    Write routes as JSON, atomically, without their weather and scenarios.
 
     :param path: the file
     :param routes: the routes
@@ -77,7 +77,8 @@ def write_routes(path: str | Path, routes: Sequence[Route]) -> Path:
 
 def read_routes(path: str | Path) -> list[Route]:
     """
-    Read what :func:`write_routes` wrote, or a file of the same shape (:data:`SHAPE`) made by hand; ``speeds`` may be left out.
+    Read routes from JSON: a file of :func:`write_routes`, or one of the same form (:data:`SHAPE`), in which ``speeds`` are
+    optional.
 
     :param path: the file
     :return: the routes, their points equally spaced by at most 1 m, without heights

@@ -1,5 +1,5 @@
 """
-Route files of the CARLA leaderboard: version 1.0 (``<waypoint>``), version 2.x and Bench2Drive (``<position>``).
+Reading of route files of the CARLA leaderboard: version 1.0 (``<waypoint>``), version 2.x and Bench2Drive (``<position>``).
 
 The formats are those that ``leaderboard/utils/route_parser.py`` of https://github.com/carla-simulator/leaderboard reads in the
 branches ``leaderboard-1.0`` and ``leaderboard-2.0``.
@@ -33,19 +33,19 @@ WEATHER_PARAMETERS = (
     "rayleigh_scattering_scale",
     "dust_storm",
 )
-"""The parameters of ``carla.WeatherParameters``."""
+"""Names of the parameters of ``carla.WeatherParameters``."""
 
 
 class RouteDescription(NamedTuple):
     """
-    A route as a file describes it: a few places on the way, not yet a line to drive along.
+    A route as described in a file, by a few places on the way.
 
-    :param name: its id in the file
+    :param name: id of the route in the file
     :param town: name of the map
-    :param locations: ``(x, y, yaw, z)``, in version 2.x with None for yaw, without z where the file has none; metres and
+    :param locations: ``(x, y, yaw, z)``, with None for yaw in version 2.x, and without z where the file has none; metres and
         radians, right-handed frame
-    :param weather: on the way, by rising percentage
-    :param scenarios: on the way
+    :param weather: weather along the route, by increasing percentage
+    :param scenarios: scenarios along the route
     """
 
     name: str
@@ -73,7 +73,7 @@ def read_route_xml(path: str | Path, town: str | None = None) -> list[RouteDescr
     Read a route file. Text that an XML parser would expand or fetch (entities, external files) is refused.
 
     :param path: the ``.xml`` file
-    :param town: only the routes in this town; None takes all
+    :param town: town whose routes are read; None reads all
     :return: the routes, in the order of the file
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: naming the file, the route and the element, if the file is not a route file, or holds no route (in the
@@ -119,7 +119,7 @@ def _route(element: Element) -> RouteDescription:
 
 
 def _location(element: Element, heading: bool) -> tuple[float | None, ...]:
-    """A place as :mod:`~.routes` has it."""
+    """Read a place, in the form of :mod:`~.routes`."""
     yaw = _yaw(element) if heading else None
     return (*_position(element), yaw, _number(element, "z")) if "z" in element.attrib else (*_position(element), yaw)
 

@@ -1,9 +1,9 @@
 """
-Routes in CARLA's maps: planned between any two places, drawn by seed between spawn points, or led through a list of places.
+Routes in CARLA's maps: between two places, between spawn points drawn by seed, or through a list of places.
 
-A place is ``(x, y)``, ``(x, y, yaw)`` or ``(x, y, yaw, z)`` in the package's right-handed frame, metres and radians. With a
-heading, only lanes of that direction are meant; None stands for any. With a height, only lanes of that level are meant where
-lanes are above one another.
+A place is ``(x, y)``, ``(x, y, yaw)`` or ``(x, y, yaw, z)`` in the package's right-handed frame, metres and radians. A yaw
+selects lanes of that direction, and None stands for any direction. A height selects lanes of that level, where lanes are above
+one another.
 """
 
 import math
@@ -18,23 +18,24 @@ from sb3_delta_waypoint.driving.network import polyline_length, resample
 from sb3_delta_waypoint.maps.lane_graph import SNAP_DISTANCE, LaneGraph, Place
 
 BACKWARDS = 2.0
-"""A place this far behind the one before it counts as reached [m]: places are rarely given to the centimetre."""
+"""Largest distance behind the previous place at which a place still counts as reached [m], since places are imprecise."""
 OFFSET_COST = 20.0
-"""What passing a place one metre off costs a route [m]: to change lanes and back is cheaper, to drive round a block is not."""
+"""Cost of passing a place, per metre of distance from it [m]. To pass it on the lane beside costs more than to change lanes
+and back, but less than to drive round a block."""
 OFFSET_DISTANCE = 30.0
-"""Places closer to one another than this count for less [m], so that many on one lane weigh no more than a few."""
+"""Places closer to one another than this have a lower weight [m], so that many on one lane count no more than a few."""
 
 
 Location = Sequence[float | None]
-"""A place."""
+"""A place: x, y [m] and optionally yaw [rad] and height [m]."""
 
 
 class RouteWeather(NamedTuple):
     """
-    Weather on a route.
+    Weather at one point of a route.
 
-    :param percentage: of the route, where it holds; between two it changes evenly
-    :param parameters: of ``carla.WeatherParameters``, by name
+    :param percentage: position of the point, in percent of the route; between two points the weather changes linearly
+    :param parameters: parameters of ``carla.WeatherParameters``, by name
     """
 
     percentage: float
@@ -43,11 +44,11 @@ class RouteWeather(NamedTuple):
 
 class RouteScenario(NamedTuple):
     """
-    What a leaderboard route has happen on the way.
+    A scenario on a leaderboard route.
 
-    :param name: in the file
-    :param type: of ScenarioRunner's classes
-    :param trigger: ``(x, y, yaw)``, metres and radians, right-handed frame
+    :param name: name in the file
+    :param type: name of the class in ScenarioRunner
+    :param trigger: pose where it starts, ``(x, y, yaw)``, metres and radians, right-handed frame
     :param parameters: the scenario's other elements: name and attributes of each
     """
 
@@ -59,15 +60,15 @@ class RouteScenario(NamedTuple):
 
 class Route(NamedTuple):
     """
-    Where to drive.
+    A route: the line to drive along, with its speed limits.
 
-    :param name: for reports
+    :param name: name in reports
     :param town: name of the map, None where it does not matter
     :param points: float64 ``(N, 2)`` metres, right-handed frame, equally spaced by at most 1 m along the middle of the lane
     :param speeds: float64 ``(N,)`` speed limit [m/s], ``inf`` where there is none
-    :param weather: on the way, by rising percentage; empty leaves it as it is
-    :param scenarios: on the way
-    :param heights: float64 ``(N,)`` metres, of the points; empty where no map has been asked
+    :param weather: weather along the route, by increasing percentage; empty for no change
+    :param scenarios: scenarios along the route
+    :param heights: float64 ``(N,)``, heights of the points [m]; empty if unknown
     """
 
     name: str
@@ -80,7 +81,9 @@ class Route(NamedTuple):
 
     def height_at(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
         """
-        :param distance: from the start along the route [m]
+        Heights along the route.
+
+        :param distance: arc lengths from the start of the route [m]
         :return: heights there [m]
         """
         heights: NDArray[np.float64] = np.interp(distance, np.linspace(0.0, self.length, len(self.heights)), self.heights)
@@ -88,18 +91,18 @@ class Route(NamedTuple):
 
     @property
     def length(self) -> float:
-        """Metres."""
+        """Length of the route [m]."""
         return polyline_length(self.points)
 
 
 def plan_route(road_map: LaneGraph, start: Location, goal: Location, name: str = "") -> Route:
     """
-    The shortest way between two places, with lane changes where it needs them and the road markings allow them.
+    Plan the shortest way between two places, with lane changes where they are needed and the road markings allow them.
 
     :param road_map: the lanes
-    :param start: a place
-    :param goal: a place
-    :param name: of the route
+    :param start: first place
+    :param goal: last place
+    :param name: name of the route
     :return: the route
     :raises ValueError: if a place is not on the road, or there is no way
     """
@@ -115,14 +118,14 @@ def random_route(
     name: str = "",
 ) -> Route:
     """
-    A route between two of the spawn points, drawn by seed.
+    Plan a route between two spawn points, which are drawn by seed.
 
     :param road_map: the lanes
-    :param spawn_points: places; those that are not on the road are left out
-    :param seed: the route is a function of this and of the other arguments
-    :param min_length: metres
-    :param max_length: metres
-    :param name: of the route
+    :param spawn_points: places; those that are not on the road are omitted
+    :param seed: seed of the draw; equal arguments give equal routes
+    :param min_length: shortest route [m]
+    :param max_length: longest route [m]
+    :param name: name of the route
     :return: the route
     :raises ValueError: if no two spawn points are joined by a way of such a length
     """
@@ -142,23 +145,25 @@ def random_route(
 
 def route_through(road_map: LaneGraph, locations: Sequence[Location], name: str = "") -> Route:
     """
-    The shortest way through all of some places, in their order. Where lanes overlap, as in junctions, the lane of each place
-    is the one that makes the whole way shortest. With more than two places, all but the first may be passed on a lane beside
-    them where there is no room to change lanes, which the leaderboards' route files often ask for.
+    Plan the shortest way through a list of places, in their order.
+
+    Where lanes overlap, as in junctions, each place is on the lane that makes the whole way shortest. With more than two
+    places, all but the first may be passed on a lane beside them if there is no room to change lanes, as is often the case in
+    the leaderboards' route files.
 
     :param road_map: the lanes
     :param locations: at least two places
-    :param name: of the route
+    :param name: name of the route
     :return: the route
     :raises ValueError: naming the place, if one is not on the road or there is no way to it
     """
     if len(locations) < 2:
         raise ValueError(f"route {name!r} has {len(locations)} places; it needs at least 2")
-    beside = len(locations) > 2  # between two places alone, both are meant as they are
+    beside = len(locations) > 2  # with only two places, both are exact
     choices = [_located(road_map, number, place, name, beside and number > 0) for number, place in enumerate(locations)]
     choices[-1] = tuple(place for place in choices[-1] if place.stretch < road_map.n_lane_stretches)
     gaps = [math.dist(one[:2], other[:2]) for one, other in pairwise(locations)]  # type: ignore[arg-type]
-    # the best way to each choice for a place so far, and which choice for the place before it goes through
+    # cost of the best way so far to each candidate of a place, and the candidate of the previous place on it
     costs = np.array([OFFSET_COST * place.offset for place in choices[0]])
     best_before = []
     for number in range(1, len(choices)):
@@ -189,7 +194,7 @@ def route_through(road_map: LaneGraph, locations: Sequence[Location], name: str 
 
 
 def _locate(road_map: LaneGraph, location: Location, beside: bool = False) -> tuple[Place, ...]:
-    """Where a place may lie on the lanes; nowhere if a number of it is not finite."""
+    """Candidates for a place on the lanes; none if one of its numbers is not finite."""
     x, y, yaw, z = (*(None if value is None else float(value) for value in location), None, None)[:4]
     if not all(math.isfinite(value) for value in (x, y, yaw, z) if value is not None):
         return ()
@@ -209,7 +214,7 @@ def _located(road_map: LaneGraph, number: int, location: Location, name: str, be
 
 
 def _cost(road_map: LaneGraph, start: Place, goal: Place) -> float:
-    """What the way from one place to another costs [m], ``inf`` where there is none."""
+    """Cost of the way from one place to another [m], ``inf`` if there is none."""
     if start.stretch == goal.stretch and goal.along >= start.along - BACKWARDS:
         return max(goal.along - start.along, 0.0)
     if start.stretch == goal.stretch:
@@ -237,7 +242,7 @@ def _circles(road_map: LaneGraph, stretch: int) -> list[tuple[float, list[int]]]
 
 
 def _length(road_map: LaneGraph, stretches: list[int], start: Place, goal: Place) -> float:
-    """How long the way along some stretches is [m]."""
+    """Length of the way along some stretches, from place to place [m]."""
     return sum(map(road_map.length, stretches[:-1])) + goal.along - start.along
 
 
@@ -261,7 +266,7 @@ def _route(road_map: LaneGraph, stretches: list[int], start: Place, goal: Place,
 
 
 def _held(limits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Speed limits in which a road without any, such as a junction's, has that of the road before it, or else after it."""
+    """Speed limits in which gaps, such as junctions, have the limit of the road before them, or else after them."""
     known = np.flatnonzero(np.isfinite(limits))
     if len(known) == 0:
         return limits

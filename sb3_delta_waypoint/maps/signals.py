@@ -1,4 +1,4 @@
-"""Signals of a map: traffic lights and stop signs, and where those whom they are for have to stop."""
+"""Signals of a map: traffic lights and stop signs, with their stop lines."""
 
 from typing import Any, NamedTuple
 
@@ -12,22 +12,24 @@ from sb3_delta_waypoint.maps.carla_frame import pose_of
 TRAFFIC_LIGHT, STOP_SIGN = "1000001", "206"
 """OpenDRIVE's signal types, after the German catalogue."""
 STOP_REACH = 0.75
-"""A lane that passes a signal's stop line as near as this, in its direction, is governed by it [m]."""
+"""Largest distance from a signal's stop line to a lane of its direction that it governs [m]."""
 
 
 class Signal(NamedTuple):
-    """A light or a sign of the map."""
+    """A traffic light or a stop sign of the map."""
 
     name: str
-    """Its id in OpenDRIVE."""
+    """Id of the signal in OpenDRIVE."""
     transform: Any
     """``carla.Transform`` of its pole."""
     stops: list[tuple[Pose, float]]
-    """Pose and height [m] of the stop line on each lane that it is for."""
+    """Pose and height [m] of the stop line on each lane that the signal governs."""
 
 
 def read_signals(road_map: Any, kind: str) -> list[Signal]:
     """
+    Read the signals of a map.
+
     :param road_map: ``carla.Map``
     :param kind: OpenDRIVE's type, such as :data:`TRAFFIC_LIGHT`
     :return: the signals of this kind
@@ -45,8 +47,10 @@ def read_signals(road_map: Any, kind: str) -> list[Signal]:
 
 def junctions_of_signals(text: str) -> dict[str, str]:
     """
-    :param text: OpenDRIVE
-    :return: of each signal that a junction controls, by its id, the id of the junction
+    Read which junctions control which signals.
+
+    :param text: OpenDRIVE text
+    :return: id of the junction by the id of each signal that a junction controls
     """
     import defusedxml.ElementTree  # type: ignore[import-untyped]
 
@@ -66,6 +70,8 @@ def junctions_of_signals(text: str) -> dict[str, str]:
 
 def governed_points(network: RoadNetwork, signals: list[Signal]) -> NDArray[np.int64]:
     """
+    Find the points of lanes at which traffic lights stop cars.
+
     :param network: the lanes
     :param signals: the lights
     :return: int64 ``(P,)``; for each point of the network the number of the light that stops cars there, or -1

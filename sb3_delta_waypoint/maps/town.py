@@ -1,8 +1,9 @@
 """
 A small town as OpenDRIVE text, a grid of two by two blocks with rounded corners.
 
-Nine nodes: four corners (bends), four T junctions and one crossing. Two of the outer streets swing out and back. Each road has
-a lane in each direction and pavements; in the middle it is 30 km/h, outside 50, on the winding streets 40.
+It has nine nodes: four corners (bends), four T junctions and one crossing. Two of the outer streets swing out and back. Each
+road has one lane in each direction and pavements. The speed limit is 30 km/h in the middle, 50 km/h on the outer streets and
+40 km/h on the winding ones.
 """
 
 import math
@@ -14,11 +15,11 @@ BLOCK_X, BLOCK_Y = 160.0, 130.0
 BEND_RADIUS = 25.0
 """Radius of the corners [m]."""
 JUNCTION_RADIUS = 12.0
-"""From the middle of a junction to where its roads begin [m]."""
+"""Distance from the middle of a junction to the ends of its roads [m]."""
 LANE_WIDTH = 3.5
 PAVEMENT_WIDTH = 2.0
 SWING_RADIUS, SWING_ANGLE = 45.0, math.radians(25)
-"""The winding streets: four arcs of this radius and angle."""
+"""Radius [m] and angle [rad] of each of the four arcs of a winding street."""
 ORIGIN = (49.0, 8.0)
 """Latitude and longitude of the map's origin [degrees]."""
 
@@ -58,7 +59,9 @@ STREETS = [
 
 def town() -> str:
     """
-    :return: the map in OpenDRIVE 1.4; the same text each time
+    Make the OpenDRIVE text of the town.
+
+    :return: the map in OpenDRIVE 1.4, the same text each time
     """
     roads = [_street(street) for street in STREETS]
     junctions = []
@@ -89,11 +92,11 @@ def town() -> str:
 
 
 class Arm(NamedTuple):
-    """A road as seen from a node: where it lies, which of its ends is here, and its lanes in and out."""
+    """A road as seen from a node: its direction, the end at the node, and its lanes in and out."""
 
     road: int
     heading: float
-    """From the node into the road [rad]."""
+    """Heading from the node into the road [rad]."""
     contact: str
 
     @property
@@ -210,12 +213,12 @@ def _connecting_road(road: int, junction: int, node: Node, incoming: Arm, outgoi
 
 
 def _junction(node: Node) -> int:
-    # the client takes a number that a road has too for the road
+    # the client takes a number that a road has as well for that road
     return 1000 + node[0] * 3 + node[1]
 
 
 def _bend_road(node: Node) -> int:
-    """The number that :func:`town` gives to the bend at a corner: roads before it are counted in the same order."""
+    """The number that :func:`town` gives to the bend at a corner, found by counting the roads in the same order."""
     count = 100
     for other in ((column, row) for column in range(3) for row in range(3)):
         if other == node:
@@ -226,7 +229,7 @@ def _bend_road(node: Node) -> int:
 
 
 def _lanes(follows: dict[str, int], pavement: bool) -> str:
-    """One lane in each direction; ``follows``: whether the neighbouring road keeps the lanes' signs (1) or swaps them (-1)."""
+    """Lanes of a road, one in each direction; a value of ``follows`` is 1 if the neighbour keeps their signs, -1 if not."""
 
     def link(lane: int) -> str:
         return "".join(f'<{kind} id="{sign * lane}"/>' for kind, sign in follows.items())

@@ -1,4 +1,4 @@
-"""The policy that refines a planner, and what runs it."""
+"""The policy that refines a planner, and running it without the algorithm."""
 
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy, PolicyFeatures
 from sb3_delta_waypoint.policies.extractor import PlannerFeatures

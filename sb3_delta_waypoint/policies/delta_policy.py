@@ -19,21 +19,21 @@ from sb3_delta_waypoint.policies.options import OF_THE_STATE, check_state_fits, 
 from sb3_delta_waypoint.sft.checkpoint import build_planner, describe_planner, load_planner
 
 OWN_ERRORS = 4.0
-"""The residual scale at the last waypoint is this many times the planner's own error there."""
+"""Ratio of the residual scale at the last waypoint to the planner's own error there."""
 NEAR_SHARE = 0.1
-"""The residual scale at the first waypoint, as a share of that at the last."""
+"""Ratio of the residual scale at the first waypoint to that at the last."""
 MIN_RESIDUAL_SCALE = 0.1
-"""The residual scale at the last waypoint is at least this [m]."""
+"""Minimum residual scale at the last waypoint [m]."""
 MAX_RESIDUAL_SCALE = 2.0
-"""… and at most this [m], which is also that of planners that do not know their errors."""
+"""Maximum residual scale at the last waypoint [m], and the scale for planners without ``residual_std``."""
 
 
 class PolicyFeatures(NamedTuple):
     """
-    What the policy's frozen part makes of a batch of observations, once; everything else follows from it.
+    The output of the policy's frozen part for a batch of observations, from which everything else is computed.
 
-    ``sft_waypoints``: ``(B, H, 2)``, metres, ego frame; ``inputs``: what the heads see, ``(B, F)``; ``stretch``: ``(B, 1)``,
-    how much larger residuals are in this state than usual.
+    ``sft_waypoints``: ``(B, H, 2)``, metres, ego frame; ``inputs``: inputs of the heads, ``(B, F)``; ``stretch``: ``(B, 1)``,
+    factor by which residuals in this state are larger than usual.
     """
 
     sft_waypoints: th.Tensor
@@ -43,39 +43,41 @@ class PolicyFeatures(NamedTuple):
 
 class DeltaWaypointPolicy(ActorCriticPolicy):
     """
-    ``final_waypoints = sft_waypoints + delta``: a frozen planner, a residual head that starts at exactly zero, a value head.
+    A policy that refines a frozen planner, ``final_waypoints = sft_waypoints + delta``: the planner, a residual head whose
+    output is initially exactly zero, and a value head.
 
-    Works with PPO, A2C, TRPO and every other on-policy algorithm of Stable-Baselines3. A saved model holds the planner. A
-    state that names a planner of another module than this package's is loaded within
-    :func:`~sb3_delta_waypoint.sft.trust.trusting` that module.
+    It works with PPO, A2C, TRPO and every other on-policy algorithm of Stable-Baselines3. A saved model contains the planner.
+    To load a state whose planner is defined outside this package, trust its module within
+    :func:`~sb3_delta_waypoint.sft.trust.trusting`.
 
-    ``max_delta`` bounds what the policy decides, not what it explores. Samples stay Gaussian around the bounded mean: clipped
-    ones would have no density, by which PPO's and GRPO's ratios are taken; squashed ones would have no entropy in closed form,
-    nor the reach that they need just where the planner is metres beside the route (:class:`~.distribution.PlanDistribution`).
+    ``max_delta`` bounds the deterministic residual, not exploration. Samples stay Gaussian around the bounded mean. Clipped
+    samples would have no density, from which PPO and GRPO compute their ratios. Squashed samples would have no entropy in
+    closed form, and could not reach far enough where the planner is metres beside the route
+    (:class:`~.distribution.PlanDistribution`).
 
-    :param observation_space: ``Dict`` with what the planner reads, and perhaps more
+    :param observation_space: ``Dict`` that includes what the planner reads
     :param action_space: ``Box (H, 2)``, metres
-    :param lr_schedule: learning rate from the remaining progress
+    :param lr_schedule: learning rate as a function of the remaining progress
     :param sft: the planner: a file, an import path, a module, or None for the one that ships with the package
-    :param sft_kwargs: arguments of the class or function that makes the planner, where ``sft`` is its import path
+    :param sft_kwargs: arguments of the class or function that makes the planner, if ``sft`` is its import path
     :param delta_hidden_dim: width of the residual head's two hidden layers
     :param value_hidden_dim: width of the value head's two hidden layers
     :param max_delta: bound of each coordinate of the deterministic residual [m], which samples may exceed; None for no bound
-    :param head_inputs: what the heads see, some of ``"latent"``, ``"observation"`` (those groups of the contract that the
-        planner reads), ``"sft_waypoints"`` and ``"route_offset"`` (how far these lie beside the route, if the planner reads
-        one); None for all
+    :param head_inputs: inputs of the heads, any of ``"latent"``, ``"observation"`` (those groups of the contract that the
+        planner reads), ``"sft_waypoints"`` and ``"route_offset"`` (offset of these from the route, if the planner reads the
+        route); None for all
     :param basis: ``"smooth"`` or ``"independent"`` exploration along the horizon, see :class:`~.distribution.ResidualBasis`
-    :param residual_scale: size of a residual of one standard unit: at the first and the last waypoint [m], linear between;
-        or ``"planner"`` for four times the planner's own error on held-out data (its ``residual_std``) at the last waypoint,
+    :param residual_scale: size of a residual of one standard unit at the first and the last waypoint [m], linear in between.
+        ``"planner"`` takes four times the planner's own error on held-out data (its ``residual_std``) at the last waypoint,
         between 0.1 and 2 m, and a tenth of that at the first. Where the planner's plan leaves the route, residuals are larger
     :param log_std_init: initial log standard deviation, in units of the residual scale
-    :param state_dependent_std: predict the standard deviation from the features (the uncertainty head) rather than learn
+    :param state_dependent_std: predict the standard deviation from the features (the uncertainty head) instead of learning
         one for all states
     :param delta_lr_scale: learning rate of the residual head, relative to the algorithm's
     :param value_lr_scale: learning rate of the value head, relative to the algorithm's
-    :param use_sde: accepted for the algorithms' sake; gSDE is refused
-    :param optimizer_class: the optimiser
-    :param optimizer_kwargs: its arguments but the learning rate
+    :param use_sde: accepted because the algorithms pass it; gSDE is refused
+    :param optimizer_class: class of the optimiser
+    :param optimizer_kwargs: arguments of the optimiser, except the learning rate
     :raises ValueError: if the planner does not fit the env, or an option is out of range
     """
 
@@ -137,7 +139,10 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         )
 
     def make_features_extractor(self) -> FrozenPlannerExtractor | nn.Identity:  # type: ignore[override]
-        """The frozen planner; where its file is away, a saved state may still bring it (:meth:`load_state_dict`)."""
+        """
+        Return the frozen planner as an extractor. If its file is missing, a saved state may still provide the planner later
+        (:meth:`load_state_dict`).
+        """
         sft = self._options["sft"]
         try:
             planner = load_planner(sft, kwargs=self._options["sft_kwargs"])
@@ -150,14 +155,14 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         return self._extractor(planner)
 
     def _extractor(self, planner: nn.Module) -> FrozenPlannerExtractor:
-        # the action space of this package's envs knows it
+        # the action space of this package's envs has plan_dt
         plan_dt = getattr(self.action_space, "plan_dt", None)
         return FrozenPlannerExtractor(
             self.observation_space, planner, self.action_space.shape[0], self._options["head_inputs"], plan_dt
         )  # fmt: skip
 
     def _build(self, lr_schedule: Schedule) -> None:
-        # says which device to build on when the state arrives later than the policy was moved
+        # remembers the device, in case the state is loaded after the policy was moved
         self.register_buffer("_place", th.zeros(()), persistent=False)
         self._initial_lr = float(lr_schedule(1))
         if self._absent is None:
@@ -181,7 +186,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         self._build_optimizer()
 
     def _residual_scale(self) -> np.ndarray:
-        """``(H, 2)``, metres."""
+        """Return the residual scale, ``(H, 2)``, metres."""
         ends = self._options["residual_scale"]
         if ends == "planner":
             own_error = getattr(self.features_extractor.planner, "residual_std", None)
@@ -210,9 +215,9 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
 
     def encode(self, obs: PyTorchObs | PolicyFeatures) -> PolicyFeatures:
         """
-        Run the frozen part.
+        Run the frozen part of the policy.
 
-        :param obs: batch of observations, or features, which are returned as they are
+        :param obs: batch of observations, or features, which are returned unchanged
         :return: the features, without gradient
         """
         if isinstance(obs, PolicyFeatures):
@@ -224,8 +229,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         sft_waypoints, inputs, offset = features
         if offset is None:
             return PolicyFeatures(sft_waypoints, inputs, th.ones_like(sft_waypoints[:, 0, :1]))
-        # centimetres matter where the planner follows the route, metres where it has lost it: there residuals, learnt and
-        # explored ones, are larger by the root mean square of how many scales its waypoints lie beside the route
+        # centimetres matter where the planner follows the route, metres where it has lost it. There, learnt and explored
+        # residuals are larger by the root mean square of the waypoints' offset from the route, in units of the scale
         offset = offset.flatten(1) / self.basis.scale
         stretch = (1.0 + 2.0 * offset.square().mean(dim=1, keepdim=True)).sqrt()
         if "route_offset" in self.features_extractor.head_inputs:
@@ -234,6 +239,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
 
     def get_distribution(self, obs: PyTorchObs | PolicyFeatures) -> PlanDistribution:
         """
+        Return the distribution over plans.
+
         :param obs: batch of observations or of their features
         :return: the distribution over plans
         """
@@ -241,7 +248,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         metres = self.basis.to_metres(self.delta_net(features.inputs)) * features.stretch
         max_delta = self._options["max_delta"]
         if max_delta is not None:
-            # a little inside the bound, which float rounding must not cross
+            # slightly inside the bound, so that float rounding cannot exceed it
             metres = 0.999999 * max_delta * th.tanh(metres / max_delta)
         log_std = self.log_std
         if self._options["state_dependent_std"]:
@@ -251,27 +258,29 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
 
     def kl_to_reference(self, obs: PyTorchObs | PolicyFeatures) -> th.Tensor:
         """
-        KL divergence to the planner with the initial standard deviation, in closed form.
+        Return the KL divergence to the planner with the initial standard deviation, in closed form.
 
         :param obs: batch of observations or of their features
-        :return: ``(B,)``, nats
+        :return: KL divergence ``(B,)``, nats
         """
         return self.get_distribution(obs).kl_to(self.reference_log_std)
 
     def reference_distribution(self, obs: PyTorchObs | PolicyFeatures) -> PlanDistribution:
         """
-        The policy that training started from.
+        Return the distribution of the policy that training started from.
 
         :param obs: batch of observations or of their features
-        :return: plans around the planner's, with the initial standard deviation
+        :return: the distribution around the planner's plans, with the initial standard deviation
         """
         sft_waypoints, _, stretch = self.encode(obs)
         return PlanDistribution(self.basis, sft_waypoints, th.zeros_like(sft_waypoints), self.reference_log_std, stretch)
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """
+        Return plans with their values and log densities.
+
         :param obs: batch of observations
-        :param deterministic: the most likely plan instead of a sample
+        :param deterministic: return the most likely plans instead of samples
         :return: plans ``(B, H, 2)``, values ``(B, 1)``, log densities ``(B,)``
         """
         features = self.encode(obs)
@@ -281,6 +290,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
 
     def evaluate_actions(self, obs: PyTorchObs | PolicyFeatures, actions: th.Tensor) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """
+        Evaluate given plans under the current policy.
+
         :param obs: batch of observations or of their features
         :param actions: plans ``(B, H, 2)`` or ``(B, 2 H)``, metres
         :return: values ``(B, 1)``, log densities ``(B,)``, entropies ``(B,)``
@@ -291,6 +302,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
 
     def predict_values(self, obs: PyTorchObs | PolicyFeatures) -> th.Tensor:
         """
+        Return the values of states.
+
         :param obs: batch of observations or of their features
         :return: values ``(B, 1)``
         """
@@ -301,7 +314,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         return distribution.get_actions(deterministic=deterministic)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What :meth:`load_state_dict` needs: how to build the planner without its file, and options; primitives only."""
+        """Return what :meth:`load_state_dict` needs: the planner's description and the policy's options, primitives only."""
         if self._absent is not None:
             raise self._absent
         options = {**self._options, "head_inputs": self.features_extractor.head_inputs}
@@ -312,12 +325,17 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         return describe_planner(planner) if callable(getattr(planner, "config", None)) else {}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Done by :meth:`load_state_dict` before the tensors are loaded."""
+        """Do nothing: :meth:`load_state_dict` uses the extra state before it loads the tensors."""
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """
-        As in torch; a planner that is absent, or another than the saved one, is built from the saved description first.
+        Load a state, as in torch. If the planner is missing or differs from the saved one, it is first built from the saved
+        description.
 
+        :param state_dict: the saved state
+        :param strict: as in torch
+        :param assign: as in torch
+        :return: missing and unexpected keys, as in torch
         :raises ValueError: if the state was trained with other options, such as another ``max_delta``
         """
         planner = dict(state_dict.get("_extra_state", {}))
@@ -332,7 +350,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
             self._build_heads()
         elif self._absent is not None:
             raise self._absent
-        # those that nobody named are known once the planner is
+        # default head inputs are known only once the planner is
         check_state_fits({**options, "head_inputs": self.features_extractor.head_inputs}, options)
         return super().load_state_dict(state_dict, strict, assign)
 

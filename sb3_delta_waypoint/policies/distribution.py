@@ -1,4 +1,4 @@
-"""The distribution over plans: a Gaussian in the coordinates of a basis that is smooth along the horizon."""
+"""The distribution over plans: a Gaussian in the coordinates of a basis, which may be smooth along the horizon."""
 
 import math
 from typing import Any
@@ -12,19 +12,19 @@ from torch.distributions import Independent, Normal
 SMOOTH_LENGTH = 8.0
 """Correlation length of the smooth basis along the horizon, in rows."""
 JITTER = 1e-2
-"""Share of independent noise in the smooth basis; keeps its inverse well conditioned."""
+"""Share of independent noise in the smooth basis, which keeps its inverse well conditioned."""
 
 
 class ResidualBasis(nn.Module):
     """
-    Coordinates for residuals of a plan: ``residual = B e``.
+    A basis for the residuals of a plan, ``residual = B e`` with coordinates ``e``.
 
-    ``B = diag(scale) L`` with ``L`` the Cholesky factor of a squared-exponential kernel along the horizon (Rasmussen and
-    Williams, Gaussian Processes for Machine Learning, 4.2) for ``kind="smooth"``, the identity for ``"independent"``.
+    ``B = diag(scale) L``. For ``kind="smooth"``, ``L`` is the Cholesky factor of a squared-exponential kernel along the
+    horizon (Rasmussen and Williams, Gaussian Processes for Machine Learning, 4.2); for ``"independent"`` it is the identity.
 
     :param scale: ``(H, 2)``, size of a residual of one standard unit in each coordinate of each row [m]
     :param kind: ``"smooth"`` or ``"independent"``
-    :raises ValueError: for another kind or a scale that is not positive
+    :raises ValueError: if the kind is unknown or the scale is not positive
     """
 
     scale: th.Tensor
@@ -52,31 +52,31 @@ class ResidualBasis(nn.Module):
         self.register_buffer("inverse", th.tensor(np.linalg.inv(matrix), dtype=th.float32))
 
     def to_metres(self, coordinates: th.Tensor) -> th.Tensor:
-        """``(B, 2 H)`` coordinates to ``(B, 2 H)`` metres."""
+        """Convert coordinates ``(B, 2 H)`` to residuals ``(B, 2 H)`` in metres."""
         return coordinates @ self.matrix.T
 
     def to_coordinates(self, residual: th.Tensor) -> th.Tensor:
-        """``(B, 2 H)`` metres to ``(B, 2 H)`` coordinates."""
+        """Convert residuals ``(B, 2 H)`` in metres to coordinates ``(B, 2 H)``."""
         return residual @ self.inverse.T
 
 
 class PlanDistribution(Distribution):
     """
-    Plans around ``sft_waypoints + delta``: ``plan = sft_waypoints + s B e`` with ``e`` a diagonal Gaussian about
-    ``B⁻¹ delta / s``.
+    The distribution of plans around ``sft_waypoints + delta``: ``plan = sft_waypoints + s B e``, where ``e`` is a diagonal
+    Gaussian with mean ``B⁻¹ delta / s``.
 
-    ``distribution`` holds the Gaussian over ``e``. The change of variables follows from the observation alone, so the KL
-    divergence between two such distributions around the same planner is that of their Gaussians, in closed form.
+    ``distribution`` is the Gaussian over ``e``. The change of variables depends on the observation alone, so the KL divergence
+    between two such distributions around the same planner is that of their Gaussians, in closed form.
 
-    A bound on ``delta``, such as the policy's ``max_delta``, does not bound the samples. At the start of training, with 2 m
-    and the planner of the package, 0.1 % of the sampled coordinates are beyond it where ``s < 2`` (94 % of the states), a
-    third where ``5 < s < 10`` (0.7 % of the states), 0.7 % in all (``benchmarks/residual_excess.py``).
+    A bound on ``delta``, such as the policy's ``max_delta``, does not bound the samples. At the start of training, with a
+    bound of 2 m and the planner of the package, 0.7 % of all sampled coordinates exceed it: 0.1 % where ``s < 2`` (94 % of the
+    states), and a third where ``5 < s < 10`` (0.7 % of the states); see ``benchmarks/residual_excess.py``.
 
-    :param basis: the coordinates
-    :param sft_waypoints: ``(B, H, 2)``, metres
+    :param basis: the basis ``B``
+    :param sft_waypoints: the planner's waypoints ``(B, H, 2)``, metres, ego frame
     :param delta: mean residual ``(B, H, 2)``, metres
-    :param log_std: of the coordinates, ``(2 H,)`` or ``(B, 2 H)``
-    :param stretch: ``s``, ``(B, 1)``, how much larger residuals are in this state than usual
+    :param log_std: log standard deviation of the coordinates, ``(2 H,)`` or ``(B, 2 H)``
+    :param stretch: ``s``, ``(B, 1)``, factor by which residuals in this state are larger than usual
     """
 
     def __init__(
@@ -94,57 +94,59 @@ class PlanDistribution(Distribution):
 
     def log_prob(self, actions: th.Tensor) -> th.Tensor:
         """
+        Return the log density of plans.
+
         :param actions: plans ``(B, H, 2)`` or ``(B, 2 H)``, metres
-        :return: log density ``(B,)``, per metre to the 2 H
+        :return: log density ``(B,)``, where the density has the unit m^(-2 H)
         """
         residual = (actions.reshape(len(actions), -1) - self.sft_waypoints.flatten(1)) / self.stretch
         return self.distribution.log_prob(self.basis.to_coordinates(residual)) - self._log_det
 
     def entropy(self) -> th.Tensor:
-        """:return: differential entropy ``(B,)``, nats"""
+        """Return the differential entropy ``(B,)``, nats."""
         return self.distribution.entropy() + self._log_det
 
     @property
     def _log_det(self) -> th.Tensor:
-        """Of ``s B``, ``(B,)``."""
+        """Return the log determinant of ``s B``, ``(B,)``."""
         return self.basis.log_det + self.delta[0].numel() * self.stretch.log().squeeze(1)
 
     def sample(self) -> th.Tensor:
-        """:return: plans ``(B, H, 2)``, metres; gradients flow to the parameters"""
+        """Return sampled plans ``(B, H, 2)``, metres; gradients flow to the parameters."""
         residual = self.basis.to_metres(self.distribution.rsample()) * self.stretch
         return self.sft_waypoints + residual.view_as(self.sft_waypoints)
 
     def mode(self) -> th.Tensor:
-        """:return: the most likely plans ``(B, H, 2)``, metres; to the last bit the planner's where delta is zero"""
+        """Return the most likely plans ``(B, H, 2)``, metres; bit for bit the planner's where delta is zero."""
         return self.sft_waypoints + self.delta
 
     def kl_to(self, log_std: th.Tensor) -> th.Tensor:
         """
-        KL divergence from this distribution to one around the bare planner, in closed form.
+        Return the KL divergence from this distribution to one around the planner without a residual, in closed form.
 
-        :param log_std: of the other's coordinates, ``(2 H,)``
-        :return: ``(B,)``, nats
+        :param log_std: log standard deviation of the other distribution's coordinates, ``(2 H,)``
+        :return: KL divergence ``(B,)``, nats
         """
         mean, std = self.distribution.mean, self.distribution.stddev
         log_ratio = log_std - std.log()
         return sum_independent_dims(log_ratio + (std**2 + mean**2) / (2.0 * (2.0 * log_std).exp()) - 0.5)
 
     def proba_distribution_net(self, *args: Any, **kwargs: Any) -> Any:
-        """The policy owns the heads."""
+        """Not used: the policy owns the heads."""
         raise NotImplementedError("DeltaWaypointPolicy makes the networks of its distribution itself")
 
     def proba_distribution(self, *args: Any, **kwargs: Any) -> "PlanDistribution":
-        """The parameters are given at construction."""
+        """Not used: the parameters are given at construction."""
         raise NotImplementedError("make a new PlanDistribution for new parameters")
 
     def actions_from_params(self, *args: Any, **kwargs: Any) -> th.Tensor:
-        """The parameters are given at construction."""
+        """Not used: the parameters are given at construction."""
         raise NotImplementedError("make a new PlanDistribution for new parameters")
 
     def log_prob_from_params(self, *args: Any, **kwargs: Any) -> tuple[th.Tensor, th.Tensor]:
-        """The parameters are given at construction."""
+        """Not used: the parameters are given at construction."""
         raise NotImplementedError("make a new PlanDistribution for new parameters")
 
 
 INITIAL_LOG_STD = math.log(0.3)
-"""Exploration starts at 0.3 of the residual scale."""
+"""Initial log standard deviation: exploration starts at 0.3 of the residual scale."""

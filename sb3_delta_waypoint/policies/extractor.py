@@ -13,42 +13,42 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
 
-from sb3_delta_waypoint.contract import GROUPS
-from sb3_delta_waypoint.sft.planners.protocol import observation_keys, plan
+from sb3_delta_waypoint.contract import GROUPS, POSITION_BOUND
+from sb3_delta_waypoint.sft.planners.protocol import observation_keys, probe
 from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 
 HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
 """
-What the heads can be given: the planner's latent, those groups of the contract that the planner reads, the planner's
-waypoints, and how far these lie beside the route (:func:`route_offset`).
+Possible inputs of the heads: the planner's latent, those groups of the contract that the planner reads, the planner's
+waypoints, and their offset from the route (:func:`route_offset`).
 """
 SLACK = 0.01
-"""Observations may be outside their bounds by this share of the bounds' distance: a car at rest may measure -0.01 m/s."""
+"""Tolerance of the bounds of observations, as a share of their range: a car at rest may measure -0.01 m/s."""
 _METRES = GROUPS["route"].columns[0].scale
 
 
 class PlannerFeatures(NamedTuple):
-    """What the frozen planner makes of a batch of observations."""
+    """The output of the frozen planner for a batch of observations."""
 
     sft_waypoints: th.Tensor
     """``(B, H, 2)``, metres, ego frame."""
     inputs: th.Tensor
-    """What the heads see of the planner and the observation, ``(B, F)``; the route offset is not among it."""
+    """Inputs of the heads from the planner and the observation, ``(B, F)``, without the route offset."""
     route_offset: th.Tensor | None
-    """From the waypoints to the route, ``(B, H, 2)``, metres; None where the planner reads no route."""
+    """Offset from the waypoints to the route, ``(B, H, 2)``, metres; None if the planner does not read the route."""
 
 
 class FrozenPlannerExtractor(BaseFeaturesExtractor):
     """
-    Runs a planner that training cannot change: its parameters become buffers and it stays in evaluation mode.
+    A features extractor that runs a frozen planner: its parameters become buffers and it stays in evaluation mode.
 
-    Buffers are saved with the policy, but no optimiser, gradient or initialisation ever reaches them.
+    Buffers are saved with the policy, but no optimiser, gradient or initialisation changes them.
 
-    :param observation_space: what the env gives
-    :param planner: maps the observation to ``(latent (B, D), waypoints (B, H, 2))``; copied
-    :param horizon_steps: rows ``H`` of the env's plans
-    :param head_inputs: what the heads see, some of ``HEAD_INPUTS``; None for all that go with the planner
-    :param plan_dt: seconds between the rows of the env's plans; None where the env does not say
+    :param observation_space: observation space of the env
+    :param planner: maps the observation to ``(latent (B, D), waypoints (B, H, 2))``; it is copied
+    :param horizon_steps: number of rows ``H`` of the env's plans
+    :param head_inputs: inputs of the heads, a subset of ``HEAD_INPUTS``; None for all that the planner offers
+    :param plan_dt: seconds between the rows of the env's plans; None if unknown
     :raises ValueError: if the planner does not fit the env
     """
 
@@ -67,10 +67,10 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         groups = tuple(name for name in GROUPS if name in observation_keys(planner))
         head_inputs = _head_inputs(head_inputs, groups)
         frozen = freeze(copy.deepcopy(planner)).eval()
-        # a planner that does not say what it reads is given everything
+        # a planner without observation_keys is given everything
         read = getattr(planner, "observation_keys", observation_space.spaces)
         with th.no_grad():
-            latent, _ = plan(frozen, _zeros(observation_space, read), type(planner).__name__)
+            latent, _ = probe(frozen, _samples(observation_space, read), type(planner).__name__)
         size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 2 * horizon_steps}
         size["observation"] = sum(math.prod(observation_space[name].shape or ()) for name in groups)
         features_dim = sum(size[name] for name in head_inputs)
@@ -95,13 +95,15 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         self.register_buffer("_high", th.as_tensor(high + slack), persistent=False)
 
     def train(self, mode: bool = True) -> "FrozenPlannerExtractor":
-        """BatchNorm statistics and dropout of the planner stay as they are, whatever mode the policy is put into."""
+        """Set the mode of the module; the planner stays in evaluation mode, so its BatchNorm and dropout do not change."""
         super().train(mode)
         self.planner.eval()
         return self
 
     def forward(self, observations: dict[str, th.Tensor]) -> PlannerFeatures:
         """
+        Run the planner.
+
         :param observations: batch of observations, physical units
         :return: the features, without gradient
         :raises ValueError: if an observation is outside its bounds
@@ -123,7 +125,7 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     def _check_bounds(self, observations: dict[str, th.Tensor]) -> None:
         if not self._bounded_keys:
             return
-        # one comparison of all numbers: this runs once per step
+        # all numbers in one comparison, since this runs once per step
         values = th.cat([observations[key].flatten(1) for key in self._bounded_keys], dim=1)
         within = (values >= self._low) & (values <= self._high)
         if bool(within.all()):
@@ -138,18 +140,18 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
 
 def route_offset(waypoints: th.Tensor, route: th.Tensor) -> th.Tensor:
     """
-    From each waypoint of a plan to the place as far along the route: nearly zero where the planner follows the route, metres
-    where it has lost it.
+    Return the offset from each waypoint of a plan to the point at the same distance along the route. It is nearly zero where
+    the planner follows the route, and metres where it has lost it.
 
     :param waypoints: ``(B, H, 2)``, metres, ego frame
     :param route: ``(B, R, 2)``, the next route points, metres, ego frame; the last one may repeat
-    :return: ``(B, H, 2)``, metres, ego frame
+    :return: offsets ``(B, H, 2)``, metres, ego frame
     """
     steps = th.diff(route, dim=1, prepend=th.zeros_like(route[:, :1]))
     lengths = steps.norm(dim=2)
     reached = lengths.cumsum(dim=1)
     travelled = th.diff(waypoints, dim=1, prepend=th.zeros_like(waypoints[:, :1])).norm(dim=2).cumsum(dim=1)
-    # beyond the end of the route its last piece goes straight on
+    # beyond its end, the route is extended along its last segment
     last = (lengths > 1e-3).sum(dim=1, keepdim=True).clamp(min=1) - 1
     piece = th.minimum(th.searchsorted(reached, travelled), last)
     beyond = (travelled - reached.gather(1, piece)) / lengths.gather(1, piece).clamp(min=1e-3)
@@ -161,7 +163,13 @@ def check_planner_fits(
     planner: nn.Module, observation_space: spaces.Space, horizon_steps: int, plan_dt: float | None = None
 ) -> None:
     """
-    :raises ValueError: if the planner's plans or observation keys do not fit the env, saying which and how to fix it
+    Check that a planner fits an env.
+
+    :param planner: a planner
+    :param observation_space: observation space of the env
+    :param horizon_steps: number of rows ``H`` of the env's plans
+    :param plan_dt: seconds between the rows of the env's plans; None if unknown
+    :raises ValueError: if the planner's plans or observation keys do not fit the env; the message names them and the remedy
     """
     if not isinstance(observation_space, spaces.Dict):
         raise ValueError(
@@ -184,12 +192,12 @@ def check_planner_fits(
 
 def check_same_plans(planner: Any, horizon_steps: int, plan_dt: float | None) -> None:
     """
-    Refuse an env that would read the rows of a plan as other moments than the planner meant.
+    Check that planner and env agree on the number of waypoints in a plan and the time between them.
 
-    :param planner: a planner, or what runs one: ``horizon_steps`` and, unless 0.1, ``plan_dt`` [s]
-    :param horizon_steps: rows ``H`` of the env's plans
-    :param plan_dt: seconds between them; None where the env does not say
-    :raises ValueError: naming both, with the remedy
+    :param planner: a planner, or an object that runs one, with ``horizon_steps`` and, unless it is 0.1, ``plan_dt`` [s]
+    :param horizon_steps: number of rows ``H`` of the env's plans
+    :param plan_dt: seconds between the rows; None if unknown
+    :raises ValueError: if they differ; the message names both values and the remedy
     """
     if planner.horizon_steps != horizon_steps:
         raise ValueError(
@@ -223,7 +231,7 @@ def _is_measured(space: spaces.Space) -> TypeGuard[spaces.Box]:
 
 
 def _head_inputs(head_inputs: Sequence[str] | None, groups: Sequence[str]) -> tuple[str, ...]:
-    """Those wanted, or all that a planner with these groups has."""
+    """Return the given head inputs, or all that a planner with these groups offers."""
     if "route" in groups:
         return HEAD_INPUTS if head_inputs is None else tuple(head_inputs)
     if head_inputs is not None and "route_offset" in head_inputs:
@@ -238,6 +246,12 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names)) or "no group of the contract"
 
 
-def _zeros(observation_space: spaces.Dict, names: Iterable[str]) -> dict[str, th.Tensor]:
-    zeros = {key: th.zeros((1, *space.shape)) for key in names if (space := observation_space[key]).shape is not None}
-    return preprocess_obs(zeros, observation_space)  # type: ignore[return-value]
+def _samples(observation_space: spaces.Dict, names: Iterable[str]) -> dict[str, th.Tensor]:
+    """Two observations, the same every time; not zeros, by which a planner may divide."""
+    space = copy.deepcopy(observation_space)
+    space.seed(0)
+    drawn = [space.sample() for _ in range(2)]
+    samples = {key: th.as_tensor(np.stack([one[key] for one in drawn])) for key in names if space[key].shape is not None}
+    # spaces may be bounded by the largest float only
+    samples = {key: v.clamp(-POSITION_BOUND, POSITION_BOUND) if v.is_floating_point() else v for key, v in samples.items()}
+    return preprocess_obs(samples, observation_space)  # type: ignore[return-value]

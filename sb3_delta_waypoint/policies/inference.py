@@ -16,15 +16,15 @@ from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.policies.delta_policy import DeltaWaypointPolicy
 from sb3_delta_waypoint.policies.preprocessing import preprocess
 from sb3_delta_waypoint.sft.checkpoint import is_import_path, load_planner, refuse_views, torch_reason
-from sb3_delta_waypoint.sft.planners.protocol import observation_keys
+from sb3_delta_waypoint.sft.planners.protocol import check_finite, observation_keys, plan
 from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 from sb3_delta_waypoint.sft.trust import UntrustedError, check_trusted, trusting
 
 
 class PlanParts(NamedTuple):
     """
-    ``waypoints = sft_waypoints + delta``, each ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame; the plans are cut off at the
-    bounds of the action space, as ``model.predict`` does.
+    A plan and its parts, ``waypoints = sft_waypoints + delta``, each ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame. As in
+    ``model.predict``, the plans are clipped to the bounds of the action space.
     """
 
     waypoints: Any
@@ -34,15 +34,15 @@ class PlanParts(NamedTuple):
 
 class WaypointPolicy:
     """
-    The deterministic plans of a planner or of a refined policy.
+    A planner or a refined policy as a callable that returns deterministic plans.
 
     :param checkpoint: a planner (``model.pt``), an SB3 model whose policy is a ``DeltaWaypointPolicy`` (``.zip``), or such a
         planner, model or policy itself; None for the planner that ships with the package
-    :param device: where to compute; ``"auto"`` takes CUDA where there is some
-    :param trust: names of modules whose classes a file may name, see :func:`~sb3_delta_waypoint.sft.checkpoint.load_planner`;
-        a ``.zip`` runs code when it is read, by SB3's design: read only those that you trust
+    :param device: device to compute on; ``"auto"`` is CUDA if available
+    :param trust: names of modules whose classes a file may name, see :func:`~sb3_delta_waypoint.sft.checkpoint.load_planner`.
+        By SB3's design, reading a ``.zip`` runs code in it: read only files that you trust
     :raises FileNotFoundError: if there is no such file
-    :raises ValueError: if it holds something else
+    :raises ValueError: if the checkpoint is something else
     :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if it names a class of a module that is not trusted
     """
 
@@ -60,12 +60,12 @@ class WaypointPolicy:
         self.module = module.to(self.device)
         planner: Any = module.features_extractor.planner if isinstance(module, DeltaWaypointPolicy) else module
         self.horizon_steps: int = planner.horizon_steps
-        """Rows ``H`` of a plan."""
+        """Number of rows ``H`` of a plan."""
         self.plan_dt: float = plan_dt_of(planner)
-        """Seconds between them."""
+        """Seconds between the rows of a plan."""
         self.observation_keys: tuple[str, ...] = observation_keys(planner)
-        """Names of the observations that it reads."""
-        # a policy whose planner does not say reads all that its env gave
+        """Names of the observations that the policy reads."""
+        # without the planner's observation_keys, a policy reads everything in its observation space
         unsaid = module.observation_space.spaces if isinstance(module, DeltaWaypointPolicy) else ()
         self._needed = tuple(getattr(planner, "observation_keys", unsaid))
 
@@ -77,14 +77,15 @@ class WaypointPolicy:
 
     def __call__(self, observation: Mapping[str, Any], parts: bool = False) -> Any:
         """
-        Plan.
+        Return the plan for an observation, or the plans for a batch.
 
-        :param observation: NumPy arrays or tensors, one observation or a batch: ``state`` ``(4,)`` or ``(B, 4)``, …; images
-            as the env gives them, uint8 from 0 to 255, which the network sees as floats from 0 to 1; what the planner does not
-            read may be missing
-        :param parts: give the planner's waypoints and the residual as well
-        :return: ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame, of the observation's kind; or :class:`PlanParts`
-        :raises ValueError: if an observation is missing that the planner reads
+        :param observation: NumPy arrays or tensors by name, one observation or a batch: ``state`` ``(4,)`` or ``(B, 4)``, ….
+            Images are uint8 from 0 to 255, as envs return them; the network receives floats from 0 to 1. Observations that the
+            planner does not read may be omitted
+        :param parts: return the planner's waypoints and the residual as well
+        :return: the plan, ``(H, 2)`` or ``(B, H, 2)``, metres, ego frame, as an array or a tensor like the observation; with
+            ``parts``, :class:`PlanParts`
+        :raises ValueError: if an observation that the planner reads is missing, or the planner returns anything but plans
         """
         missing = [key for key in self._needed if key not in observation]
         if missing or not observation:
@@ -102,7 +103,7 @@ class WaypointPolicy:
         return result if parts else result.waypoints
 
     def _is_single(self, tensors: Mapping[str, th.Tensor]) -> bool:
-        """Whether this is one observation, by the first whose shape is known; others hold a vector or an image each."""
+        """Return whether this is one observation, by the first entry of known shape, or else by vectors and images."""
         n_axes = {key: len(group.shape) for key, group in GROUPS.items()}
         if isinstance(self.module, DeltaWaypointPolicy):
             n_axes |= {key: len(space.shape or ()) for key, space in self.module.observation_space.spaces.items()}
@@ -116,13 +117,16 @@ class WaypointPolicy:
         if not isinstance(self.module, DeltaWaypointPolicy):
             training = self.module.training
             self.module.eval()
-            waypoints = self.module(preprocess(observation))[1]
-            self.module.train(training)
+            try:
+                waypoints = plan(self.module, preprocess(observation), type(self.module).__name__)[1]
+            finally:
+                self.module.train(training)
             waypoints = self._within_action_space(waypoints)
             return PlanParts(waypoints, waypoints, th.zeros_like(waypoints))
-        # keys that the policy does not know are left out, as the planner does
+        # keys that the policy does not know are ignored, as the planner does
         known = self.module.observation_space.spaces
         distribution = self.module.get_distribution({key: observation[key] for key in known if key in observation})
+        check_finite(distribution.sft_waypoints, "waypoints", type(self.module.features_extractor.planner).__name__)
         waypoints, sft_waypoints = map(self._within_action_space, (distribution.mode(), distribution.sft_waypoints))
         return PlanParts(waypoints, sft_waypoints, distribution.delta)
 
@@ -135,22 +139,22 @@ class WaypointPolicy:
 
 def load_policy(path: str | Path, device: str | th.device = "auto", trust: str | Sequence[str] = ()) -> DeltaWaypointPolicy:
     """
-    The policy inside a model of any SB3 algorithm, without the algorithm.
+    Load the policy from a model of any SB3 algorithm, without the algorithm.
 
-    :param path: the model's ``.zip``; it runs code when it is read, by SB3's design: read only those that you trust
-    :param device: where to put it
+    :param path: the model's ``.zip``. By SB3's design, reading it runs code in it: read only files that you trust
+    :param device: device for the policy
     :param trust: names of modules whose classes it may name, see :func:`~sb3_delta_waypoint.sft.checkpoint.load_planner`
     :return: the policy, in evaluation mode
     :raises FileNotFoundError: if there is no such file
-    :raises ValueError: if it holds no ``DeltaWaypointPolicy``
-    :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if its planner is of a module that is not trusted
+    :raises ValueError: if the model has no ``DeltaWaypointPolicy``
+    :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if its planner's class is in a module that is not trusted
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no model {path}; 'sb3-delta-waypoint train' writes one")
     try:
         refuse_compressed(path)
         data, tensors, _ = load_from_zip_file(path, device=device)
-    except Exception as error:  # zipfile, torch and cloudpickle raise whatever they stumble over
+    except Exception as error:  # zipfile, torch and cloudpickle raise exceptions of many types
         raise ValueError(f"{path} is not an SB3 model, or is damaged: {torch_reason(error)}") from error
     if not data:
         raise ValueError(f"{path} is not an SB3 model, or is damaged: it lacks the file 'data'")
@@ -176,7 +180,7 @@ def load_policy(path: str | Path, device: str | th.device = "auto", trust: str |
 
 
 def _refuse_sizes(path: str | Path, policy_kwargs: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Refuse to build what the file does not hold: heads of another width, tensors without their numbers."""
+    """Refuse to build heads of another width than the file's, and tensors much larger than their storage in the file."""
     refuse_views(state, path)
     for option, name in (("delta_hidden_dim", "delta_net.0.weight"), ("value_hidden_dim", "value_net.0.weight")):
         width = policy_kwargs.get(option)

@@ -1,4 +1,4 @@
-"""Learning rates of parameter groups, relative to the algorithm's."""
+"""Learning rates of parameter groups, relative to the algorithm's learning rate."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import torch as th
 
 def scale_learning_rates(optimizer: th.optim.Optimizer) -> None:
     """
-    Make each step of an optimiser use ``lr_scale`` times the learning rate of each parameter group. SB3 writes one learning
-    rate into every group before each update, so the scales act around the step itself.
+    Make each step of an optimiser multiply the learning rate of each parameter group by its ``lr_scale``. SB3 writes one
+    learning rate into every group before each update, so the scales are applied before the step and undone after it.
 
-    :param optimizer: its groups have ``lr_scale``; copies of it have no scales before they are given here as well
+    :param optimizer: an optimiser whose groups have ``lr_scale``; a copy of it loses its hooks and needs this call again
     """
     optimizer.register_step_pre_hook(_scale)
     optimizer.register_step_post_hook(_restore)

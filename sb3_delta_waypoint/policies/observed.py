@@ -1,4 +1,4 @@
-"""Which observation groups an env must be asked for, so that a planner or a trained model can drive in it."""
+"""The observation groups that an env must return for a planner or a trained model."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from sb3_delta_waypoint.registration import env_spec
 
 def observe_for(env_id: str, policy: WaypointPolicy, exactly: bool = False) -> dict[str, tuple[str, ...]]:
     """
-    The env argument ``observe`` that a policy needs.
+    Return the env argument ``observe`` that a policy needs.
 
     :param env_id: id of a registered env
     :param policy: a planner or a trained model
-    :param exactly: just the groups that a model was trained with, as :meth:`load` with an env requires; else ``state`` and
-        ``route``, too, as an env gives them anyway
-    :return: ``{"observe": names}``, or nothing: for envs that are not of this package, and where the usual groups will do
+    :param exactly: request only the groups that a model was trained with, as :meth:`load` with an env requires; otherwise
+        ``state`` and ``route`` are included, as in the default of the envs
+    :return: ``{"observe": names}``; empty for envs of other packages, and if the env's default groups are sufficient
     """
     if not str(env_spec(env_id).entry_point).startswith("sb3_delta_waypoint."):
         return {}

@@ -1,4 +1,4 @@
-"""Which options of the policy make sense."""
+"""Checks of the policy's options."""
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
@@ -13,17 +13,19 @@ from sb3_delta_waypoint.policies.extractor import HEAD_INPUTS
 OF_THE_STATE = (
     "delta_hidden_dim", "value_hidden_dim", "max_delta", "head_inputs", "basis", "residual_scale", "state_dependent_std"
 )  # fmt: skip
-"""The options without which the tensors of a policy would mean something else."""
+"""The options that change the meaning of a policy's tensors."""
 
 LARGEST_LOG_STD = 20.0
-"""Beyond it, up or down, a standard deviation is no exploration but a mistake."""
+"""Maximum magnitude of the initial log standard deviation; beyond it the value must be a mistake."""
 
 
 def checked_options(options: dict[str, Any]) -> dict[str, Any]:
     """
-    :param options: of a ``DeltaWaypointPolicy``, by name
-    :return: the same, numbers and sequences in Python's own types, which a file of tensors may hold
-    :raises ValueError: naming the first option that makes no sense, its value, and what does
+    Check the options of a policy and convert them to plain Python types.
+
+    :param options: options of a ``DeltaWaypointPolicy``, by name
+    :return: the same options, with numbers and sequences of Python's own types, which a file of tensors may contain
+    :raises ValueError: naming the first invalid option, its value, and what is valid
     """
 
     def check(name: str, fits: Callable[[Any], bool], wanted: str) -> None:
@@ -52,9 +54,11 @@ def checked_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def check_state_fits(options: dict[str, Any], saved: dict[str, Any]) -> None:
     """
-    :param options: of a policy
-    :param saved: those of the policy that a state comes from
-    :raises ValueError: naming the first that differs
+    Check that a saved state was trained with the same options.
+
+    :param options: options of the policy that loads the state
+    :param saved: options of the policy that saved the state
+    :raises ValueError: naming the first option that differs
     """
     for name, value in saved.items():
         if options.get(name) != value:

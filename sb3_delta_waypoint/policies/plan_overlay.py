@@ -1,4 +1,4 @@
-"""The planner's plan in the picture, beside the one that is driven."""
+"""Drawing the planner's plan beside the plan that is driven."""
 
 from collections.abc import Mapping
 
@@ -11,12 +11,12 @@ from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
 class PlanOverlay(VecEnvWrapper):
     """
-    A wrapper that draws what the frozen planner would plan beside the plan that is driven: before each step it sets the
-    ``overlay`` of the envs. Observations, rewards and actions stay as they are.
+    A wrapper that draws the frozen planner's plan beside the plan that is driven. Before each step it sets the ``overlay`` of
+    the envs; observations, rewards and actions are unchanged.
 
     :param venv: single envs, as ``make_vec_env("ToyWaypoint-v0", env_kwargs={"render_mode": "rgb_array"})`` makes them
-    :param policy: the refined policy whose planner's plan is drawn; may be set later, and None draws nothing
-    :raises ValueError: if the envs draw no plans
+    :param policy: the refined policy whose planner's plan is drawn; it may be set later, and None draws nothing
+    :raises ValueError: if the envs do not draw plans
     """
 
     def __init__(self, venv: VecEnv, policy: WaypointPolicy | None = None):
@@ -32,7 +32,11 @@ class PlanOverlay(VecEnvWrapper):
         return self._observations
 
     def step_async(self, actions: np.ndarray) -> None:
-        """:param actions: float32 ``(n, H, 2)``, metres, ego frame"""
+        """
+        Draw the planner's plans and start a step.
+
+        :param actions: the plans to drive, float32 ``(n, H, 2)``, metres, ego frame
+        """
         if self.policy is not None:
             assert isinstance(self._observations, Mapping)
             plans = self.policy(self._observations, parts=True).sft_waypoints
@@ -41,6 +45,10 @@ class PlanOverlay(VecEnvWrapper):
         self.venv.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
-        """:return: observations, rewards, dones, infos, as the envs give them"""
+        """
+        Finish the step.
+
+        :return: observations, rewards, dones and infos of the envs
+        """
         self._observations, rewards, dones, infos = self.venv.step_wait()
         return self._observations, rewards, dones, infos

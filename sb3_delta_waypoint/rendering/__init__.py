@@ -1,1 +1,1 @@
-"""Pictures of a drive: the bird's-eye view, and what a camera sees."""
+"""Pictures of a drive: the bird's-eye view and camera images."""

@@ -1,4 +1,4 @@
-"""Pictures of a car on its route: what ``render()`` of the envs returns or shows."""
+"""The bird's-eye view of a car on its route, which ``render()`` of the envs returns or shows."""
 
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 PIXELS_PER_METRE = 16.0
-"""60 m across the default picture."""
+"""Default scale, at which the default picture is 60 m wide."""
 LOOK_AHEAD = 0.2
-"""How far the middle of the picture lies ahead of the car, as a share of its width and height: there is more to see than
-behind."""
+"""Distance of the middle of the picture ahead of the car, as a share of the picture's width and height."""
 SUPERSAMPLING = 2
-"""Everything is drawn this many times larger and scaled down, which smooths the edges."""
+"""Factor by which everything is drawn larger and then scaled down, which smooths the edges."""
 LANE_WIDTH = 3.5
-"""Of the roads around the route [m]."""
+"""Width of the roads around the route [m]."""
 DASH = 1.5
 """Length of the dashes of the centre line, and of the gaps between them [m]."""
 
@@ -40,7 +39,7 @@ PANEL = (255, 255, 255, 215)
 
 
 class PlanStyle(NamedTuple):
-    """How a plan is drawn: a line with a mark at each waypoint. The marks tell plans apart without colour too."""
+    """Style of a plan: a line with a mark at each waypoint. The marks differ, so that plans are told apart without colour."""
 
     label: str
     colour: Colour
@@ -49,7 +48,7 @@ class PlanStyle(NamedTuple):
     outer: float
     """Radius of the marks in pixels."""
     inner: float
-    """Radius of the white of a hollow mark in pixels."""
+    """Radius of the white inside of a hollow mark in pixels."""
 
 
 PLAN_STYLES = {
@@ -57,49 +56,50 @@ PLAN_STYLES = {
     "expert": PlanStyle("expert", (240, 228, 66), 9.0, 0.0, 0.0),
     "final": PlanStyle("final plan", (0, 114, 178), 2.5, 3.5, 0.0),
 }
-"""Vermilion, yellow and blue of Okabe and Ito, "Color Universal Design" (2008), which colour-blind eyes tell apart."""
+"""Styles by name of the plan: vermilion, yellow and blue of Okabe and Ito, "Color Universal Design" (2008), which
+colour-blind readers can tell apart."""
 OTHER_PLAN = PlanStyle("", (204, 121, 167), 2.5, 3.5, 0.0)
-"""A plan by another name keeps that name in the legend."""
+"""Style of any other plan; the legend shows its name."""
 DRIVEN = PlanStyle("driven path", TRAIL, 3.0, 0.0, 0.0)
 
 
 class Scene(NamedTuple):
-    """What there is to draw. World frame: metres, x to the right, y up, yaw counter-clockwise."""
+    """The contents of a picture. World frame: metres, x to the right, y up, yaw counter-clockwise."""
 
     route: np.ndarray
-    """float64 ``(N, 2)``, metres, world frame; it has some length."""
+    """float64 ``(N, 2)``, metres, world frame, of non-zero length."""
     off_route_distance: float
-    """Half width of the corridor [m]."""
+    """Half the width of the corridor around the route [m]."""
     pose: Pose
-    """x [m], y [m] and yaw [rad] of the rear axle."""
+    """x [m], y [m] and yaw [rad] of the middle of the rear axle."""
     steer: float
-    """Angle of the front wheels [rad], to the left."""
+    """Angle of the front wheels [rad], left positive."""
     wheelbase: float
     """Distance between the axles [m]."""
     trail: np.ndarray
-    """float64 ``(T, 2)``, metres, world frame: where the rear axle has been."""
+    """float64 ``(T, 2)``, metres, world frame: past positions of the rear axle."""
     plans: dict[str, np.ndarray]
-    """Plans ``(H, 2)``, metres, ego frame (x forward, y left), the first at the bottom: ``sft``, ``expert``, ``final``, or any
-    other name."""
+    """Plans ``(H, 2)``, metres, ego frame (x forward, y left), by name: ``sft``, ``expert``, ``final`` or any other.
+    Later plans are drawn over earlier ones."""
     roads: np.ndarray | None
     """float64 ``(M, 2, 2)``, metres, world frame: pieces of the road network's centre lines, or None."""
     text: tuple[str, ...]
-    """Lines about how it goes."""
+    """Lines of text about the state of the episode."""
 
 
 class Renderer:
     """
-    Draws scenes with pygame, without a window or a display unless the mode is ``"human"``.
+    A renderer that draws scenes with pygame; only the mode ``"human"`` needs a display.
 
     :param mode: ``"rgb_array"`` or ``"human"``
-    :param fps: pictures per second at which :meth:`show` returns
+    :param fps: pictures per second that :meth:`show` keeps to
     :param size: width and height of the picture in pixels
     :param pixels_per_metre: scale of the picture
     :raises DependencyNotInstalled: if pygame is missing
     """
 
     def __init__(self, mode: str, fps: float, size: tuple[int, int] = (960, 640), pixels_per_metre: float = PIXELS_PER_METRE):
-        # pygame greets on stdout, where a program may be writing its result
+        # pygame prints a greeting to stdout, where a program may be writing its result
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         try:
             import pygame
@@ -120,7 +120,9 @@ class Renderer:
 
     def draw(self, scene: Scene) -> np.ndarray:
         """
-        :param scene: what to draw
+        Draw a picture.
+
+        :param scene: contents of the picture
         :return: uint8 ``(height, width, 3)``
         """
         self._paint(scene)
@@ -129,9 +131,9 @@ class Renderer:
 
     def show(self, scene: Scene) -> None:
         """
-        Draw in the window, and wait until the next picture is due.
+        Draw a picture in the window, and wait until the next one is due.
 
-        :param scene: what to draw
+        :param scene: contents of the picture
         :raises RuntimeError: if there is no window: in another mode than ``"human"``, or after :meth:`close`
         """
         if self._window is None:
@@ -162,7 +164,7 @@ class Renderer:
         canvas.scale_into(self._picture)
 
     def _draw_legend(self, scene: Scene) -> None:
-        """How it goes at the top left, what the lines are at the top right, a scale at the bottom."""
+        """Draw the text at the top left, the legend of the lines at the top right, and a scale at the bottom."""
         canvas, (width, height) = self._canvas, self._picture.get_size()
         if scene.text:
             lines = [self._text(line) for line in scene.text]
@@ -191,7 +193,7 @@ class Renderer:
         try:
             return self._font.render(line, True, INK)
         except self._pygame.error:
-            # the close() of another env has shut pygame's fonts
+            # close() of another env has shut down pygame's fonts
             self._font = self._load_font()
             return self._font.render(line, True, INK)
 
@@ -201,12 +203,12 @@ class Renderer:
 
 
 class View(NamedTuple):
-    """Which part of the world the picture shows: north up, the car somewhat behind the middle."""
+    """The part of the world that a picture shows: north up, the car somewhat behind the middle."""
 
     x: float
-    """World coordinate of the middle of the picture [m]."""
+    """World x of the middle of the picture [m]."""
     y: float
-    """World coordinate of the middle of the picture [m]."""
+    """World y of the middle of the picture [m]."""
     size: tuple[int, int]
     """Width and height of the picture in pixels."""
     scale: float
@@ -215,7 +217,9 @@ class View(NamedTuple):
     @classmethod
     def of(cls, scene: Scene, size: tuple[int, int], scale: float = PIXELS_PER_METRE) -> "View":
         """
-        :param scene: what to see
+        Make the view of a scene.
+
+        :param scene: contents of the picture
         :param size: width and height of the picture in pixels
         :param scale: pixels per metre
         :return: the view
@@ -226,6 +230,8 @@ class View(NamedTuple):
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """
+        Transform points from the world to the picture.
+
         :param points: ``(..., 2)``, metres, world frame
         :return: ``(..., 2)``, pixels from the top left corner, to the right and down
         """
@@ -234,7 +240,7 @@ class View(NamedTuple):
 
 
 class _Canvas:
-    """Shapes on a surface that is larger than the picture; all positions and widths are in pixels of the picture."""
+    """A supersampled surface to draw shapes on; all positions and widths are in pixels of the final picture."""
 
     def __init__(self, pygame: Any, size: tuple[int, int]):
         self._pygame = pygame
@@ -245,9 +251,9 @@ class _Canvas:
         self._surface.fill(colour)
 
     def polygons(self, corners: np.ndarray, colour: Colour) -> None:
-        """``corners`` is ``(K, corners, 2)``."""
-        # pygame counts pixels on the border of a polygon as inside, of a circle only those above and to the left: rounded
-        # this way, the two are flush
+        """Fill polygons; ``corners`` is ``(K, corners, 2)``."""
+        # pygame fills all border pixels of a polygon, but only the upper and left ones of a circle: rounding down makes the
+        # two flush
         for polygon in np.floor(corners * SUPERSAMPLING).tolist():
             self._pygame.draw.polygon(self._surface, colour, polygon)
 
@@ -256,7 +262,7 @@ class _Canvas:
             self._pygame.draw.circle(self._surface, colour, centre, radius * SUPERSAMPLING)
 
     def band(self, pieces: np.ndarray, width: float, colour: Colour, round_ends: bool = True) -> None:
-        """Lines of some width: ``pieces`` is ``(K, 2, 2)``; those outside the picture cost nothing."""
+        """Draw lines of some width; ``pieces`` is ``(K, 2, 2)``, and those outside the picture are skipped."""
         seen = (pieces.max(axis=1) > -width) & (pieces.min(axis=1) < self._size + width)
         pieces = pieces[seen.all(axis=1)]
         along = pieces[:, 1] - pieces[:, 0]
@@ -290,7 +296,7 @@ def _draw_route(canvas: _Canvas, view: View, scene: Scene) -> None:
     line = np.stack([np.interp(at, distance, scene.route[:, axis]) for axis in (0, 1)], axis=1)
     canvas.band(_pieces(view.pixels(line))[::2], 2.0, MARKING, round_ends=False)
 
-    # the goal: a chequered line across the end; x and y count its squares
+    # the goal is a chequered line across the end; x and y count its squares
     last = steps[np.flatnonzero(steps.any(axis=1))[-1]]
     goal = (scene.route[-1, 0], scene.route[-1, 1], np.arctan2(last[1], last[0]))
     x, y = np.meshgrid(np.arange(-2, 0), np.arange(-4, 4))
@@ -308,7 +314,7 @@ def _draw_plan(canvas: _Canvas, waypoints: np.ndarray, style: PlanStyle) -> None
 
 
 def _draw_car(canvas: _Canvas, view: View, scene: Scene) -> None:
-    """Its parts are measured in wheelbases from the rear axle, in the proportions of a family car."""
+    """Draw the car; its parts are given in wheelbases from the rear axle, in the proportions of a family car."""
 
     def part(outline: np.ndarray, colour: Colour) -> None:
         canvas.polygons(view.pixels(to_world(outline * scene.wheelbase, scene.pose))[None], colour)
@@ -333,7 +339,7 @@ def _rounded_box(rear: float, front: float, half_width: float, radius: float) ->
 
 
 def _pieces(line: np.ndarray) -> np.ndarray:
-    """A line of ``N`` points as ``N - 1`` pieces ``(N - 1, 2, 2)``."""
+    """The pieces ``(N - 1, 2, 2)`` of a line of ``N`` points."""
     return np.stack([line[:-1], line[1:]], axis=1)
 
 

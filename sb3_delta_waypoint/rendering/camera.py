@@ -1,4 +1,4 @@
-"""What a camera sees: the ground plane, the sky, and boxes, from its intrinsics and pose. No shadows, no textures."""
+"""Renderer of camera images: the ground plane, the sky and boxes, without shadows and textures."""
 
 import math
 from typing import NamedTuple
@@ -16,22 +16,22 @@ PALETTE = np.array([(72, 98, 58), (78, 78, 82), (140, 136, 130), (225, 225, 220)
 SKY = np.array((150.0, 185.0, 225.0))
 OVERCAST = np.array((165.0, 168.0, 172.0))
 NIGHT = 0.12
-"""Brightness that is left at night."""
+"""Brightness at night, as a share of that by day."""
 NEAR = 0.05
-"""What is nearer than this is not drawn [m]."""
+"""Nearest distance that is drawn [m]."""
 VIEW = 150.0
-"""What is further away than this is not drawn [m]."""
+"""Farthest distance that is drawn [m]."""
 FACES = (0.75, 0.6, 1.0)
 """Brightness of the faces of a box across its length, width and height."""
 
 
 class Light(NamedTuple):
     """
-    What the weather does to colours.
+    The effect of daytime and weather on colours.
 
-    :param brightness: share of the light that there is by day
-    :param overcast: share of the sky that is covered
-    :param fog: its density [1/m]
+    :param brightness: brightness as a share of that by day
+    :param overcast: share of the sky that is covered by clouds
+    :param fog: density of the fog [1/m]
     """
 
     brightness: float
@@ -40,7 +40,7 @@ class Light(NamedTuple):
 
 
 class Eye(NamedTuple):
-    """Where a camera is, in CARLA's frame, and how far it sees to the sides."""
+    """Pose of a camera in CARLA's frame, and its field of view."""
 
     x: float
     """[m]"""
@@ -60,7 +60,7 @@ class Eye(NamedTuple):
 
 class Picture(NamedTuple):
     """
-    What is drawn on.
+    The arrays into which an image is drawn.
 
     :param image: uint8 ``(height, width, 4)``, blue, green, red, alpha
     :param depth: float32 ``(height, width)``, metres along the optical axis
@@ -72,8 +72,10 @@ class Picture(NamedTuple):
 
 def light_of(weather: list[float]) -> Light:
     """
-    :param weather: the fourteen numbers of the weather
-    :return: the light that there is
+    Compute the light from the weather.
+
+    :param weather: the fourteen values of ``carla.WeatherParameters``, in their order on the wire
+    :return: the light
     """
     clouds, rain, altitude, fog = weather[0] / 100, weather[1] / 100, weather[5], weather[6] / 100
     day = min(max((altitude + 6.0) / 30.0, 0.0), 1.0)
@@ -87,11 +89,11 @@ def render(picture: Picture, eye: Eye, ground: Ground, bodies: np.ndarray, owner
     Draw a pinhole image.
 
     :param picture: written
-    :param eye: where the camera is
-    :param ground: the map from above
+    :param eye: the camera
+    :param ground: the ground seen from above
     :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`
-    :param owner: row of the body that the camera rides on, which it does not see, or -1
-    :param light: of :func:`light_of`
+    :param owner: row of the body that carries the camera and is not drawn, or -1
+    :param light: light and weather, from :func:`light_of`
     """
     image, depth = picture
     height, width = depth.shape
@@ -131,7 +133,7 @@ def render(picture: Picture, eye: Eye, ground: Ground, bodies: np.ndarray, owner
 
 @kernel
 def _axes(pitch: float, yaw: float, roll: float) -> np.ndarray:
-    """Forward, right and up of a rotation in CARLA's left-handed frame, one per row."""
+    """Unit vectors forward, right and up of a rotation in CARLA's left-handed frame, one per row."""
     cp, sp, cy, sy, cr, sr = (
         math.cos(pitch),
         math.sin(pitch),
@@ -169,7 +171,7 @@ def _shade(
 
 @kernel
 def _draw_box(picture: Picture, eye: Eye, axes: np.ndarray, focal: float, body: Record, light: Light) -> None:
-    """Cast the rays of all pixels that the box may cover (slabs: Kay and Kajiya, 1986)."""
+    """Draw a box by casting the rays of all pixels that it may cover (slab method: Kay and Kajiya, 1986)."""
     image, depth = picture
     height, width = depth.shape
     right_x, right_y, right_yaw = origin(body)

@@ -1,4 +1,4 @@
-"""The ground as a camera sees it: one picture of the whole map from above, painted strip by strip."""
+"""The ground for camera images: one picture of the whole map from above, painted strip by strip."""
 
 import math
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from sb3_delta_waypoint.driving.kernels import kernel
 
 GRASS, ASPHALT, PAVEMENT, WHITE, YELLOW = range(5)
-"""What a cell shows."""
+"""Kinds of ground that a cell shows."""
 RESOLUTION = 0.15
-"""Size of a cell [m]; larger on maps that would not fit."""
+"""Size of a cell [m]; larger on maps that would otherwise have too many cells."""
 MAX_CELLS = 1 << 26
 MARGIN = 20.0
-"""Grass around the outermost strips [m]."""
+"""Width of the grass around the outermost strips [m]."""
 SPACING = 1.0
-"""Length of the pieces of lanes that strips belong to [m]."""
+"""Length of the pieces of lanes to which strips belong [m]."""
 
 
 class Ground(NamedTuple):
@@ -37,13 +37,14 @@ class Ground(NamedTuple):
 
 def paint_ground(strips: np.ndarray) -> Ground:
     """
-    :param strips: float64 ``(N, 6)``, in the order in which they are painted: what it shows, then, of a piece of lane of
-        length :data:`SPACING`, x, y [m] and heading [rad] of its middle, and where the strip begins and ends beside it [m, to
-        the right], in CARLA's frame
+    Paint the ground from strips.
+
+    :param strips: float64 ``(N, 6)``, in painting order, in CARLA's frame: kind of ground; x, y [m] and heading [rad] of the
+        middle of a piece of lane of length :data:`SPACING`; start and end of the strip across it [m, to the right]
     :return: the ground, grass where there is no strip
     """
     table = strips.copy()
-    # no lane leaves the picture, however wide the map says it is
+    # lanes stay within the picture, whatever width the map gives them
     np.clip(table[:, 4:], -MARGIN / 2, MARGIN / 2, out=table[:, 4:])
     low, high = table[:, 1:3].min(axis=0) - MARGIN, table[:, 1:3].max(axis=0) + MARGIN
     resolution = max(RESOLUTION, math.sqrt(float(np.prod(high - low)) / MAX_CELLS))
@@ -55,7 +56,7 @@ def paint_ground(strips: np.ndarray) -> Ground:
 
 @kernel
 def _paint(cells: np.ndarray, strips: np.ndarray, low_x: float, low_y: float, resolution: float) -> None:
-    # finer than the cells, so that no cell of a slanted strip is missed
+    # the step is finer than the cells, so that no cell of a slanted strip is missed
     step = resolution / 1.6
     for k in range(len(strips)):
         cos, sin = math.cos(strips[k, 3]), math.sin(strips[k, 3])

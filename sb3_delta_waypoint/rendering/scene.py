@@ -1,4 +1,4 @@
-"""What a picture of a car on its route shows."""
+"""The scene of the bird's-eye view around a car of a drive."""
 
 import numpy as np
 
@@ -18,13 +18,13 @@ _OUTCOMES = {
 
 def scene(drive: Drive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray, outcome: int) -> Scene:
     """
-    The scene around one car.
+    Make the scene around one car.
 
-    :param drive: of the car
-    :param i: which car
+    :param drive: the drive
+    :param i: index of the car
     :param plans: plans to draw, float32 ``(H, 2)``, metres, ego frame
-    :param trail: where the car has been, float64 ``(T, 2)``, metres, world frame
-    :param outcome: how the episode ended, 0 while it runs
+    :param trail: past positions of the car, float64 ``(T, 2)``, metres, world frame
+    :param outcome: outcome of the episode, 0 while it runs
     :return: the scene
     """
     car, totals, config = drive.cars[i], drive.totals[i], drive.config
@@ -47,13 +47,13 @@ def scene(drive: Drive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray,
 
 
 def pose(drive: Drive, i: int) -> Pose:
-    """Where a car is: x, y [m] and yaw [rad] in the world frame."""
+    """Pose of a car: x, y [m] and yaw [rad] in the world frame."""
     car = drive.cars[i]
     return float(car["x"]), float(car["y"]), float(car["yaw"])
 
 
 def _road_lines(drive: Drive) -> np.ndarray | None:
-    """The pieces of the network's lanes, float64 ``(M, 2, 2)``."""
+    """The pieces of the network's lanes, float64 ``(M, 2, 2)`` [m]; None without a network."""
     network = drive.config.network
     if network is None:
         return None

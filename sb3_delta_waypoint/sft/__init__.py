@@ -1,1 +1,1 @@
-"""The planner that is refined: its network, its training by behaviour cloning, its file."""
+"""Supervised planners: the network, its training by behaviour cloning, and its file."""

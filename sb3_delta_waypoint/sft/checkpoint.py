@@ -1,7 +1,8 @@
-"""A planner's file, and finding a planner by file, object or import path."""
+"""Saving planners, and loading them from a file, an object or an import path."""
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,26 +14,35 @@ from torch import nn
 from sb3_delta_waypoint.files import refuse_compressed, refuse_expansion, write_atomically
 from sb3_delta_waypoint.messages import short_repr, short_text
 from sb3_delta_waypoint.sft.planners.finding import called, import_path_of, resolve
+from sb3_delta_waypoint.sft.planners.protocol import check_attributes
 from sb3_delta_waypoint.sft.trust import IMPORT_PATH, check_trusted, trust_typed, trusting
 
 FORMAT = "sb3_delta_waypoint.planner/1"
 DEFAULT_PLANNER = Path(__file__).parent / "default_planner.pt"
 MAX_SHARING = 10
-"""The tensors of a planner file, written out, may be this many times as large as the file: tied ones share their numbers."""
+"""Maximum ratio of the size of a file's tensors, written out, to the size of the file; tied tensors share their storage."""
 
 
 def save_planner(model: nn.Module, path: str | Path) -> Path:
     """
-    Write a planner to one file, atomically: its class, its ``config()`` and its tensors.
+    Write a planner to one file, atomically: its class, its ``config()`` and its tensors. Warns of a class that is defined in
+    the script that runs, which no other program can import.
 
     :param model: a planner with a ``config()`` of primitives from which its class can be built again
-    :param path: the file
-    :return: the path
+    :param path: path of the file
+    :return: the path of the file
     :raises ValueError: if the planner has no ``config()``
     """
+    description = describe_planner(model)
+    if type(model).__module__ == "__main__":
+        warnings.warn(
+            f"{path} names the class {description['class']}, which only this script can load: move the class into a module, "
+            "such as own_planners.py, and import it from there",
+            stacklevel=2,
+        )
     content = {
         "format": FORMAT,
-        **describe_planner(model),
+        **description,
         "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
     }
     buffer = io.BytesIO()
@@ -47,18 +57,19 @@ def load_planner(
     kwargs: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """
-    Find a planner: a module as :class:`~sb3_delta_waypoint.sft.planners.protocol.WaypointPlanner` describes it.
+    Load a planner: a module that satisfies :class:`~sb3_delta_waypoint.sft.planners.protocol.WaypointPlanner`.
 
     :param sft: a file (``model.pt``), an import path (``"package.module:attribute"``: a planner, or a class or function that
-        makes one), a planner, which is returned as it is, or None for the planner that ships with the package
-    :param device: where to put a planner from a file or an import path
-    :param trust: names of modules whose classes a file may name, beside those of this package, of import paths that were given
-        in this process, and of the environment variable ``SB3_DELTA_WAYPOINT_TRUST``
+        makes one), a planner, which is returned unchanged, or None for the planner that ships with the package
+    :param device: device for a planner from a file or an import path
+    :param trust: names of modules whose classes a file may name. Always trusted are this package, the modules of import paths
+        given in this process, and those in the environment variable ``SB3_DELTA_WAYPOINT_TRUST``
     :param kwargs: arguments of the class or function that an import path names
     :return: the planner; from a file, in evaluation mode
     :raises FileNotFoundError: if there is no such file
     :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if a file names a class of a module that is not trusted
-    :raises ValueError: if what is found is not a planner, an import path leads nowhere, or there are arguments for nobody
+    :raises ValueError: if the object found is not a planner, an import path cannot be resolved, or ``kwargs`` are given for
+        something other than a class or a function
     """
     if kwargs and not is_import_path(sft):
         shown = type(sft).__name__ if isinstance(sft, nn.Module) else short_repr(str(sft or "the planner of this package"))
@@ -81,15 +92,17 @@ def load_planner(
 
 def is_import_path(sft: object) -> bool:
     """
-    :param sft: as :func:`load_planner` takes it
-    :return: whether it is an import path; a file of that name comes first
+    Return whether a planner is given by import path; an existing file of that name takes precedence.
+
+    :param sft: the argument of :func:`load_planner`
+    :return: whether it is an import path
     """
     return isinstance(sft, str | Path) and bool(IMPORT_PATH.fullmatch(str(sft))) and not Path(sft).exists()
 
 
 def describe_planner(model: nn.Module) -> dict[str, Any]:
     """
-    What is needed to build a planner again, but for its tensors.
+    Return all that is needed to build a planner again, except its tensors.
 
     :param model: a planner with a ``config()`` of primitives from which its class can be built again
     :return: ``{"class": import path, "config": arguments}``, primitives only
@@ -103,18 +116,18 @@ def describe_planner(model: nn.Module) -> dict[str, Any]:
 
 def build_planner(description: Any, file: str | Path = "the saved state", state: Mapping[str, Any] | None = None) -> nn.Module:
     """
-    The reverse of :func:`describe_planner`.
+    Build a planner from its description, the inverse of :func:`describe_planner`.
 
     :param description: ``{"class": import path, "config": arguments}``
-    :param file: where it comes from, for the message
-    :param state: the tensors that come with it; a planner of this package's that is much larger is not built
-    :return: the planner, with fresh tensors
+    :param file: file that the description comes from, for the error message
+    :param state: the tensors saved with the description; a planner of this package that would be much larger is refused
+    :return: the planner, with newly initialised tensors
     :raises ~sb3_delta_waypoint.sft.trust.UntrustedError: if the class is of a module that is not trusted
-    :raises ValueError: if the description is malformed, the class cannot be found or is not a module
+    :raises ValueError: if the description is malformed, or the class cannot be found or is not a module
     """
     planner_class, config = _described(description, file)
     if state is not None and planner_class.__module__.startswith(f"{__name__.partition('.')[0]}."):
-        with torch.device("meta"):  # without memory
+        with torch.device("meta"):  # allocates no memory
             asked = _size(planner_class(**config).state_dict())
         if asked > MAX_SHARING * _size(state):
             raise ValueError(f"its configuration asks for {asked:,} bytes of tensors, the file holds {_size(state):,}")
@@ -122,7 +135,7 @@ def build_planner(description: Any, file: str | Path = "the saved state", state:
 
 
 def _described(description: Any, file: str | Path) -> tuple[type[nn.Module], dict[str, Any]]:
-    """The class and the arguments that a file names; nothing is imported that is not trusted."""
+    """Return the class and the arguments that a file names; only trusted modules are imported."""
     if not isinstance(description, Mapping):
         raise ValueError(f"{short_repr(description)} does not describe a planner by class and config")
     named, config = description["class"], description["config"]
@@ -130,7 +143,7 @@ def _described(description: Any, file: str | Path) -> tuple[type[nn.Module], dic
     # a file may name a class to build, but nothing else to call
     if not (isinstance(planner_class, type) and issubclass(planner_class, nn.Module)):
         raise ValueError(f"{short_repr(named)} is not a torch.nn.Module")
-    # modules hold what they import, too
+    # a module's attributes include what it imports
     check_trusted(import_path_of(planner_class), file)
     refuse_expansion(config)
     if not isinstance(config, dict) or not all(isinstance(name, str) for name in config):
@@ -146,6 +159,7 @@ def _checked(planner: Any, name: str) -> nn.Module:
         raise ValueError(
             f"planner '{name}' needs the attribute horizon_steps, the number of waypoints in a plan; found {horizon_steps!r}"
         )
+    check_attributes(planner, name)
     return planner
 
 
@@ -170,7 +184,7 @@ def _from_file(path: Path, device: str | torch.device) -> nn.Module:
 
 
 def _content(path: Path, device: str | torch.device) -> Any:
-    """What ``torch.save`` wrote, as far as it can be read without running code."""
+    """Read what ``torch.save`` wrote, without running code from the file."""
     remedy = (
         "load it yourself and hand over the module, or name a function that does by its import path, package.module:function"
     )
@@ -188,7 +202,7 @@ def _content(path: Path, device: str | torch.device) -> Any:
         raise ValueError(f"{path} is not a planner file, or is damaged: {reason}") from error
     except OSError:
         raise
-    except Exception as error:  # torch raises whatever its unpickler stumbles over
+    except Exception as error:  # torch raises exceptions of many types for damaged files
         if str(error).startswith(str(path)):
             raise
         reason = torch_reason(error)
@@ -199,9 +213,9 @@ def _content(path: Path, device: str | torch.device) -> Any:
 
 def torch_reason(error: Exception) -> str:
     """
-    Why torch failed, without its advice and its stack of C++.
+    Return the reason in a torch exception, without its advice and its C++ stack trace.
 
-    :param error: what torch raised
+    :param error: the exception that torch raised
     :return: one line
     """
     text = str(error).partition("Exception raised from")[0] or type(error).__name__
@@ -212,11 +226,11 @@ def torch_reason(error: Exception) -> str:
 
 def refuse_views(state: Mapping[str, Any], path: str | Path) -> None:
     """
-    Refuse tensors that are large without their numbers: one number, seen as often as wanted.
+    Refuse tensors whose shape is much larger than their storage, such as views of one number with stride 0.
 
-    :param state: tensors, and what is none
-    :param path: the file that they come from
-    :raises ValueError: if they are much larger than the file
+    :param state: tensors by name; other values are ignored
+    :param path: the file that the tensors come from
+    :raises ValueError: if the tensors are much larger than the file
     """
     asked, size = _size(state), Path(path).stat().st_size
     if asked > MAX_SHARING * size:
@@ -224,5 +238,5 @@ def refuse_views(state: Mapping[str, Any], path: str | Path) -> None:
 
 
 def _size(state: Mapping[str, Any]) -> int:
-    """Bytes of all tensors."""
+    """Return the size of all tensors, in bytes."""
     return sum(part.numel() * part.element_size() for part in state.values() if isinstance(part, torch.Tensor))

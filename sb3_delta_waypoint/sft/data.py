@@ -1,4 +1,4 @@
-"""The frames that a planner is trained on, and those that are held out."""
+"""Training data of a planner: frames of episodes, and the split into training and held-out frames."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,17 @@ import torch
 from sb3_delta_waypoint.episodes.reader import Episode
 
 MIN_EPISODES_TO_SPLIT = 5
-"""With fewer episodes single frames are held out: a whole one would be too much of the data."""
+"""Minimum number of episodes for holding out whole ones; below it single frames are held out, as an episode is too much of
+the data."""
 
 
 @dataclass
 class Frames:
     """
-    Frames of any number of episodes.
+    Frames of any number of episodes, concatenated.
 
-    :param observations: (N, …) by name
-    :param waypoints: (N, H, 2), metres
+    :param observations: observations by name, each (N, …), physical units
+    :param waypoints: the expert's plans, (N, H, 2), metres, ego frame
     """
 
     observations: Mapping[str, torch.Tensor]
@@ -34,8 +35,10 @@ class Frames:
 
 def plans_of(episodes: Sequence[Episode]) -> tuple[int, float]:
     """
+    Return the shape in time that the plans of all episodes share.
+
     :param episodes: demonstrations
-    :return: waypoints in each of their plans, and seconds from one to the next
+    :return: number of waypoints in a plan, and seconds from one waypoint to the next
     :raises ValueError: if their plans differ, or there are fewer than two frames
     """
     specs = {(episode.horizon_steps, episode.dt) for episode in episodes}
@@ -49,11 +52,11 @@ def plans_of(episodes: Sequence[Episode]) -> tuple[int, float]:
 
 def frames_of(episodes: Sequence[Episode], names: Sequence[str], device: torch.device) -> Frames:
     """
-    Put the frames of all episodes one after the other.
+    Concatenate the frames of all episodes.
 
     :param episodes: demonstrations
-    :param names: observations to take
-    :param device: where to put them
+    :param names: names of the observations to include
+    :param device: device of the returned tensors
     :return: the frames
     :raises ValueError: if an episode lacks an observation
     """
@@ -74,13 +77,13 @@ def frames_of(episodes: Sequence[Episode], names: Sequence[str], device: torch.d
 
 def split(episodes: Sequence[Episode], frames: Frames, fraction: float, seed: int) -> tuple[Frames, Frames, dict[str, Any]]:
     """
-    Hold out whole episodes, or of fewer than five single frames.
+    Split frames into training and held-out ones: by whole episodes, or by single frames if there are fewer than five episodes.
 
     :param episodes: demonstrations
-    :param frames: all of theirs
+    :param frames: the frames of all episodes
     :param fraction: share to hold out
-    :param seed: of the choice
-    :return: frames to train on, frames held out, and what was held out
+    :param seed: seed of the random choice
+    :return: training frames, held-out frames, and a description of what was held out
     """
     by_episode = len(episodes) >= MIN_EPISODES_TO_SPLIT
     owner = (

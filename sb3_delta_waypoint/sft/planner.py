@@ -1,4 +1,4 @@
-"""The module by which planner files name this package's planner."""
+"""The module under which planner files name this package's planner."""
 
 from sb3_delta_waypoint.sft.planners.mlp import SFTWaypointModel
 

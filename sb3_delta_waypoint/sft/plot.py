@@ -15,7 +15,7 @@ def plot_history(history: Sequence[dict[str, float]], best: dict[str, Any], path
     :param history: rows of ``SFTResult.history``
     :param best: ``SFTResult.metrics``
     :param path: the PNG file, written atomically
-    :return: the path
+    :return: the path of the file
     """
     # needed for this picture alone, and slow to import
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,7 +24,7 @@ def plot_history(history: Sequence[dict[str, float]], best: dict[str, Any], path
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     losses, errors, horizon = figure.subplots(1, 3)
     steps = [row["step"] for row in history]
-    # of the Okabe-Ito palette; dashes tell the lines apart in grey, too
+    # colours of the Okabe-Ito palette; dashes distinguish the lines in greyscale, too
     blue, orange, grey = "#0072b2", "#d55e00", "0.45"
 
     losses.plot(steps, [row["train_loss"] for row in history], color=blue, label="training")
@@ -45,7 +45,7 @@ def plot_history(history: Sequence[dict[str, float]], best: dict[str, Any], path
 
     for axes in (losses, errors):
         axes.set_xlabel("gradient step")
-        # below the axes: nothing is hidden, however the curves run
+        # below the axes, where the legend cannot hide a curve
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     for axes in (losses, errors, horizon):
         axes.grid(alpha=0.25)

@@ -22,21 +22,21 @@ from sb3_delta_waypoint.sft.planners.protocol import check_trainable, observatio
 from sb3_delta_waypoint.sft.plot import plot_history
 
 N_EVALUATIONS = 40
-"""Evaluations on the held-out data over a training run, more where they would lie further apart than ``MAX_INTERVAL``."""
+"""Minimum number of evaluations on the held-out data in a training run; they are at most ``MAX_INTERVAL`` steps apart."""
 MAX_INTERVAL = 500
-"""Gradient steps between evaluations at most."""
+"""Maximum number of gradient steps between two evaluations."""
 TIE = 1.05
-"""ADEs within this ratio of the lowest count as equal, and the latest of them wins: a few held-out drives cannot tell such
-planners apart, and of two that look equal the one that was trained for longer drives better."""
+"""Ratio to the lowest ADE within which ADEs count as equal. Among equal ones the latest is kept: a few held-out drives cannot
+tell such planners apart, and the one that was trained for longer drives better."""
 LOSS_BETA = 0.1
 """Error in metres below which the loss is quadratic and above which it is linear."""
 PREDICTED_AT_ONCE = 8192
-"""Held-out frames in one forward pass."""
+"""Number of held-out frames in one forward pass."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The arguments of :func:`train_sft` that a run is remembered by."""
+    """The arguments of :func:`train_sft` that are stored with a run."""
 
     num_steps: int
     batch_size: int
@@ -57,15 +57,15 @@ class TrainingSettings:
 @dataclass
 class SFTResult:
     """
-    What training gives.
+    The result of a training run: the planner, its learning curve and its held-out errors.
 
     :param model: the planner with the weights of the best evaluation, in evaluation mode
     :param history: one row per evaluation: ``step``, ``train_loss`` and ``validation_loss``, ``validation_ade`` and
         ``validation_fde`` in metres, ``learning_rate``
-    :param metrics: of the model on the held-out frames: ``step`` of its evaluation (0: none yet), ``validation_loss``,
+    :param metrics: metrics of the model on the held-out frames: ``step`` of its evaluation (0: none yet), ``validation_loss``,
         ``validation_ade``, ``validation_fde`` and ``displacement`` (H,) by horizon step, metres
-    :param config: ``planner``, ``model``, ``training`` and ``data``: its class and architecture, the settings, how much data
-        and what was held out
+    :param config: ``planner`` (class), ``model`` (architecture), ``training`` (settings) and ``data`` (how much there was, and
+        what was held out)
     :param interrupted: whether Ctrl-C cut the training short
     """
 
@@ -90,27 +90,30 @@ def train_sft(
     progress: bool = False,
 ) -> SFTResult:
     """
-    Clone the expert: Adam on the smooth L1 error (Girshick, Fast R-CNN, 2015) of the waypoints in metres.
+    Train a planner by behaviour cloning: Adam minimises the smooth L1 error (Girshick, Fast R-CNN, 2015) of the waypoints in
+    metres.
 
-    Part of the episodes is held out (of fewer than five, part of the frames); the weights with the lowest ADE on it are kept,
-    in a tie of 5% the latest of them, and its errors give ``residual_std``, where the planner has that buffer. Ctrl-C ends the
-    training early and keeps the best weights so far: see ``SFTResult.interrupted``. The same seed gives the same planner.
+    A share of the episodes is held out; if there are fewer than five episodes, a share of the frames. The weights with the
+    lowest ADE on the held-out data are kept; among evaluations within 5% of the lowest ADE, the latest. The errors on the
+    held-out data give ``residual_std`` if the planner has that buffer. Ctrl-C ends the training early and keeps the best
+    weights up to then (see ``SFTResult.interrupted``). The same seed gives the same planner.
 
     :param episodes: demonstrations with plans of one horizon
-    :param planner: class of the planner, a ``torch.nn.Module`` that keeps the contract of
+    :param planner: class of the planner, a ``torch.nn.Module`` that satisfies
         :class:`~sb3_delta_waypoint.sft.planners.protocol.WaypointPlanner`, or its import path, ``"package.module:Class"``
-    :param planner_kwargs: its arguments beside ``horizon_steps`` and ``plan_dt``, which are those of the episodes, such as
-        ``{"hidden_dims": (128, 128), "groups": ("state", "route", "signal")}``
-    :param num_steps: gradient steps
+    :param planner_kwargs: arguments of the class, such as
+        ``{"hidden_dims": (128, 128), "groups": ("state", "route", "signal")}``; ``horizon_steps`` and ``plan_dt`` are taken
+        from the episodes
+    :param num_steps: number of gradient steps
     :param batch_size: frames per step, drawn with replacement
-    :param learning_rate: at the first step; it falls to zero along a cosine
-    :param seed: of initial weights, split and batches
-    :param validation_fraction: share that is held out, between 0 and 1
-    :param device: where to train
-    :param progress: show a progress bar
+    :param learning_rate: learning rate at the first step; it falls to zero along a cosine
+    :param seed: seed of the initial weights, the split and the batches
+    :param validation_fraction: share of the data that is held out, between 0 and 1
+    :param device: device to train on
+    :param progress: whether to show a progress bar
     :return: the planner, its history and its metrics
-    :raises ValueError: if an argument is out of range, there is too little data, the planner breaks its contract, or the loss
-        is not finite
+    :raises ValueError: if an argument is out of range, there is too little data, the planner does not satisfy the protocol, or
+        the loss is not finite
     """
     settings = TrainingSettings(num_steps, batch_size, learning_rate, seed, validation_fraction)
     horizon_steps, plan_dt = plans_of(episodes)
@@ -122,7 +125,10 @@ def train_sft(
         train, held_out, data = split(episodes, frames, validation_fraction, seed)
         model.to(device)
         if hasattr(model, "fit_normalisation"):
-            model.fit_normalisation(train.observations, train.waypoints)
+            try:
+                model.fit_normalisation(train.observations, train.waypoints)
+            except Exception as error:  # whatever its code raises
+                raise ValueError(f"planner '{name}': fit_normalisation(observations, waypoints) fails: {error}") from error
         check_trainable(model, train[torch.arange(min(len(train), 2))].observations, name)
 
     history: list[dict[str, float]] = []
@@ -157,10 +163,10 @@ def train_sft(
 
 def save_run(result: SFTResult, out_dir: str | Path) -> Path:
     """
-    Write a run: ``model.pt``, ``config.json``, ``metrics.json`` and ``loss.png``, each atomically.
+    Write the files of a training run, each atomically: ``model.pt``, ``config.json``, ``metrics.json`` and ``loss.png``.
 
-    :param result: of :func:`train_sft`
-    :param out_dir: the folder, created where it is missing
+    :param result: the result of :func:`train_sft`
+    :param out_dir: the folder, created if it does not exist
     :return: the path of ``model.pt``
     """
     out_dir = Path(out_dir)
@@ -173,7 +179,7 @@ def save_run(result: SFTResult, out_dir: str | Path) -> Path:
 
 
 def _fit(model: nn.Module, train: Frames, held_out: Frames, settings: TrainingSettings) -> Iterator[dict[str, float]]:
-    """Take the gradient steps; yield a row of the history at each evaluation."""
+    """Train a planner, and yield a row of the history at each evaluation."""
     device = train.waypoints.device
     generator = torch.Generator(device).manual_seed(settings.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
@@ -205,7 +211,7 @@ def _fit(model: nn.Module, train: Frames, held_out: Frames, settings: TrainingSe
 
 @torch.no_grad()
 def _errors(model: nn.Module, frames: Frames) -> torch.Tensor:
-    """Predicted minus expert waypoints, (N, H, 2), of the planner in evaluation mode."""
+    """Return predicted minus expert waypoints, (N, H, 2), metres, with the planner in evaluation mode."""
     training = model.training
     model.eval()
     parts = torch.arange(len(frames), device=frames.waypoints.device).split(PREDICTED_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Whose code a file may name: this package's, and that of modules which the user trusts."""
+"""Trusted modules: a file may name code of this package and of modules that the user trusts."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from sb3_delta_waypoint.messages import short_repr
 VARIABLE = "SB3_DELTA_WAYPOINT_TRUST"
 """Environment variable with the names of trusted modules, separated by commas."""
 IMPORT_PATH = re.compile(r"[\w.]+:[\w.]+")
-"""``package.module:attribute``"""
+"""Pattern of an import path, ``package.module:attribute``."""
 
 _OWN = __name__.partition(".")[0]
 _typed: set[str] = set()
@@ -20,16 +20,18 @@ _trusted: ContextVar[tuple[str, ...]] = ContextVar("trusted", default=())
 
 
 class UntrustedError(PermissionError):
-    """A file that names code of a module which the user does not trust. Not a ValueError: ``PPO.load`` swallows those."""
+    """
+    Raised for a file that names code of a module that the user does not trust. Not a ValueError: ``PPO.load`` swallows those.
+    """
 
 
 @contextmanager
 def trusting(trust: str | Sequence[str]) -> Iterator[None]:
     """
-    Trust modules within a context, on top of those that are trusted already. Threads that it starts do not trust them.
+    Trust additional modules within a context. Threads that are started inside it do not inherit this trust.
 
-    :param trust: names of modules or packages, such as ``("my_planners",)``; files may name classes of these and of what is
-        inside them
+    :param trust: names of modules or packages, such as ``("my_planners",)``; files may name classes of these and of their
+        submodules
     """
     token = _trusted.set((*_trusted.get(), *((trust,) if isinstance(trust, str) else trust)))
     try:
@@ -40,7 +42,7 @@ def trusting(trust: str | Sequence[str]) -> Iterator[None]:
 
 def trust_typed(import_path: str) -> None:
     """
-    Trust the module of an import path that the user gave, until the process ends: its code runs anyway.
+    Trust the module of an import path that the user gave, until the process ends: its code has to run in any case.
 
     :param import_path: ``"package.module:attribute"``
     """
@@ -49,13 +51,13 @@ def trust_typed(import_path: str) -> None:
 
 def check_trusted(import_path: object, file: str | Path) -> str:
     """
-    Check that a file may name something, before anything is imported.
+    Check that an import path in a file is trusted, before anything is imported.
 
-    :param import_path: what it names, ``"package.module:attribute"``
-    :param file: its name, for the message
+    :param import_path: the import path in the file, ``"package.module:attribute"``
+    :param file: name of the file, for the error message
     :return: the import path
-    :raises ValueError: if that is no import path
-    :raises UntrustedError: if the module is neither of this package nor trusted, with the remedy
+    :raises ValueError: if it is not an import path
+    :raises UntrustedError: if the module is neither part of this package nor trusted; the message gives the remedy
     """
     if not isinstance(import_path, str) or not IMPORT_PATH.fullmatch(import_path):
         raise ValueError(f"{short_repr(import_path)} is not an import path, package.module:class")
@@ -63,6 +65,11 @@ def check_trusted(import_path: object, file: str | Path) -> str:
     from_environment = (name.strip() for name in os.environ.get(VARIABLE, "").split(","))
     trusted = {_OWN, *_typed, *map(_module, (*_trusted.get(), *from_environment))} - {""}
     if not any(module == name or module.startswith(f"{name}.") for name in trusted):
+        if module == "__main__":
+            raise UntrustedError(
+                f"{file} names {short_repr(import_path)}, a class of the script that wrote it: move the class into a module, "
+                "such as own_planners.py, import it from there, and write the file again"
+            )
         shown = short_repr(module)[1:-1]
         raise UntrustedError(
             f"{file} names {short_repr(import_path)}, code outside of this package, which is not run unasked: if you trust "

@@ -20,14 +20,14 @@ from sb3_delta_waypoint.registration import env_spec
 
 class NativeVecEnv(VecEnv):
     """
-    Adapts a vector env that resets finished envs within the step (SAME_STEP) and reports ``episode_metrics`` at their end.
+    An SB3 ``VecEnv`` around a vector env with autoreset within the step (SAME_STEP) that reports ``episode_metrics``.
 
     The info of an env is empty unless its episode has just ended; then it holds ``terminal_observation``,
     ``TimeLimit.truncated``, ``episode`` as SB3's ``Monitor`` writes it, ``is_success``, ``scenario`` and
     ``episode_metrics``. ``seed(s)`` makes the next ``reset()`` start again from scenario 0 of base seed ``s``.
 
     :param env: the vector env
-    :raises ValueError: if it resets in another way
+    :raises ValueError: if it has another autoreset mode
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]):
@@ -48,11 +48,19 @@ class NativeVecEnv(VecEnv):
         return observations
 
     def step_async(self, actions: np.ndarray) -> None:
-        """:param actions: float32 ``(n, H, 2)``, metres, ego frame"""
+        """
+        Store the actions of the next step.
+
+        :param actions: float32 ``(n, H, 2)``, metres, ego frame
+        """
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """:return: observations, float32 rewards in a fresh array, dones, infos"""
+        """
+        Step all envs with the stored actions.
+
+        :return: observations, float32 rewards in a new array, dones, infos
+        """
         observations, rewards, terminated, truncated, final = self.env.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if final:
@@ -78,16 +86,16 @@ class NativeVecEnv(VecEnv):
         self.env.close()
 
     def get_images(self) -> Sequence[np.ndarray | None]:
-        """:return: a picture of each env"""
+        """Draw a picture of each env."""
         pictures: Any = self.env.render()
         return pictures or [None] * self.num_envs
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of the vector env, the same for each of the envs asked for."""
+        """Get an attribute of the vector env, repeated for each of the given envs."""
         return [getattr(self.env, attr_name)] * len(self._get_indices(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of the vector env; it has one for all its envs."""
+        """Set an attribute of the vector env, which all its envs share."""
         if indices is not None:
             raise ValueError(f"{attr_name} is one attribute for all envs: set it without indices")
         setattr(self.env, attr_name, value)
@@ -96,10 +104,13 @@ class NativeVecEnv(VecEnv):
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
         """
-        Call the plural of a method of the scalar env, once for all envs: ``env_method("expert_plan")`` calls
-        ``expert_plans()`` of the vector env.
+        Call a method of all envs at once: ``env_method("expert_plan")`` calls ``expert_plans()`` of the vector env.
 
-        :return: a result for each of the envs asked for
+        :param method_name: name of the method of the scalar env; the vector env has its plural
+        :param method_args: passed to the method
+        :param indices: envs whose results are wanted; None for all
+        :param method_kwargs: passed to the method
+        :return: the result of each of these envs
         :raises IndexError: for an index that no env has
         :raises AttributeError: if the envs have no such method
         """
@@ -113,7 +124,7 @@ class NativeVecEnv(VecEnv):
         return [results[i] for i in wanted]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
-        """Whether the envs do what a wrapper does: they report their episodes as ``Monitor`` does, and nothing else."""
+        """Whether the envs do what a wrapper does; true only for ``Monitor``, since they report their episodes as it does."""
         return [issubclass(wrapper_class, Monitor)] * len(self._get_indices(indices))
 
     def _get_indices(self, indices: VecEnvIndices) -> list[int]:
@@ -128,16 +139,18 @@ def make_waypoint_vec_env(
     env_id: str = "ToyWaypoint-v0", n_envs: int = 1, seed: int | None = None, group_size: int = 1, **env_kwargs: Any
 ) -> VecEnv:
     """
-    Waypoint envs as an SB3 ``VecEnv``: the native vector env where there is one, else (CARLA) single envs in a
-    ``DummyVecEnv``, each with a server of its own.
+    Make waypoint envs as an SB3 ``VecEnv``.
+
+    This is the native vector env where there is one, else (CARLA) a ``DummyVecEnv`` of scalar envs, each with its own server.
 
     :param env_id: id of a registered waypoint env, or ``module:Id``, where importing the module registers it
     :param n_envs: number of envs
     :param seed: base seed of the scenarios; None for a random one
-    :param group_size: so many consecutive episodes share a scenario; single envs are numbered by :class:`~.GRPO` instead
+    :param group_size: number of consecutive episodes that share a scenario; for scalar envs, :class:`~.GRPO` assigns the
+        scenarios instead
     :param env_kwargs: passed to the env
     :return: the vec env
-    :raises ValueError: for a number of envs that cannot be, or arguments that the env refuses
+    :raises ValueError: for a number of envs out of range, or arguments that the env refuses
     """
     check_number("n_envs", n_envs, N_CARS)
     if has_native_vec_env(env_id):
@@ -150,8 +163,10 @@ def make_waypoint_vec_env(
 
 def has_native_vec_env(env_id: str) -> bool:
     """
+    Whether this package has a vector env for an env.
+
     :param env_id: id of a registered env
-    :return: whether this package has a vector env for it
+    :return: whether it has one
     """
     return str(env_spec(env_id).vector_entry_point).startswith("sb3_delta_waypoint.")
 

@@ -1,11 +1,14 @@
-"""Planners see physical units."""
+"""Check that envs give physical units, which planners expect."""
 
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 
 
 def refuse_normalized_observations(venv: VecEnv | VecNormalize | None) -> None:
     """
-    A frozen planner normalises inside and expects physical units; observations normalised before it would be silently wrong.
+    Refuse envs with normalised observations.
+
+    A frozen planner expects physical units and normalises them itself, so that observations normalised before it would give
+    wrong plans without an error.
 
     :param venv: envs, possibly wrapped
     :raises ValueError: if they are wrapped in ``VecNormalize(norm_obs=True)``

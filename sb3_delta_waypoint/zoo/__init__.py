@@ -1,8 +1,8 @@
 """
-rl_zoo3 as a front end: its own scripts, with this package's envs, hyperparameters, evaluation and run folder.
+The front end: rl_zoo3's scripts, with this package's envs, hyperparameters, evaluation and run folder.
 
-rl_zoo3 freezes its ``--algo`` choices before it imports ``--gym-packages``, so ``rl_zoo3 train`` cannot be extended from
-outside. :func:`register` inserts into its tables in place; :func:`train` and :func:`run_script` then run its own scripts.
+rl_zoo3 fixes its ``--algo`` choices before it imports ``--gym-packages``, so ``rl_zoo3 train`` cannot be extended from
+outside. :func:`register` adds entries to its tables; :func:`train` and :func:`run_script` then run its scripts.
 """
 
 from importlib import import_module
@@ -17,7 +17,7 @@ __all__ = ["ALGORITHMS", "register", "run_script", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    # rl_zoo3 takes seconds to import, which --help need not wait for
+    # importing rl_zoo3 takes seconds, and --help should not wait for it
     if name in __all__:
         return getattr(import_module(f"{__name__}.scripts"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The algorithms that refine planners, and what rl_zoo3 needs to know about each."""
+"""The algorithms that refine planners, with their settings for rl_zoo3."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class Algorithm(NamedTuple):
-    """What rl_zoo3 needs to know about an algorithm."""
+    """An algorithm with its settings for rl_zoo3."""
 
     path: str
-    """``"package:class"``, which is imported when it is needed: ``--help`` names the algorithms without torch."""
+    """``"package:class"``, imported only when needed, so that ``--help`` can list the algorithms without torch."""
     sampler: Callable[["optuna.Trial", int, int, dict[str, Any]], dict[str, Any]]
     converter: Callable[[dict[str, Any]], dict[str, Any]] = convert
 
     def load(self) -> "type[BaseAlgorithm]":
-        """:return: the class"""
+        """Import and return the class."""
         package, _, name = self.path.partition(":")
         algorithm: type[BaseAlgorithm] = getattr(import_module(package), name)
         return algorithm
@@ -32,10 +32,10 @@ ALGORITHMS = {
     "a2c": Algorithm("stable_baselines3:A2C", sample_a2c),
     "trpo": Algorithm("sb3_contrib:TRPO", sample_trpo),
 }
-"""By the name that ``--algo`` takes; the first is the default. Each has a yaml in ``hyperparams/``."""
+"""The algorithms by their names for ``--algo``; the first is the default. Each has a yaml in ``hyperparams/``."""
 
 OTHER_ALGORITHMS = ("ddpg", "dqn", "sac", "td3", "ars", "crossq", "qrdqn", "tqc", "ppo_lstm")
-"""Those that rl_zoo3 has beside them, for envs of others."""
+"""Further algorithms of rl_zoo3, for envs of others."""
 
 
 def check_algorithm(name: str) -> None:

@@ -1,4 +1,4 @@
-"""What the command line and the yaml of a training run may say, checked before anything is recorded."""
+"""Checks of the command line and the yaml of a training run, before anything is written."""
 
 import argparse
 import difflib
@@ -23,7 +23,7 @@ ZOO_KEYS = {
     *("n_timesteps", "n_envs", "policy", "policy_kwargs", "env_kwargs", "monitor_kwargs", "normalize", "frame_stack"),
     *("env_wrapper", "vec_env_wrapper", "callback"),
 }
-"""Keys of a yaml that rl_zoo3 takes for itself, beside the arguments of the algorithm."""
+"""Keys of a yaml that rl_zoo3 itself uses; all others are arguments of the algorithm."""
 
 OPTIONS = {"env": "--env", "seed": "--seed", "device": "--device", "verbose": "--verbose", "tensorboard_log": "-tb"}
 """Arguments of an algorithm that are options of the command line."""
@@ -41,17 +41,17 @@ LOWEST = {
     "n_jobs": ("--n-jobs", 1, -1, ", or -1 for one per processor"),
     "n_evaluations": ("--n-evaluations", 1, None, ""),
 }
-"""Of whole numbers on the command line: option, lowest value, lowest of the negative values with a meaning, their meaning."""
+"""Whole numbers on the command line: option, minimum, minimum of the negative values with a special meaning, that meaning."""
 
 
 @contextmanager
 def in_one_line(what: str, *more: type[Exception]) -> Iterator[None]:
     """
-    Say of an error that does not say it itself what was being done; bad settings end in all sorts of them.
+    Convert errors within a context to a ValueError that names their source; bad settings cause errors of many types.
 
-    :param what: such as ``"the yaml"``
-    :param more: further kinds of errors that do not say it
-    :raises ValueError: in the place of the error
+    :param what: the source, such as ``"the yaml"``
+    :param more: further types of errors to convert
+    :raises ValueError: in place of the error
     """
     try:
         yield
@@ -64,8 +64,10 @@ def in_one_line(what: str, *more: type[Exception]) -> Iterator[None]:
 
 def check_arguments(args: argparse.Namespace) -> None:
     """
-    :param args: the command line, as rl_zoo3 parsed it
-    :raises ValueError: naming the option that makes no sense
+    Check the command line of a training run.
+
+    :param args: the command line as parsed by rl_zoo3
+    :raises ValueError: naming the invalid option
     """
     for name, (option, lowest, special, meaning) in LOWEST.items():
         value = getattr(args, name)
@@ -75,13 +77,13 @@ def check_arguments(args: argparse.Namespace) -> None:
 
 def check_config(path: str, env_id: str, is_atari: bool = False, is_given: bool = True) -> None:
     """
-    Check that rl_zoo3 can read its hyperparameters; those in Python it runs, and those are not looked into.
+    Check that rl_zoo3 can read a file of hyperparameters. Files in Python, which it runs, are not checked.
 
     :param path: the yaml, or a Python file or module
     :param env_id: id of the env
-    :param is_atari: whether its hyperparameters may be those of ``atari``
+    :param is_atari: whether the hyperparameters may be under the key ``atari``
     :param is_given: whether the user named the file
-    :raises ValueError: naming the file and what is wrong
+    :raises ValueError: naming the file and the fault
     :raises FileNotFoundError: if there is no such file
     """
     file = Path(path)
@@ -120,9 +122,9 @@ def check_hyperparameters(algorithm: type[BaseAlgorithm], hyperparams: Mapping[s
     Check names and types of hyperparameters against the algorithm's signature, before rl_zoo3 works with them.
 
     :param algorithm: the algorithm
-    :param hyperparams: of rl_zoo3's yaml and command line
-    :param source: where they come from, for the error
-    :raises ValueError: naming the first that does not fit
+    :param hyperparams: hyperparameters from the yaml and the command line
+    :param source: their source, for the error message
+    :raises ValueError: naming the first invalid hyperparameter
     """
     parameters = signature(algorithm).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
@@ -144,7 +146,7 @@ def check_hyperparameters(algorithm: type[BaseAlgorithm], hyperparams: Mapping[s
 
 
 def _expected(name: str, value: Any, hints: Mapping[str, Any]) -> str:
-    """What a hyperparameter should be; empty if it is."""
+    """Return what a hyperparameter should be; empty if it is valid."""
     if name in SCHEDULES:
         fits = is_number(value) and (value >= 0 or name != "learning_rate")
         return "" if fits or _is_schedule(value) else "a number, or one that falls linearly to zero, such as 'lin_1e-3'"
@@ -157,7 +159,7 @@ def _expected(name: str, value: Any, hints: Mapping[str, Any]) -> str:
     if name == "policy":
         return "" if isinstance(value, str | type) else "a policy's name or import path"
     if name == "env_kwargs":
-        # rl_zoo3 takes it as it is, where it evaluates the others
+        # rl_zoo3 passes it unchanged, but evaluates the others
         return "" if isinstance(value, Mapping | NoneType) else "a mapping, such as {route_length: 200}; it is not evaluated"
     if name.endswith("_kwargs"):
         return "" if isinstance(value, Mapping | str | NoneType) else "keys and values"
@@ -173,7 +175,7 @@ def _is_schedule(value: Any) -> bool:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value has an annotated type; where the annotation is none of the plain ones, the algorithm will say."""
+    """Return whether a value has the annotated type; True for complex annotations, whose check is left to the algorithm."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, part) for part in get_args(hint))

@@ -8,16 +8,16 @@ import rl_zoo3.exp_manager
 import yaml
 
 HYPERPARAMS = Path(__file__).parents[1] / "hyperparams"
-"""Their folder, with one file per algorithm."""
+"""The folder of the yaml files, with one file per algorithm."""
 
 
 def default_config(algo: str, env_id: str) -> str | None:
     """
-    The file with the hyperparameters of an algorithm on an env.
+    Return the file with the hyperparameters of an algorithm on an env.
 
     :param algo: name of the algorithm
     :param env_id: id of the env
-    :return: this package's yaml, if it knows the env; otherwise None, and rl_zoo3's own serves
+    :return: this package's yaml if it contains the env; otherwise None, for rl_zoo3's own
     """
     path = HYPERPARAMS / f"{algo}.yml"
     if path.is_file() and env_id in yaml.safe_load(path.read_text()):
@@ -27,9 +27,9 @@ def default_config(algo: str, env_id: str) -> str | None:
 
 def as_policy_kwargs(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """
-    The ``policy_kwargs`` of a yaml.
+    Return the ``policy_kwargs`` of a yaml as a dict.
 
-    :param value: a mapping, or Python source such as ``"dict(net_arch=[64])"``, which rl_zoo3 evaluates like this
+    :param value: a mapping, or Python source such as ``"dict(net_arch=[64])"``, which is evaluated as in rl_zoo3
     :return: the keyword arguments
     """
     return dict(eval(value, vars(rl_zoo3.exp_manager)) if isinstance(value, str) else value or {})

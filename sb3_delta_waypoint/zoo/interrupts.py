@@ -1,4 +1,4 @@
-"""Ctrl-C during a run of the front end."""
+"""Handling of Ctrl-C during training with the front end."""
 
 import signal
 from types import FrameType
@@ -8,10 +8,11 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 class StopOnInterrupt(BaseCallback):
     """
-    While it is entered, the first Ctrl-C lets the step under way end and then stops training, so that nothing is cut off while
-    it is being written; a second one interrupts at once.
+    A callback and context manager that handles Ctrl-C. Within the context, the first Ctrl-C stops training after the current
+    step, so that no file is left half written; a second one interrupts at once.
 
-    :param at_once: let the first Ctrl-C interrupt at once; worker processes get it too, and die of it in the middle of a step
+    :param at_once: let the first Ctrl-C interrupt at once; needed with worker processes, which receive it too and end in the
+        middle of a step
     """
 
     def __init__(self, at_once: bool = False) -> None:

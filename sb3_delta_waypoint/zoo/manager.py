@@ -37,33 +37,33 @@ from sb3_delta_waypoint.zoo.interrupts import StopOnInterrupt
 from sb3_delta_waypoint.zoo.saving import atomic_saves
 
 TRAINING_ONLY = ("start", "max_episode_steps")
-"""Env arguments of a yaml that make lessons easier or harder, and do not hold for evaluations and ``enjoy``."""
+"""Env arguments of a yaml that make training easier or harder, and are ignored by evaluations and ``enjoy``."""
 
 CHECKPOINTS = "checkpoints"
-"""Where in the run folder the models lie that ``--save-freq`` asks for."""
+"""Subfolder of the run folder for the models that ``--save-freq`` requests."""
 
 
 BOUNDED_SCHEDULES = f"{BoundedSchedulesCallback.__module__}.{BoundedSchedulesCallback.__name__}"
-"""A class path, as rl_zoo3 takes it."""
+"""Class path of the policy, in rl_zoo3's format."""
 
 
 class WaypointExperimentManager(ExperimentManager):
     """
-    What differs from rl_zoo3's, for the envs of this package: the native vector env, ``WaypointEvalCallback``, the run folder,
-    and hyperparameters from this package's yaml where none is given. All other envs are treated as rl_zoo3 treats them.
+    rl_zoo3's experiment manager, adapted to the envs of this package: the native vector env, ``WaypointEvalCallback``, the run
+    folder, and hyperparameters from this package's yaml if none is given. All other envs are treated as in rl_zoo3.
 
-    For all envs, settings are checked before anything is recorded, models are saved atomically, and Ctrl-C ends training after
-    the step that is under way, with everything saved.
+    For all envs, settings are checked before anything is written, models are saved atomically, and Ctrl-C ends training after
+    the current step and saves the model.
 
-    :param args: the command line, as rl_zoo3 parsed it
-    :param positional: rl_zoo3's
-    :param extra_policy_kwargs: policy arguments on top of those in the yaml
-    :param extra_env_kwargs: env arguments on top of those in the yaml and the command line
-    :param extra_hyperparams: arguments of the algorithm on top of those in the yaml and the command line
-    :param selection: ``metric`` and ``where`` of :class:`WaypointEvalCallback`, which say what the best model is
-    :param max_episodes: number of episodes, over all envs, after which training ends; None for no bound
-    :param keywords: rl_zoo3's
-    :raises ValueError: naming the option that makes no sense
+    :param args: the command line as parsed by rl_zoo3
+    :param positional: further arguments of rl_zoo3's manager
+    :param extra_policy_kwargs: policy arguments that override those of the yaml
+    :param extra_env_kwargs: env arguments that override those of the yaml and the command line
+    :param extra_hyperparams: arguments of the algorithm that override those of the yaml and the command line
+    :param selection: ``metric`` and ``where`` of :class:`WaypointEvalCallback`, by which the best model is chosen
+    :param max_episodes: number of episodes, over all envs, after which training ends; None for no limit
+    :param keywords: keyword arguments of rl_zoo3's manager
+    :raises ValueError: naming the invalid option
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class WaypointExperimentManager(ExperimentManager):
         self.is_vectorised = has_native_vec_env(self.env_name.gym_id)
         self.interrupted = False
         self.model: BaseAlgorithm | None = None
-        """What is trained, from the beginning of training on."""
+        """The model that is trained; set when training starts."""
         self.was_saved = False
         self._made_folders: list[Path] = []
         if self.is_waypoint_env and self.algo not in ALGORITHMS:
@@ -114,7 +114,7 @@ class WaypointExperimentManager(ExperimentManager):
             self.config = default_config(self.algo, self.env_name.gym_id) or self.config
 
     def create_log_folder(self) -> None:
-        # of two runs that begin at the same time, one takes the next number
+        # if two runs start at the same time, one of them takes the next number
         folder = Path(self.save_path)
         self._made_folders = [parent for parent in (Path(self.log_folder), Path(self.log_path)) if not parent.exists()]
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -129,14 +129,14 @@ class WaypointExperimentManager(ExperimentManager):
         super().create_log_folder()
 
     def remove_unused_folder(self) -> None:
-        """Remove what this run has made if it has neither trained a step nor saved a model: ``enjoy`` would take it."""
+        """Remove the run folder if this run has neither trained a step nor saved a model, since ``enjoy`` would pick it."""
         if self.was_saved or (self.model is not None and self.model.num_timesteps > 0):
             return
         for folder in reversed(self._made_folders):
             if folder == Path(self.save_path):
                 shutil.rmtree(folder, ignore_errors=True)
             else:
-                with suppress(OSError):  # another run is in it
+                with suppress(OSError):  # another run uses it
                     folder.rmdir()
 
     def setup_experiment(self) -> tuple[BaseAlgorithm, dict[str, Any]] | None:
@@ -150,7 +150,7 @@ class WaypointExperimentManager(ExperimentManager):
 
     def read_hyperparameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
         check_config(self.config, self.env_name.gym_id, self._is_atari, self._config_is_given)
-        # rl_zoo3 replaces these wholesale where the command line gives them, and keeps the yaml's env_kwargs from the eval env
+        # rl_zoo3 would replace all of these by those of the command line, and not pass the yaml's env_kwargs to the eval env
         given_env_kwargs, self.env_kwargs = {**self.env_kwargs, **self.extra_env_kwargs}, {}
         with redirect_stdout(io.StringIO()):
             hyperparams, _ = super().read_hyperparameters()
@@ -167,12 +167,12 @@ class WaypointExperimentManager(ExperimentManager):
         if self._eval_env_kwargs_args is None:
             exam = {name: value for name, value in shipped.items() if name not in TRAINING_ONLY}
             self.eval_env_kwargs = {**exam, **given_env_kwargs}
-        # what enjoy makes its env with
+        # enjoy builds its env with these
         self.args.env_kwargs = self.eval_env_kwargs or None
         return result
 
     def _observed(self, policy_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """What the envs must give, so that the planner or the model with which training goes on can drive there."""
+        """Return the env argument ``observe`` for the planner, or for the model whose training is continued."""
         if not self.is_waypoint_env:
             return {}
         try:
@@ -181,14 +181,14 @@ class WaypointExperimentManager(ExperimentManager):
             planner = load_planner(policy_kwargs.get("sft"), kwargs=policy_kwargs.get("sft_kwargs"))
             return observe_for(self.env_name.gym_id, WaypointPolicy(planner, "cpu"))
         except (ImportError, OSError, TypeError, ValueError):
-            return {}  # said where the policy is made
+            return {}  # the error is raised when the policy is built
 
     def _preprocess_hyperparams(self, hyperparams: dict[str, Any]) -> Any:
         self.group_size = 1
         if self.plays_groups:
             self.group_size = hyperparams.get("group_size", signature(GRPO).parameters["group_size"].default)
         callback = hyperparams.get("callback") or []
-        # of a yaml that does not name it, too; where it is named, two do no more than one
+        # also if the yaml does not name it; a second one has no further effect
         hyperparams["callback"] = [*(callback if isinstance(callback, list) else [callback]), BOUNDED_SCHEDULES]
         with in_one_line(f"{self.config}, -params", ImportError):
             return super()._preprocess_hyperparams(hyperparams)
@@ -196,7 +196,7 @@ class WaypointExperimentManager(ExperimentManager):
     def create_envs(self, n_envs: int, eval_env: bool = False, no_log: bool = False) -> VecEnv:
         env_wrapper = self.env_wrapper
         if self.plays_groups and not eval_env and self.vec_env_class is SubprocVecEnv:
-            # it resets in its workers, out of GRPO's reach
+            # it resets its envs in worker processes, where GRPO cannot seed them
             self.env_wrapper = partial(_in_groups, env_wrapper)
         env_kwargs = self.eval_env_kwargs if eval_env else self.env_kwargs
         try:
@@ -224,10 +224,10 @@ class WaypointExperimentManager(ExperimentManager):
         env_fns: list[Any],
         **vec_env_kwargs: Any,
     ) -> VecEnv:
-        """Stands in for the class ``DummyVecEnv``; of the functions that make one env each only their number matters."""
+        """Make the native env in place of ``DummyVecEnv``; only the number of functions that make one env each is used."""
         venv = make_waypoint_vec_env(self.env_name.gym_id, len(env_fns), self.seed, group_size, **env_kwargs)
         with warnings.catch_warnings():
-            # the env monitors itself; the wrapper is there for the file monitor.csv, which rl_zoo3 plots
+            # the env reports episodes itself; the wrapper writes monitor.csv, which rl_zoo3 plots
             warnings.filterwarnings("ignore", "The environment is already wrapped with a `Monitor`")
             return VecMonitor(venv, filename=log_folder, **self.monitor_kwargs)
 
@@ -277,9 +277,9 @@ class WaypointExperimentManager(ExperimentManager):
         self.model = model
         for callback in self.callbacks:
             if isinstance(callback, CriticWarmupCallback):
-                # the critic of a model that goes on (-i) has learnt already
+                # the critic of a model whose training is continued (-i) has learnt already
                 callback.warmup_steps = max(0, callback.warmup_steps - model.num_timesteps)
-        # where rl_zoo3 always begins; from here on another number says that a step was trained
+        # rl_zoo3 always starts from 0; any other number means that a step was trained
         model.num_timesteps = 0
         with StopOnInterrupt(at_once=self.vec_env_class is SubprocVecEnv) as stop, atomic_saves():
             self.callbacks.append(stop)
@@ -294,7 +294,7 @@ class WaypointExperimentManager(ExperimentManager):
         self.interrupted = stop.requested
 
     def _save_after(self, error: Exception, model: BaseAlgorithm) -> None:
-        # what GRPO refuses to train on has not changed the model
+        # an error such as GRPO's refusal of an env has not changed the model
         try:
             self.save_trained_model(model)
             error.add_note(f"the model so far is {self.params_path}.zip")

@@ -1,8 +1,8 @@
 """
-The options of rl_zoo3's scripts, as ``--help`` explains them and the command line checks them.
+The options of rl_zoo3's scripts, as shown by ``--help`` and checked on the command line.
 
-rl_zoo3 makes its parsers where it runs, and takes seconds to import. These tables say the same at once, with the defaults of
-this front end; a test compares them with rl_zoo3's parsers.
+rl_zoo3 builds its parsers when it runs, and importing it takes seconds. These tables contain the same options, with the
+defaults of this front end; a test compares them with rl_zoo3's parsers.
 """
 
 from collections.abc import Mapping
@@ -13,28 +13,28 @@ from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 ENV_ID = "ToyWaypoint-v0"
 ALGORITHM = next(iter(ALGORITHMS))
 LOG_FOLDER = "out/logs"
-"""Where ``train`` writes its runs, and all others look for them."""
+"""Folder to which ``train`` writes its runs and from which the other commands read them."""
 
 
 class ZooOption(NamedTuple):
     """One option of a script of rl_zoo3."""
 
     names: str
-    """As they are typed, separated by blanks, the long one last."""
+    """Names as they are typed, separated by blanks, the long one last."""
     kind: type | tuple[str, ...]
     """``bool`` for a flag, a tuple of choices, ``dict`` for KEY:VALUE, or the type of the value."""
     default: Any
-    """rl_zoo3's."""
+    """Default of rl_zoo3."""
     help: str
     metavar: str = ""
     ours: Any = None
-    """The default of this front end where it is another one."""
+    """Default of this front end, if it differs."""
     values: int = 1
-    """How many values it takes; -1 for one or more."""
+    """Number of values; -1 for one or more."""
 
     @property
     def flag(self) -> str:
-        """:return: the long name"""
+        """The long name."""
         return self.names.split()[-1]
 
 
@@ -282,12 +282,12 @@ SCRIPTS: Mapping[str, Sections] = {
     "plot_train": PLOT_TRAIN,
     "all_plots": ALL_PLOTS,
 }
-"""By name of the script: its options, by the heading under which ``--help`` shows them."""
+"""Options of each script, by the heading under which ``--help`` shows them."""
 
 
 def defaults(script: str) -> list[str]:
     """
-    Where this front end's defaults differ from rl_zoo3's.
+    Return the defaults of this front end that differ from rl_zoo3's.
 
     :param script: name of the script
     :return: command-line arguments
@@ -298,10 +298,10 @@ def defaults(script: str) -> list[str]:
 
 def as_arguments(option: ZooOption, value: Any) -> list[str]:
     """
-    An option as rl_zoo3 reads it.
+    Return the command-line arguments of an option for rl_zoo3.
 
     :param option: the option
-    :param value: its value; a mapping for KEY:VALUE, a sequence where there are several
+    :param value: its value; a mapping for KEY:VALUE, a sequence for several values
     :return: command-line arguments; none for a flag that is not set
     """
     if option.kind is bool:

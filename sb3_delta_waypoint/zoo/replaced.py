@@ -1,4 +1,4 @@
-"""Attributes of other people's modules, replaced for a while."""
+"""Temporary replacement of attributes of other packages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ from typing import Any
 @contextmanager
 def replaced(owner: Any, **attributes: Any) -> Iterator[None]:
     """
-    Replace attributes of a module or class within a context, in all threads. Only for what rl_zoo3 and SB3 look up by name and
-    take no argument for.
+    Replace attributes of a module or class within a context, in all threads. Use it only for what rl_zoo3 and SB3 look up by
+    name and have no argument for.
 
     :param owner: the module or class
-    :param attributes: their new values by name
+    :param attributes: new values of the attributes, by name
     """
     before = {name: vars(owner)[name] for name in attributes}
     try:

@@ -1,9 +1,9 @@
 """
-What ``train -optimize`` draws hyperparameters from: a function per algorithm.
+Samplers of hyperparameters for ``train -optimize``: one function per algorithm.
 
-Each takes what rl_zoo3 passes to a sampler (the Optuna trial, the first dimension of the action space, the number of training
-envs, and arguments for off-policy algorithms) and returns keyword arguments of the algorithm. Never ``policy_kwargs``: they
-would replace those of the yaml, and the planner with them.
+Each has the arguments of rl_zoo3's samplers (the Optuna trial, the first dimension of the action space, the number of training
+envs, and arguments for off-policy algorithms) and returns keyword arguments of the algorithm. It never returns
+``policy_kwargs``, which would replace those of the yaml, including the planner.
 """
 
 import math
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def sample_ppo(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
-    """PPO hyperparameters for a residual that starts from a good policy, with many envs at once."""
+    """Sample PPO hyperparameters, for a residual that starts from a good policy, and for many envs."""
     _suggest_with_critic(trial)
     trial.suggest_float("target_kl", 0.03, 1.0, log=True)
     trial.suggest_categorical("clip_range", [0.1, 0.2, 0.3])
@@ -23,8 +23,8 @@ def sample_ppo(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_ar
 
 
 def sample_grpo(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
-    """GRPO hyperparameters. The size of the groups is the yaml's: envs that number their scenarios are made for it."""
-    # a minibatch is never more than the smallest rollout
+    """Sample GRPO hyperparameters. The group size is that of the yaml, since the envs are built for it."""
+    # a minibatch is never larger than the smallest rollout
     smallest_rollout_pow = 5 + int(math.log2(n_envs))
     trial.suggest_int("n_steps_pow", 5, 8)
     trial.suggest_int("batch_size_pow", min(6, smallest_rollout_pow), min(12, smallest_rollout_pow))
@@ -40,7 +40,7 @@ def sample_grpo(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_a
 
 
 def sample_a2c(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
-    """A2C hyperparameters: one gradient step a rollout, so short rollouts."""
+    """Sample A2C hyperparameters, with short rollouts, since A2C takes one gradient step per rollout."""
     trial.suggest_int("n_steps_pow", 2, 5)
     _suggest_discounts(trial)
     trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True)
@@ -49,7 +49,7 @@ def sample_a2c(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_ar
 
 
 def sample_trpo(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_args: dict[str, Any]) -> dict[str, Any]:
-    """TRPO hyperparameters. The learning rate is the critic's; the actor's steps are bounded by ``target_kl``."""
+    """Sample TRPO hyperparameters. The learning rate applies to the critic; ``target_kl`` bounds the actor's steps."""
     _suggest_with_critic(trial)
     trial.suggest_float("target_kl", 0.005, 0.1, log=True)
     trial.suggest_categorical("n_critic_updates", [3, 5, 10])
@@ -58,9 +58,9 @@ def sample_trpo(trial: "optuna.Trial", n_actions: int, n_envs: int, additional_a
 
 def convert(sampled_params: dict[str, Any]) -> dict[str, Any]:
     """
-    Hyperparameters from what Optuna stores.
+    Convert the parameters that Optuna stores to hyperparameters.
 
-    :param sampled_params: what a sampler drew: ``<name>_pow`` is an exponent of two, ``one_minus_<name>`` a distance from one
+    :param sampled_params: parameters of a trial: ``<name>_pow`` is an exponent of two, ``one_minus_<name>`` a distance to one
     :return: keyword arguments of the algorithm
     """
     params = {}

@@ -1,4 +1,4 @@
-"""What SB3 saves while the front end trains, written atomically: SB3 itself writes models and statistics in place."""
+"""Atomic saving during training with the front end; SB3 itself writes models and statistics in place."""
 
 import io
 import pickle
@@ -17,8 +17,8 @@ from sb3_delta_waypoint.zoo.replaced import replaced
 
 @contextmanager
 def atomic_saves() -> Iterator[None]:
-    """Within it, every ``model.save(path)`` and ``VecNormalize.save(path)`` leaves the old file whole until the new one is."""
-    # callbacks of SB3 and rl_zoo3 give paths, and both methods write to those themselves
+    """Make ``model.save(path)`` and ``VecNormalize.save(path)`` atomic within a context: a file is replaced when complete."""
+    # callbacks of SB3 and rl_zoo3 pass paths, and both methods open these themselves
     with replaced(base_class, save_to_zip_file=_save_to_zip_file), replaced(VecNormalize, save=_save_vec_normalize):
         yield
 
@@ -29,7 +29,7 @@ def _save_to_zip_file(save_path: str | Path | io.BufferedIOBase, *content: Any, 
         return
     buffer = io.BytesIO()
     save_to_zip_file(buffer, *content, **keywords)
-    # as SB3 completes the name
+    # SB3 completes the name in the same way
     write_atomically(save_path if Path(save_path).suffix else f"{save_path}.zip", buffer.getvalue())
 
 

@@ -25,7 +25,7 @@ from sb3_delta_waypoint.zoo.watching import watching
 
 
 def register() -> None:
-    """Make rl_zoo3 know this package: its algorithms, its experiment manager, its run folder. May be called again."""
+    """Register this package with rl_zoo3: algorithms, experiment manager, run folder. It may be called repeatedly."""
     for name, algorithm in ALGORITHMS.items():
         rl_zoo3.utils.ALGOS[name] = algorithm.load()
         rl_zoo3.hyperparams_opt.HYPERPARAMS_SAMPLER[name] = algorithm.sampler  # type: ignore[assignment]
@@ -43,16 +43,16 @@ def train(
     max_episodes: int | None = None,
 ) -> WaypointExperimentManager:
     """
-    ``rl_zoo3 train`` with this package's defaults.
+    Run ``rl_zoo3 train`` with this package's defaults.
 
     :param arguments: command-line arguments of ``rl_zoo3 train``
-    :param policy_kwargs: policy arguments on top of those in the yaml
-    :param env_kwargs: env arguments on top of those in the yaml and in ``arguments``
-    :param hyperparams: arguments of the algorithm on top of those in the yaml and in ``arguments``
+    :param policy_kwargs: policy arguments that override those of the yaml
+    :param env_kwargs: env arguments that override those of the yaml and of ``arguments``
+    :param hyperparams: arguments of the algorithm that override those of the yaml and of ``arguments``
     :param selection: ``metric`` and ``where`` by which the best model is chosen, see :class:`WaypointEvalCallback`
-    :param max_episodes: number of episodes, over all envs, after which training ends; None for no bound
-    :return: the experiment manager, which knows the run folder and whether training was interrupted
-    :raises ValueError: if an argument is refused
+    :param max_episodes: number of episodes, over all envs, after which training ends; None for no limit
+    :return: the experiment manager, with the run folder and whether training was interrupted
+    :raises ValueError: if an argument is invalid
     """
     register()
     managers: list[WaypointExperimentManager] = []
@@ -70,7 +70,7 @@ def train(
         managers.append(manager)
         return manager
 
-    # the script makes its manager itself, and returns nothing
+    # the script builds its manager itself and does not return it
     with replaced(rl_zoo3.train, ExperimentManager=make_manager):
         try:
             _run("train", arguments)
@@ -85,9 +85,9 @@ def run_script(name: str, arguments: Sequence[str], show_planner: bool = True) -
     Run a script of rl_zoo3 with this package's defaults.
 
     :param name: ``enjoy``, ``record_video``, ``plot_train`` or ``all_plots``
-    :param arguments: its command-line arguments
-    :param show_planner: whether ``enjoy`` and ``record_video`` draw the plan of a refined model's planner, too
-    :raises ValueError: if an argument is refused
+    :param arguments: command-line arguments of the script
+    :param show_planner: whether ``enjoy`` and ``record_video`` also draw the plan of a refined model's planner
+    :raises ValueError: if an argument is invalid
     """
     register()
     if name in ("enjoy", "record_video"):
@@ -98,11 +98,11 @@ def run_script(name: str, arguments: Sequence[str], show_planner: bool = True) -
 
 
 def _run(name: str, arguments: Sequence[str]) -> None:
-    # of two equal options the last counts
+    # if an option is repeated, the last one is used
     arguments = [*defaults(name), *arguments]
     _check(arguments)
     arguments = _import_env(arguments)
-    # rl_zoo3's parsers read nothing else
+    # rl_zoo3's parsers read only sys.argv
     with replaced(sys, argv=[f"sb3-delta-waypoint {name}", *arguments]):
         try:
             _script(name)()
@@ -115,7 +115,7 @@ def _run(name: str, arguments: Sequence[str]) -> None:
 
 
 def _check(arguments: Sequence[str]) -> None:
-    """Refuse in one line what rl_zoo3 would refuse with its whole usage, or late."""
+    """Refuse in one line arguments that rl_zoo3 would refuse with its whole usage text, or late."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--algo")
@@ -136,7 +136,7 @@ def _import_env(arguments: list[str]) -> list[str]:
 
 
 def _script(name: str) -> Callable[[], object]:
-    if name == "record_video":  # exists as a main program only
+    if name == "record_video":  # it is a main program without a function
         return partial(runpy.run_module, "rl_zoo3.record_video", run_name="__main__")
     module = importlib.import_module("rl_zoo3.plots" if "plot" in name else f"rl_zoo3.{name}")
     script = getattr(module, name)
@@ -153,7 +153,7 @@ def get_model_path(
     load_checkpoint: int | None = None,
     load_last_checkpoint: bool = False,
 ) -> tuple[str, str, str]:
-    """rl_zoo3's ``get_model_path``, which also finds checkpoints in the folder ``checkpoints`` of a run."""
+    """Return the path of a model, like rl_zoo3's ``get_model_path``, but find checkpoints in a run's ``checkpoints``, too."""
     if load_best or (load_checkpoint is None and not load_last_checkpoint):
         return _zoo_model_path(exp_id, folder, algo, env_name, load_best)
     run = exp_id or rl_zoo3.utils.get_latest_run_id(str(Path(folder, algo)), env_name)

@@ -16,14 +16,14 @@ from sb3_delta_waypoint.policies import DeltaWaypointPolicy, PlanOverlay, Waypoi
 @contextmanager
 def watching(show_planner: bool) -> Iterator[None]:
     """
-    Within it, a script of rl_zoo3 makes its env and loads its model by way of a :class:`_Watch`.
+    Make rl_zoo3's scripts build their env and load their model by a :class:`_Watch` within a context.
 
-    :param show_planner: whether to draw the planner's plan beside the final one, where a refined policy drives
+    :param show_planner: whether to draw the planner's plan beside the final one if a refined policy drives
     """
     watch = _Watch(rl_zoo3.utils.create_test_env, show_planner)
     algorithms = dict(rl_zoo3.utils.ALGOS)
     before = rl_zoo3.enjoy.create_test_env
-    # neither script takes an argument for these; record_video looks them up in utils
+    # the scripts have no arguments for these; record_video looks them up in utils
     rl_zoo3.enjoy.create_test_env = rl_zoo3.utils.create_test_env = watch.make_env
     rl_zoo3.utils.ALGOS.update({name: _Loader(algorithm, watch) for name, algorithm in algorithms.items()})  # type: ignore[misc]
     try:
@@ -48,7 +48,7 @@ class _Watch:
         return self._env
 
     def loaded(self, model: BaseAlgorithm) -> BaseAlgorithm:
-        """enjoy loads a model without its env, so that nobody else compares what they mean by an action."""
+        """Check that a loaded model fits the env, since ``enjoy`` loads the model without its env, and return the model."""
         if self._env is None:
             return model
         if model.action_space != self._env.action_space:
@@ -63,7 +63,7 @@ class _Watch:
 
 
 class _Loader:
-    """Stands for an algorithm in rl_zoo3's table, of which these scripts want nothing but ``load``."""
+    """A substitute for an algorithm in rl_zoo3's table, of which these scripts use only ``load``."""
 
     def __init__(self, algorithm: type[BaseAlgorithm], watch: _Watch):
         self._algorithm = algorithm

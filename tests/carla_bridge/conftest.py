@@ -14,7 +14,7 @@ from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LoopbackServer]:
-    """A server of somebody else; no test kills it."""
+    """A server that is not an env's own; no test kills it."""
     with LoopbackServer() as server:
         yield server
 

@@ -51,6 +51,7 @@ def test_sft_trains_a_planner_of_ones_own(recorded, tmp_path, monkeypatch):
     assert "'--planner-kwargs': 'width' is not KEY:VALUE" in sft(recorded, tmp_path, *own[:3], "width").output
     failed(sft(f"{recorded}/**/*.json", tmp_path / "run", *own[:3], "depth:1"), "typed_planners:Wide", "depth")
     failed(sft(f"{recorded}/**/*.json", tmp_path / "run", "--planner", "typed_planners"), "package.module:Class")
+    failed(sft(f"{tmp_path}/nothing/*.json", tmp_path / "run", "--planner", "typed_planners:Gone"), "has no 'Gone'")
 
 
 def cut_off(path):

@@ -80,7 +80,7 @@ def recomputed(route: np.ndarray, trace: list[Step], plans: np.ndarray, experts:
 
 
 def drivers(name: str, expert: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Plans of one who gets there, one who leaves the route, and one who never arrives."""
+    """Plans of a car that reaches the goal, one that leaves the route, and one that runs out of time."""
     if name == "goal":
         return (expert + rng.normal(0.0, 0.15, expert.shape)).astype(np.float32)
     if name == "off_route":

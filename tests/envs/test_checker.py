@@ -118,7 +118,7 @@ STATE = observation_space()["state"]
         (stepping(2, 1), "terminated at step 1 is 1; expected True or False"),
         (variant(step=lambda self, result: (*result[:3], result[2], result[4])), "step 8 is terminated and truncated: an"),
         (stepping(2, False), r"after reset\(seed=0\) no episode ended within 50 steps: truncate those"),
-        (ending(is_success=...), "info of the last of 8 steps lacks 'is_success': add it, whether the episode is one"),
+        (ending(is_success=...), "info of the last of 8 steps lacks 'is_success': add it, whether the episode succeeded"),
         (ending(scenario=...), "lacks 'scenario'"),
         (ending(episode_metrics=...), "lacks 'episode_metrics': add it, a flat dict of numbers"),
         (ending(is_success=1), r"info\['is_success'\] is 1 at the last of 8 steps; expected True or False"),

@@ -40,6 +40,18 @@ def test_what_is_written_is_read_back(written, circle):
         (lambda d: d["source"].pop("scene_id"), None, "source.scene_id", "missing"),
         (lambda d: d["frames"][3].pop("expert"), 3, "expert", "missing"),
         (lambda d: d["frames"][3]["observations"].pop("route"), 3, "observations.route", "missing"),
+        (
+            lambda d: d["frames"][3]["observations"].update(signall=[1, 0]),
+            3,
+            "observations.signall",
+            "no such field; accepted are state, route, agents, agents_valid, signal, cameras",
+        ),
+        (
+            lambda d: [frame["observations"].update(agents=[]) for frame in d["frames"]],
+            0,
+            "observations.agents_valid",
+            r"missing \(16 numbers: 1 for rows of agents that hold somebody",
+        ),
         (lambda d: d["frames"][3]["observations"].update(state="fast"), 3, "observations.state", "'fast' is not of type"),
         (lambda d: d["frames"].clear(), None, "frames", "non-empty"),
         (lambda d: d["waypoint_spec"].update(frame="world"), None, "waypoint_spec.frame", "'world', but 'ego'"),

@@ -149,7 +149,7 @@ def test_a_group_is_flat_if_its_discounted_returns_are_equal(gamma, members, fla
             label = th.zeros(len(members), 1)
             buffer.add(Transitions(label, label, label[:, 0]), rewards, ended)
             if len(set(map(len, members))) > 1:
-                # who is through plays on in the next group
+                # an env that has finished goes on in the next group
                 buffer.begin([i for i in ended if i + 1 < len(members)], np.zeros((len(members), 1)))
         if len(set(map(len, members))) > 1:
             break

@@ -195,7 +195,7 @@ def test_sb3s_identity_envs(make):
 
 
 class Lockstep(VecEnv):
-    """A vec env of somebody else, made as sparingly as can be: two envs that begin anywhere and end together."""
+    """A minimal vec env of another package: two envs that begin anywhere and end together."""
 
     num_envs, render_mode, n_steps = 2, None, 0
     observation_space, action_space = Restless.observation_space, Restless.action_space

@@ -23,7 +23,7 @@ FROZEN = "features_extractor.planner."
 
 
 class Bumpy(nn.Module):
-    """A planner of somebody else, with everything that freezing has to deal with."""
+    """A planner of another package, with everything that freezing must handle."""
 
     horizon_steps = 20
 

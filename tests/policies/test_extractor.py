@@ -112,7 +112,7 @@ class Flat(Unsaid):
 
 
 def test_a_planner_whose_output_has_another_shape_is_told_so():
-    with pytest.raises(ValueError, match=r"planner 'Flat': its waypoints have the shape \(1, 20\); expected \(1, 20, 2\)"):
+    with pytest.raises(ValueError, match=r"planner 'Flat': its waypoints have the shape \(2, 20\); expected \(2, 20, 2\)"):
         FrozenPlannerExtractor(observation_space(), Flat(), 20)
 
 

@@ -1,4 +1,4 @@
-"""Planners and envs of somebody else: other groups than state and route, classes with arguments, models that are loaded."""
+"""Planners and envs of other packages: other groups than state and route, classes with arguments, models that are loaded."""
 
 import sys
 
@@ -86,6 +86,60 @@ def test_a_planner_alone_says_which_observation_it_misses():
         policy({"state": np.zeros(4, np.float32)})
 
 
+class Given(th.nn.Module):
+    """Plans what it was given."""
+
+    horizon_steps, observation_keys = 20, ("state",)
+
+    def __init__(self, forward):
+        super().__init__()
+        self.given = forward
+
+    def forward(self, observation):
+        return self.given(observation["state"], observation["state"].new_zeros(len(observation["state"]), 20, 2))
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        (lambda state, plans: plans, "gives a Tensor; return the tensors"),
+        (lambda state, plans: (state.numpy(), plans.numpy()), "gives 2 values, not all tensors; return the tensors"),
+        (lambda state, plans: (state, plans, plans), "gives 3 values"),
+        (lambda state, plans: (state, plans[:, :7]), r"waypoints have the shape \(2, 7, 2\); expected \(2, 20, 2\)"),
+        (lambda state, plans: (state, plans.double()), "waypoints are torch.float64"),
+        (lambda state, plans: (state, plans / 0.0), "waypoints are not finite"),
+    ],
+)
+def test_what_is_no_plan_is_named_when_driving_and_before_refining(forward, said):
+    policy = WaypointPolicy(Given(forward), device="cpu")
+    with pytest.raises(ValueError, match=f"planner 'Given': .*{said}"):
+        policy({"state": np.zeros((2, 4), np.float32)})
+    with pytest.raises(ValueError, match=f"planner 'Given': .*{said}"):
+        PPO(DeltaWaypointPolicy, WithoutRoute(), policy_kwargs={"sft": Given(forward)}, **SMALL)
+
+
+def test_a_latent_must_have_a_row_per_observation_and_be_finite():
+    for forward, said in (
+        (lambda state, plans: (state[:1], plans), r"latent has the shape \(1, 4\); expected \(2, D\)"),
+        (lambda state, plans: (state / 0.0, plans), "latent are not finite"),
+    ):
+        with pytest.raises(ValueError, match=f"planner 'Given': its {said}"):
+            PPO(DeltaWaypointPolicy, WithoutRoute(), policy_kwargs={"sft": Given(forward)}, **SMALL)
+
+
+def test_a_planner_may_divide_by_what_is_never_zero_on_the_road():
+    given = Given(lambda state, plans: (state / state.norm(dim=1, keepdim=True), plans))
+    PPO(DeltaWaypointPolicy, WithoutRoute(), policy_kwargs={"sft": given}, **SMALL)
+
+
+def test_a_refined_planner_whose_plans_are_not_finite_is_named():
+    planner = Given(lambda state, plans: (state, plans))
+    policy = WaypointPolicy(PPO(DeltaWaypointPolicy, WithoutRoute(), policy_kwargs={"sft": planner}, **SMALL))
+    policy.module.features_extractor.planner.given = lambda state, plans: (state, plans / 0.0)
+    with pytest.raises(ValueError, match="planner 'Given': its waypoints are not finite"):
+        policy(WithoutRoute().reset(seed=0)[0])
+
+
 MODULE = """
 from sb3_delta_waypoint import SFTWaypointModel
 
@@ -125,6 +179,7 @@ def test_arguments_that_nobody_takes(typed_planner, tmp_path):
     for sft, kwargs, said in (
         (typed_planner, None, "planner_with_arguments:Typed' cannot be built with no arguments: .*'width'"),
         (typed_planner, {"width": 8, "depth": 2}, "depth=2: .*unexpected keyword argument 'depth'"),
+        (typed_planner, {"width": -3}, "planner_with_arguments:Typed' cannot be built with width=-3: .*positive integers"),
         (path, {"width": 8}, "model.pt' takes no arguments, but was given width: only an import path"),
         (None, {"width": 8}, "planner of this package' takes no arguments"),
     ):

@@ -12,6 +12,7 @@ from torch import nn
 
 from sb3_delta_waypoint.sft.checkpoint import load_planner, save_planner
 from sb3_delta_waypoint.sft.planners import SFTWaypointModel
+from sb3_delta_waypoint.sft.trust import UntrustedError
 
 OBSERVATION = {"state": torch.rand(2, 4), "route": torch.rand(2, 10, 2)}
 
@@ -93,6 +94,20 @@ def test_a_class_of_the_user_is_saved_and_loaded(tmp_path, own_module):
     assert load_planner(path).width == 9
 
 
+def test_a_class_of_a_script_is_saved_with_a_warning_and_refused_elsewhere(tmp_path, own_module, monkeypatch):
+    planner = load_planner(f"{own_module}:make")
+    monkeypatch.setattr(type(planner), "__module__", "__main__")
+    with pytest.warns(UserWarning, match="own.pt names the class __main__:Planner, .*: move the class into a module"):
+        path = save_planner(planner, tmp_path / "own.pt")
+    with pytest.raises(
+        UntrustedError, match="'__main__:Planner', a class of the script that wrote it: move the class"
+    ) as caught:
+        load_planner(path)
+    assert "--trust" not in str(caught.value)
+    monkeypatch.setattr(sys.modules["__main__"], "Planner", type(planner), raising=False)
+    assert load_planner(path, trust="__main__").width == 9  # the script itself can
+
+
 @pytest.mark.parametrize(
     ("attribute", "said"),
     [
@@ -115,6 +130,33 @@ def test_an_import_path_to_no_module():
 def test_objects_that_are_not_planners():
     with pytest.raises(ValueError, match="planner 'Linear' needs the attribute horizon_steps"):
         load_planner(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "said"),
+    [
+        ("plan_dt", "fast", "plan_dt is 'fast'; expected a positive number of seconds"),
+        ("plan_dt", -0.1, "plan_dt is -0.1; expected a positive"),
+        ("observation_keys", 3, "observation_keys is 3; expected names"),
+        ("observation_keys", "state", "observation_keys is 'state'; expected names, such as"),
+        ("observation_keys", ("state", None), r"observation_keys is \('state', None\)"),
+        ("residual_std", "a", r"residual_std is 'a'; expected \(5, 2\)"),
+        ("residual_std", torch.ones(3), r"residual_std has the shape \(3,\); expected \(5, 2\)"),
+        ("residual_std", torch.full((5, 2), torch.nan), r"residual_std holds \[nan, .*; expected \(5, 2\), finite numbers"),
+        ("residual_std", torch.full((5, 2), -1.0), r"residual_std holds \[-1.0, "),
+    ],
+)
+def test_attributes_that_make_no_sense(own_module, attribute, value, said):
+    planner = load_planner(f"{own_module}:Planner")
+    setattr(planner, attribute, value)
+    with pytest.raises(ValueError, match=f"planner 'Planner': {said}"):
+        load_planner(planner)
+
+
+def test_what_a_planner_need_not_say(own_module):
+    planner = load_planner(f"{own_module}:Planner")
+    planner.observation_keys, planner.residual_std = ["state"], None
+    assert load_planner(planner) is planner
 
 
 def test_absent_file(tmp_path):

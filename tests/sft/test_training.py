@@ -199,6 +199,17 @@ def test_a_planner_reads_the_groups_that_it_declares(episodes):
         episode.observations.pop("signal", None)
 
 
+def test_a_fit_normalisation_that_fails_is_named(episodes):
+    class Misfit(Own):
+        def fit_normalisation(self, observations):
+            pass
+
+    with pytest.raises(
+        ValueError, match=r"planner '.*Misfit': fit_normalisation\(observations, waypoints\) fails: .*positional"
+    ):
+        train_sft(episodes, planner=Misfit, num_steps=2)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("num_steps", 0), ("batch_size", 0), ("learning_rate", 0.0), ("learning_rate", math.nan), ("validation_fraction", 1.0)],

@@ -1,4 +1,4 @@
-"""The server's process: options as JSON in the only argument; one line of JSON on stdout when it listens, or why it cannot."""
+"""The server's process. Its argument holds options as JSON; on stdout it prints one line of JSON, its port or an error."""
 
 import json
 import os
@@ -8,11 +8,11 @@ import time
 from typing import Any
 
 PARENT_INTERVAL = 0.5
-"""How often to look whether the parent is alive [s]."""
+"""Interval between checks of whether the parent is alive [s]."""
 
 
 def main() -> None:
-    """Serve until told to stop, or until the parent dies."""
+    """Serve until a signal to stop, or until the parent dies."""
     options: dict[str, Any] = json.loads(sys.argv[1])
     threading.Thread(target=_leave_with, args=(options["parent"],), daemon=True).start()
     try:
@@ -39,7 +39,7 @@ def main() -> None:
 
 def _tell(answer: dict[str, Any]) -> None:
     print(json.dumps(answer), flush=True)
-    # nobody reads further
+    # the parent does not read any further
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,10 +1,10 @@
-"""Actors: what the client is told about them, apart from where they are."""
+"""Actors: the data about them that clients get, apart from their state."""
 
 from typing import Any
 
 
 class Actor:
-    """What the client is told about an actor; its state is in the arrays of the world, at ``row``."""
+    """An actor as described to clients; its state is in the arrays of the world, at ``row``."""
 
     __slots__ = ("id", "name", "parent", "row", "stream", "wire", "box", "attributes")
 

@@ -1,5 +1,5 @@
 """
-What the calls accept: the shapes of their arguments, read from their signatures and checked before a call runs.
+Checks of the arguments of calls, made before a call runs by the shapes in its signature.
 
 A shape is ``bool``, ``int`` (unsigned, 32 bits), ``float`` (finite), ``str`` (short), a ``range`` of whole numbers, ``Any``, a
 list ``[shape]`` or ``[shape, maximum length]``, a tuple with the shape of each field of a struct, or a function that takes a
@@ -16,28 +16,30 @@ Wire = list[Any]
 """A struct on the wire: its fields in order."""
 
 MAX_NUMBER = 1e6
-"""Metres, degrees, metres per second … beyond this are no measures of a road scene."""
+"""Largest magnitude of a number, in any unit: a road scene has no larger one."""
 MAX_TEXT = 256
-"""Length of a name or of an attribute's value."""
+"""Largest length of a name or of an attribute's value."""
 MAX_ITEMS = 1 << 16
-"""Length of a list."""
+"""Largest length of a list."""
 MAX_ATTRIBUTES = 64
-"""Of a blueprint."""
+"""Largest number of attributes of a blueprint."""
 MIN_STEP, MAX_STEP = 1e-4, 10.0
-"""Length of a step [s]."""
+"""Bounds of the length of a step [s]."""
 
 
 def check(value: Any, shape: Any, name: str) -> None:
     """
-    :param value: as it came over the wire
-    :param shape: what is accepted
-    :param name: what the value is called
+    Check that a value has a shape.
+
+    :param value: the value received
+    :param shape: the accepted shape
+    :param name: name of the value, for the message
     :raises ValueError: naming the value and what is accepted, if it has another shape
     """
     if shape is Any:
         return
     if shape is float:
-        # written such that NaN does not pass
+        # in this form, NaN does not pass
         if type(value) not in (int, float) or not abs(value) <= MAX_NUMBER:
             raise ValueError(f"{name} is {short_repr(value)}; accepted are finite numbers up to ±{MAX_NUMBER:g}")
     elif shape is bool:
@@ -68,7 +70,9 @@ def check(value: Any, shape: Any, name: str) -> None:
 
 def optional(shape: Any) -> Callable[[Any, str], None]:
     """
-    :param shape: of the value where there is one
+    Make the shape of an optional value.
+
+    :param shape: shape of the value
     :return: the shape of ``[false]`` and ``[true, value]``
     """
 
@@ -101,12 +105,12 @@ WHEEL = (*(float,) * 9, Any)
 
 Seconds = Annotated[float, _duration]
 Text = Annotated[str, _text]
-"""Of any length."""
+"""A text of any length."""
 Vector = Annotated[list[float], VECTOR]
 Transform = Annotated[list[list[float]], (VECTOR, VECTOR)]
 """Location x, y, z [m] and rotation pitch, yaw, roll [degrees], in CARLA's frame."""
 Description = Annotated[Wire, (int, str, [(str, int, str), MAX_ATTRIBUTES])]
-"""ActorDescription: which blueprint, and its attributes: name, type, value."""
+"""ActorDescription: the blueprint and its attributes (name, type, value)."""
 Settings = Annotated[
     Wire, (bool, bool, optional(_step_length), bool, float, range(-(2**31), 2**31), float, bool, float, float, bool)
 ]
@@ -126,8 +130,10 @@ PhysicsControl = Annotated[
 
 def checked(call: Callable[..., Any]) -> Callable[..., Any]:
     """
-    :param call: its annotations say what it accepts; one that is neither a shape nor has one accepts anything
-    :return: the same call, which refuses other arguments, or another number of them, with a ``ValueError``
+    Make a call check its arguments.
+
+    :param call: a call whose annotations are or hold the shapes of its arguments; any other annotation accepts any value
+    :return: the call, which raises ``ValueError`` for other arguments or another number of them
     """
     hints = get_type_hints(call, include_extras=True)
     parameters = list(inspect.signature(call).parameters.values())

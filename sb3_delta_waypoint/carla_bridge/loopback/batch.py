@@ -1,4 +1,4 @@
-"""Batches of commands: what each of them is as a call."""
+"""Batches of commands, each of which is carried out as a call."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from sb3_delta_waypoint.carla_bridge.loopback.arguments import check, optional
 
 CallTable = Mapping[str, Callable[..., Any]]
-"""By their names on the wire."""
+"""Calls by their names on the wire."""
 
 CALLS = {
     2: "apply_control_to_vehicle",
@@ -21,19 +21,19 @@ CALLS = {
     16: "set_actor_autopilot",
     19: "set_actor_location",
 }
-"""Number of a command on the wire to the call with the same arguments, the actor's id first."""
+"""Call for each command number on the wire; it has the command's arguments, with the actor's id first."""
 
 COMMAND = ((int, [Any]),)
-"""A command: its number and its arguments."""
+"""Shape of a command: its number and its arguments."""
 
 
 def apply_batch(calls: CallTable, commands: list[Any]) -> list[Any]:
     """
-    Carry out commands one after another; one that fails does not stop the rest.
+    Carry out commands one after another; a command that fails does not stop the rest.
 
-    :param calls: those that carry them out
-    :param commands: each ``[[number, arguments]]``
-    :return: for each the id of its actor, ``[[1, id]]``, or why it failed, ``[[0, [message]]]``
+    :param calls: the calls of the server
+    :param commands: commands, each ``[[number, arguments]]``
+    :return: for each command the id of its actor, ``[[1, id]]``, or its error, ``[[0, [message]]]``
     """
     results: list[Any] = []
     for command in commands:
@@ -59,7 +59,7 @@ def _spawn(calls: CallTable, arguments: list[Any]) -> int:
         actor = calls["spawn_actor"](description, transform)
     actor_id: int = actor[0]
     for ((number, rest),) in then:
-        # written before the actor had an id
+        # the command was written before the actor had an id
         _apply(calls, number, [actor_id, *rest[1:]])
     return actor_id
 

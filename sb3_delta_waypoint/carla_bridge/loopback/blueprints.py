@@ -1,4 +1,4 @@
-"""What can be spawned: the blueprint library, and how big, heavy and agile each vehicle is."""
+"""The blueprint library, and the size, mass and dynamics of each vehicle."""
 
 import math
 from typing import Any, NamedTuple
@@ -10,25 +10,25 @@ BOOL, INT, FLOAT, STRING, COLOUR = 1, 2, 3, 4, 5
 """Attribute types on the wire."""
 
 WHEEL_RADIUS = 0.35
-"""[m]"""
+"""Radius of the wheels [m]."""
 GEAR_RATIO = 4.0
 """Engine revolutions per wheel revolution; there is one gear forward."""
 
 
 class Vehicle(NamedTuple):
-    """A kind of vehicle."""
+    """Properties of a kind of vehicle."""
 
     dynamics: VehicleParameters
     size: tuple[float, float, float]
     """Length, width, height [m]."""
     mass: float
-    """[kg]"""
+    """Mass [kg]."""
     throttle_lag: float
     """Time constant of the drive [s]."""
     brake_lag: float
     """Time constant of the brakes [s]."""
     drag: float
-    """Deceleration by air at 1 m/s [1/m]."""
+    """Air drag: deceleration over the square of the speed [1/m]."""
     base_type: str = "car"
 
 
@@ -63,12 +63,12 @@ VEHICLES = {
         "truck",
     ),
 }
-"""Not measured: plausible numbers for cars of these sizes, each one's own."""
+"""The vehicles by blueprint id; their numbers are not measured, but plausible for cars of these sizes."""
 
 WALKERS = {f"walker.pedestrian.{number:04}": (0.38, 0.38, 1.86) for number in range(1, 5)}
-"""Length, width, height [m]."""
+"""Length, width and height of each walker [m]."""
 WALKER_MASS = 75.0
-"""[kg]"""
+"""Mass of a walker [kg]."""
 
 PROPS = {
     "static.prop.barrel": (0.6, 0.6, 0.9),
@@ -78,7 +78,7 @@ PROPS = {
     "static.prop.streetbarrier": (0.4, 1.2, 1.1),
     "static.prop.trafficcone01": (0.4, 0.4, 0.7),
 }
-"""Length, width, height [m]."""
+"""Length, width and height of each prop [m]."""
 
 CAMERA = {"image_size_x": 800, "image_size_y": 600, "fov": 90.0, "sensor_tick": 0.0}
 SENSORS: dict[str, dict[str, Any]] = {
@@ -89,20 +89,20 @@ SENSORS: dict[str, dict[str, Any]] = {
     "sensor.other.lane_invasion": {},
     "sensor.other.obstacle": {"distance": 5.0, "hit_radius": 0.5, "only_dynamics": False, "sensor_tick": 0.0},
 }
-"""The attributes of each sensor and their defaults; they measure without noise."""
+"""The attributes of each sensor and their defaults; sensors measure without noise."""
 
 MARKER = "loopback.server"
-"""A blueprint that no CARLA has: clients tell by it what they are connected to."""
+"""A blueprint that CARLA does not have, by which clients recognise the loopback server."""
 
 UIDS = {name: uid for uid, name in enumerate([*VEHICLES, *WALKERS, *PROPS, *SENSORS, MARKER], 1)}
 
 
 def definitions(marked: bool = True) -> list[list[Any]]:
     """
-    The blueprint library as the client reads it.
+    Make the blueprint library in the form that the client reads.
 
-    :param marked: with :data:`MARKER`
-    :return: ActorDefinition of each
+    :param marked: whether to include :data:`MARKER`
+    :return: ActorDefinition of each blueprint
     """
     library = []
     for name, uid in UIDS.items():
@@ -134,14 +134,14 @@ def _attribute(name: str, value: bool | int | float | str, fixed: bool = False) 
 
 def physics_control(vehicle: Vehicle, max_steer: float, mass: float, wheels: list[tuple[float, float, float]]) -> list[Any]:
     """
-    What ``get_physics_control`` answers, such that the textbook formulas hold: ``torque · ratio / (radius · mass)`` is the
-    largest acceleration, ``4 · brake torque / (radius · mass)`` the strongest braking.
+    Make the answer of ``get_physics_control``.
 
-    As CARLA 0.9 has it, wheel radii and wheel positions (in the world) are in centimetres, steering angles in degrees, the
-    speeds of the steering curve in km/h.
+    The textbook formulas hold: ``torque · ratio / (radius · mass)`` is the largest acceleration, and
+    ``4 · brake torque / (radius · mass)`` the largest deceleration. As in CARLA 0.9, wheel radii and wheel positions (in the
+    world) are in centimetres, steering angles in degrees, and the speeds of the steering curve in km/h.
 
     :param vehicle: the kind of vehicle
-    :param max_steer: [rad]
+    :param max_steer: largest steering angle [rad]
     :param mass: [kg]
     :param wheels: positions of the wheels in CARLA's world frame [m]: front left, front right, rear left, rear right
     :return: VehiclePhysicsControl

@@ -1,4 +1,4 @@
-"""The connections of the clients: bytes to calls, and answers to bytes, without ever waiting for a client."""
+"""The connections of clients, which turn bytes into calls and answers into bytes, and never wait for a client."""
 
 import selectors
 import socket
@@ -12,23 +12,23 @@ from sb3_delta_waypoint.carla_bridge.loopback.arguments import check
 RECEIVE = 1 << 16
 """Bytes read from a socket at a time."""
 MAX_MESSAGE = 1 << 28
-"""A call may be this long [bytes]: the text of a large map."""
+"""Largest length of a call [bytes], enough for the text of a large map."""
 MAX_VALUES = 1 << 18
-"""A call may consist of this many values, such as a batch of some ten thousand commands: each takes up to 64 bytes."""
+"""Largest number of values of a call, enough for a batch of ten thousand commands: each value takes up to 64 bytes."""
 MAX_ANSWERS = 64
-"""Answers that nobody waits for, held back at most."""
+"""Largest number of held-back answers for which the client does not wait."""
 MAX_WARNINGS = 5
-"""What goes wrong with one client is logged this many times at most."""
+"""Largest number of logged warnings about one client."""
 
 REQUEST = (range(1), int, str, [Any])
-"""Type, number, method, and its arguments."""
+"""Shape of a request: type, number, method, and its arguments."""
 
 
 class Caller:
     """
-    The connection of one client. One that does not take in its answers is not listened to until it does.
+    The connection of one client. Calls of a client that does not read its answers are not read until it does.
 
-    :param connection: that does not block
+    :param connection: a non-blocking socket
     """
 
     def __init__(self, connection: socket.socket):
@@ -44,17 +44,17 @@ class Caller:
 
     @property
     def held(self) -> int:
-        """What is held in memory for this client [bytes]."""
+        """Memory held for this client [bytes]."""
         return len(self._received) + len(self._unsent)
 
     @property
     def blocked(self) -> bool:
-        """Whether it has not taken in its answers."""
+        """Whether the client has not read its answers."""
         return bool(self._unsent)
 
     def receive(self) -> bool:
         """
-        Take in what has come.
+        Receive the available bytes.
 
         :return: False if the client has closed the connection
         """
@@ -68,11 +68,13 @@ class Caller:
 
     def next_call(self) -> tuple[int, str, list[Any], bool] | None:
         """
-        :return: number, method, arguments, and whether nobody waits for the answer; None if no call is complete
-        :raises Exception: if the client has sent what is not a call
+        Get the next complete call.
+
+        :return: number, method, arguments, and whether the client does not wait for the answer; None if no call is complete
+        :raises Exception: if the client has sent anything but a call
         """
         try:
-            # finds the end without making anything of it: what is announced is not allocated before it has come
+            # finds the end without unpacking, so that announced data is not allocated before it has arrived
             self._scanner.skip()
         except msgpack.OutOfData:
             return None
@@ -90,8 +92,10 @@ class Caller:
 
     def answer(self, answer: bytes, asynchronous: bool) -> None:
         """
-        :param answer: to a call
-        :param asynchronous: nobody waits for it: it can go with the next one, and wakes nobody
+        Queue the answer to a call, and send it.
+
+        :param answer: the answer
+        :param asynchronous: whether the client does not wait for it, so that it can be sent with the next one
         """
         self._answers.append(answer)
         if not asynchronous or len(self._answers) > MAX_ANSWERS:
@@ -100,13 +104,13 @@ class Caller:
             self.send()
 
     def send(self) -> None:
-        """Send what the connection takes."""
+        """Send as much as the connection accepts."""
         with suppress(BlockingIOError):
             del self._unsent[: self.connection.send(self._unsent)]
 
 
 def _counted() -> Any:
-    """A hook that counts the values of a message while it is unpacked: 256 MiB of empty lists would fill 16 GiB."""
+    """Make a hook that limits the values of a message while it is unpacked: 256 MiB of empty lists would take 16 GiB."""
     total = 0
 
     def count(values: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A listening socket that outlives a shortage of file descriptors."""
+"""A listening socket that keeps working when file descriptors run out."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ class Door:
     A listening socket whose connections never block.
 
     :param host: address to listen on
-    :param port: 0 takes a free one
+    :param port: port to listen on; 0 takes a free one
     :raises OSError: if the port is taken
     """
 
@@ -24,7 +24,7 @@ class Door:
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
 
     def accept(self) -> socket.socket | None:
-        """:return: the next connection; None if it is gone already, or had to be turned away for want of a file descriptor"""
+        """Accept the next connection; None if it is closed already, or was refused for lack of a file descriptor."""
         try:
             connection, _ = self.socket.accept()
         except OSError as error:
@@ -40,7 +40,7 @@ class Door:
         return connection
 
     def _turn_away(self) -> None:
-        """Close the next connection, with the descriptor that is kept for this: left waiting, it would never let us sleep."""
+        """Close the next connection, using a reserved descriptor: if it stayed pending, the server would never sleep."""
         try:
             if self._spare is not None:
                 os.close(self._spare)
@@ -52,7 +52,7 @@ class Door:
             pass
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self.socket.close()
         if self._spare is not None:
             os.close(self._spare)

@@ -1,4 +1,4 @@
-"""What is painted on the ground of a map: its lanes with their markings, and pavements."""
+"""The strips painted on the ground of a map: its lanes with their markings, and its pavements."""
 
 import math
 from typing import Any
@@ -14,8 +14,10 @@ DASH = 3.0
 
 def ground_strips(road_map: Any) -> np.ndarray:
     """
+    Make the strips of a map's ground.
+
     :param road_map: ``carla.Map``
-    :return: what :func:`~sb3_delta_waypoint.rendering.ground.paint_ground` paints
+    :return: strips for :func:`~sb3_delta_waypoint.rendering.ground.paint_ground`
     """
     import carla
 
@@ -40,6 +42,6 @@ def ground_strips(road_map: Any) -> np.ndarray:
 
 
 def _across(waypoint: Any, first: float, last: float) -> tuple[float, ...]:
-    """A strip around a sample: x, y, heading [rad], and where it lies from left to right, in CARLA's frame [m]."""
+    """A strip at a sample: x, y [m], heading [rad], and its lateral start and end [m, to the right], in CARLA's frame."""
     place, yaw = waypoint.transform.location, math.radians(waypoint.transform.rotation.yaw)
     return place.x, place.y, yaw, first * waypoint.lane_width, last * waypoint.lane_width

@@ -1,5 +1,5 @@
-"""The loopback server as a process of its own, the only way in which the client can use it: it waits without letting go of the
-interpreter's lock."""
+"""The loopback server in a separate process, which is necessary because the client waits without releasing the interpreter's
+lock."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from types import TracebackType
 from sb3_delta_waypoint.carla_bridge.loopback.wire import CLIENT_VERSION, check_wire_version
 
 TERMINATE_TIMEOUT = 5.0
-"""How long the process may take to end [s] before it is killed."""
+"""Time that the process has to end before it is killed [s]."""
 
 
 class LoopbackServer:
@@ -26,16 +26,16 @@ class LoopbackServer:
         with LoopbackServer() as server:
             client = carla.Client(server.host, server.port)
 
-    Each start takes a port that no server of this process had before: a client that still holds on to the old one would crash
-    the interpreter if the port came back to life.
+    Each start takes a port that no server of this process had before: a client that is still connected to an old one would
+    crash the interpreter if a server appeared at its port.
 
-    :param map: OpenDRIVE file, or several, which ``client.load_world`` knows by their names without ``.xodr``; None is a small
-        town
-    :param fps: steps per simulated second where the client does not say, and per second in asynchronous mode
+    :param map: OpenDRIVE file, or several, which ``client.load_world`` knows by their names without ``.xodr``; None for a
+        small town
+    :param fps: default number of steps per simulated second, and steps per second in asynchronous mode
     :param port: the port; 0 takes a free one
-    :param version: the version that the server says it has
-    :param disguised: pass for CARLA, so that clients bring their traffic manager; for tests
-    :param timeout: how long the start may take [s]; a first start compiles the kernels
+    :param version: version that the server reports
+    :param disguised: whether to look like CARLA, so that clients use their traffic manager; for tests
+    :param timeout: longest wait for the start [s]; a first start compiles the kernels
     :raises ImportError: from :meth:`start`, if the installed ``carla`` is missing or of a version with another sensor table
     :raises FileNotFoundError: from :meth:`start`, if there is no such map
     :raises ValueError: from :meth:`start`, if the first map cannot be driven on, or ``fps`` is not positive
@@ -65,7 +65,7 @@ class LoopbackServer:
 
     @property
     def pid(self) -> int:
-        """Process id of the running server."""
+        """Id of the server's process."""
         if self._process is None:
             raise RuntimeError("the loopback server is not running: start() it first")
         return self._process.pid
@@ -74,7 +74,7 @@ class LoopbackServer:
         """
         Start the server and wait until it listens.
 
-        :return: itself
+        :return: the server itself
         """
         if self._process is not None:
             raise RuntimeError(f"the loopback server runs already, as process {self.pid}; close() it first")
@@ -90,7 +90,7 @@ class LoopbackServer:
     def _launch(self) -> int:
         options = {"maps": [str(path) for path in self.maps], "fps": self.fps, "port": self.requested_port}
         options |= {"version": self.version, "disguised": self.disguised, "parent": os.getpid()}
-        # a session of its own: Ctrl-C in the terminal is for the parent, which still needs the server to clean up
+        # in a new session, so that Ctrl-C in the terminal only reaches the parent, which needs the server to clean up
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", __package__, json.dumps(options)],
             stdin=subprocess.DEVNULL,
@@ -125,7 +125,7 @@ class LoopbackServer:
         return answer
 
     def close(self) -> None:
-        """End the server. Does nothing if it does not run."""
+        """End the server, if it is running."""
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -133,7 +133,7 @@ class LoopbackServer:
         try:
             process.wait(TERMINATE_TIMEOUT)
         except subprocess.TimeoutExpired:
-            # stopped, perhaps
+            # it may be a stopped process
             process.kill()
             process.wait()
 

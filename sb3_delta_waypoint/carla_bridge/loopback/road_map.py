@@ -35,9 +35,9 @@ for landmark in road_map.get_all_landmarks():
             lane and road_map.get_waypoint_xodr(landmark.road_id, lane, landmark.s)
 road_map.generate_waypoints(1.0)
 """
-"""What the server does with a map, and what kills it on a damaged one."""
+"""Script of the server's uses of a map that crash on a damaged one."""
 PROBE_TIMEOUT = 60.0
-"""How long that may take [s]; Town01 takes 0.2 s."""
+"""Longest time that this script may take [s]; Town01 takes 0.2 s."""
 
 
 ELEVATION = re.compile(r"<elevation\b[^>]*>")
@@ -45,10 +45,10 @@ ELEVATION = re.compile(r"<elevation\b[^>]*>")
 
 class RoadMap:
     """
-    A road map as the server serves it. The ground is flat: elevations are taken out.
+    A road map of the server. The ground is flat, since elevations are removed.
 
-    :param name: what the client calls it
-    :param text: OpenDRIVE; must be a map that ``carla.Map`` can read, since it crashes on others (:func:`sent_map` checks)
+    :param name: name of the map for the client
+    :param text: OpenDRIVE text that ``carla.Map`` can read, since it crashes on others (:func:`sent_map` checks this)
     """
 
     def __init__(self, name: str, text: str):
@@ -60,28 +60,28 @@ class RoadMap:
 
     @cached_property
     def network(self) -> RoadNetwork:
-        """The lanes and how they join, in the package's frame; read when it is asked for first."""
+        """The lanes and how they join, in the package's frame; read at first use."""
         return _checked_lanes(self.text, self.name)
 
     @cached_property
     def lanes(self) -> Lanes:
-        """Where vehicles drive by themselves."""
+        """The lanes that vehicles on autopilot follow."""
         return Lanes(self.network, lane_conflicts(self.network), governed_points(self.network, self.signals))
 
     @cached_property
     def signals(self) -> list[Signal]:
-        """Its traffic lights."""
+        """The traffic lights of the map."""
         return read_signals(self.carla_map, TRAFFIC_LIGHT)
 
     @cached_property
     def junctions(self) -> list[str]:
-        """Of each light its junction, whose lights take turns; a light of none is on its own."""
+        """Junction of each light, whose lights take turns; a light without a junction is alone."""
         junctions = junctions_of_signals(self.text)
         return [junctions.get(signal.name, f"none ({signal.name})") for signal in self.signals]
 
     @cached_property
     def ground(self) -> Ground:
-        """What a camera sees of it."""
+        """The ground for camera images."""
         return paint_ground(ground_strips(self.carla_map))
 
     @cached_property
@@ -109,12 +109,12 @@ def _without_height(elevation: re.Match[str]) -> str:
 
 def sent_map(name: str, text: str) -> RoadMap:
     """
-    A map that a client sent.
+    Make a map from the text that a client sent.
 
-    :param name: what to call it
-    :param text: OpenDRIVE
+    :param name: name of the map
+    :param text: OpenDRIVE text
     :return: the map
-    :raises ValueError: if it is not a map that can be driven on
+    :raises ValueError: if it is not a map, or has no driving lane
     """
     network = _checked_lanes(text, name)
     _probe(text, name)
@@ -124,7 +124,7 @@ def sent_map(name: str, text: str) -> RoadMap:
 
 
 def _checked_lanes(text: str, name: str) -> RoadNetwork:
-    # in a process of its own, since carla.Map crashes on a damaged map
+    # in a separate process, since carla.Map crashes on a damaged map
     with TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.xodr")
         path.write_text(text)
@@ -135,7 +135,7 @@ def _checked_lanes(text: str, name: str) -> RoadNetwork:
 
 
 def _probe(text: str, name: str) -> None:
-    # the lanes are read without signals, which carla.Map crashes on if they are damaged
+    # the lanes are read without signals; carla.Map crashes on damaged signals, too
     try:
         command = [sys.executable, "-P", "-c", PROBE]
         probed = subprocess.run(command, input=text, capture_output=True, text=True, timeout=PROBE_TIMEOUT)
@@ -149,8 +149,10 @@ def _probe(text: str, name: str) -> None:
 
 def map_readers(paths: Sequence[str | Path]) -> dict[str, Callable[[], RoadMap]]:
     """
-    :param paths: OpenDRIVE files; the maps are named after them
-    :return: for each name what reads the map, in this order; the default map where there are no files
+    Make functions that read maps.
+
+    :param paths: OpenDRIVE files, after which the maps are named
+    :return: a function for each name, in the order of the files; the default map if there are no files
     :raises FileNotFoundError: if there is no such file
     """
     if not paths:

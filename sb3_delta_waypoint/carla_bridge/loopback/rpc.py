@@ -1,9 +1,9 @@
 """
-The calls that the client makes: one method each, named as on the wire.
+The calls that clients make, each a method with its name on the wire.
 
-A method returns what the client gets, or None for a call without a result; a ``ValueError`` becomes the message of the
-client's ``RuntimeError``. Its annotations say what it accepts (:mod:`~.arguments`). Calls that change actors which are gone
-meanwhile do nothing, as in CARLA.
+A method returns the answer to the client, or None for a call without a result. A ``ValueError`` becomes the message of the
+client's ``RuntimeError``. The annotations of a method define which arguments it accepts (:mod:`~.arguments`). Calls that
+change destroyed actors have no effect, as in CARLA.
 """
 
 import math
@@ -38,14 +38,14 @@ from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW
 
 MAP_FOLDER = "/Game/Carla/Maps/"
 SENT = "OpenDriveMap"
-"""What the client calls the map that it has sent."""
+"""The client's name for a map that it has sent."""
 
 
 class Calls:
     """
     The methods that a client can call.
 
-    :param simulator: whose world they act on
+    :param simulator: simulator of the world on which they act
     """
 
     def __init__(self, simulator: Simulator):
@@ -88,7 +88,7 @@ class Calls:
 
     def set_episode_settings(self, settings: Settings) -> int:
         self._world.settings = settings
-        # a frame that the client has seen: it waits in vain for one to come
+        # a frame that the client has seen already, since it would wait in vain for a later one
         return self._world.frame
 
     def get_required_files(self, folder: str) -> Wire:
@@ -115,7 +115,7 @@ class Calls:
         return [MAP_FOLDER + name for name in self._simulator.maps]
 
     def load_new_episode(self, name: str, reset_settings: bool = True, layers: int = 0) -> None:
-        """An empty name stands for the current map."""
+        """Load a map; an empty name stands for the current one."""
         key = name.rpartition("/")[2] or self._world.road_map.name
         if key in self._simulator.maps:
             road_map = self._simulator.maps[key]()
@@ -138,7 +138,7 @@ class Calls:
     def unload_map_layer(self, layers: int) -> None:
         pass
 
-    # what a simulator with buildings, lamps and a screen would have
+    # calls for buildings, lamps and a screen, which this simulator does not have
 
     def get_environment_objects(self, tag: int) -> Wire:
         return []
@@ -216,7 +216,7 @@ class Calls:
         body = self._body(actor_id)
         body["physics"] = enabled
         if not enabled:
-            # CARLA makes new physics for the vehicle when it is switched on again
+            # CARLA resets the physics of a vehicle when it is switched on again
             for field in ("speed", "yaw_rate", "acceleration", "steer", "throttle", "brake"):
                 body[field] = 0.0
             body["direction"] = 1.0
@@ -257,7 +257,7 @@ class Calls:
         self._world.lights.set_time(self._light(actor_id), RED, seconds)
 
     def freeze_traffic_light(self, actor_id: int, frozen: bool) -> None:
-        """All of them, as in CARLA."""
+        """Freeze all lights, as in CARLA."""
         self._world.lights.freeze(frozen)
 
     def freeze_all_traffic_lights(self, frozen: bool) -> None:
@@ -301,7 +301,7 @@ class Calls:
         self._world.set_autopilot(self._actor(actor_id), enabled)
 
     def enable_actor_constant_velocity(self, actor_id: int, velocity: Vector) -> None:
-        """In the frame of the vehicle; only its forward part counts."""
+        """Hold the forward part of a velocity in the frame of the vehicle."""
         self._vehicle(actor_id)["held_speed"] = velocity[0]
 
     def disable_actor_constant_velocity(self, actor_id: int) -> None:
@@ -322,12 +322,12 @@ class Calls:
         return self._world.physics_control(self._actor(actor_id))
 
     def apply_physics_control(self, actor_id: int, control: PhysicsControl) -> None:
-        """Takes over mass and steering range; the rest is as the blueprint has it."""
+        """Set mass and steering range; the other parameters stay as in the blueprint."""
         body = self._vehicle(actor_id)
         body["mass"] = control[11]
         if wheels := control[15]:
             body["max_steer"] = math.radians(wheels[0][2])
 
     def get_wheel_steer_angle(self, actor_id: int, wheel: int) -> float:
-        """Degrees, right positive; of the front wheels (0 and 1)."""
+        """Get the steering angle of a front wheel (0 or 1), in degrees, right positive."""
         return left_handed(0.0, 0.0, float(self._vehicle(actor_id)["steer"]))[2] if wheel < 2 else 0.0

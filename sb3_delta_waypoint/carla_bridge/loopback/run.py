@@ -1,4 +1,4 @@
-"""What both ways to run a server share: the subprocess of :class:`~.process.LoopbackServer` and the command."""
+"""Functions shared by both ways to run a server: the subprocess of :class:`~.process.LoopbackServer` and the command."""
 
 import signal
 import sys
@@ -12,13 +12,13 @@ from sb3_delta_waypoint.maps import town
 
 
 def exit_on_signals() -> None:
-    """SIGTERM and SIGINT end the process in order, with exit code 0."""
+    """Let SIGTERM and SIGINT end the process cleanly, with exit code 0."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
 
 
 def warm_up() -> None:
-    """Load the kernels, or compile them the first time, so that no client waits for it."""
+    """Load the kernels, or compile them the first time, so that no client has to wait for them."""
     road_map = RoadMap(town.NAME, town.town())
     road_map.network = from_paths([([(0.0, 0.0), (9.0, 0.0)], [8.0, 8.0])])
     world = LoopbackWorld(road_map, 0)

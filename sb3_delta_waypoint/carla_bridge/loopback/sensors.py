@@ -1,4 +1,4 @@
-"""What the sensors measure and send, without noise. Lane invasions are found by the client itself."""
+"""The sensors and their messages, without noise. The client itself detects lane invasions."""
 
 import math
 from typing import Any, ClassVar
@@ -16,19 +16,19 @@ from sb3_delta_waypoint.driving.frames import left_handed, right_handed
 from sb3_delta_waypoint.rendering.camera import Eye, Picture, light_of, render
 
 GRAVITY = 9.81
-"""[m/s²]"""
+"""Gravitational acceleration [m/s²]."""
 MAX_SIDE = 4096
-"""Largest width and height of an image."""
+"""Largest width and height of an image [pixels]."""
 MAX_PIXELS = 1 << 26
-"""Of all cameras together; each takes 8 bytes."""
+"""Largest number of pixels of all cameras together; each takes 8 bytes."""
 
 
 class Sensor:
     """
-    A sensor that somebody may listen to.
+    A sensor to which clients can subscribe.
 
-    :param world: where it is
-    :param actor: its actor
+    :param world: world of the sensor
+    :param actor: actor of the sensor
     """
 
     name: ClassVar[str]
@@ -41,7 +41,7 @@ class Sensor:
         self.n_pixels = 0
 
     def _number(self, name: str) -> float:
-        """An attribute; where the client does not say, as its blueprint has it."""
+        """Get an attribute from the client's description, or else from the blueprint."""
         text = self.actor.attributes.get(name, blueprints.SENSORS[self.name].get(name, 0.0))
         try:
             number = float(text)
@@ -52,8 +52,8 @@ class Sensor:
         return number
 
     def due(self) -> bool:
-        """Whether this step is one that it measures in (its attribute ``sensor_tick``, in seconds)."""
-        # the tolerance: steps of 0.05 s add up to a little less than the interval
+        """Whether the sensor measures in this step, by its attribute ``sensor_tick`` [s]."""
+        # with a tolerance, since steps of 0.05 s add up to a little less than the interval
         if self.world.seconds < self.next_seconds - 1e-4:
             return False
         self.next_seconds = self.world.seconds + self.interval
@@ -61,13 +61,15 @@ class Sensor:
 
     def measure(self, hits: np.ndarray) -> list[list[Bytes]]:
         """
-        :param hits: the collisions of this step, :data:`~sb3_delta_waypoint.driving.collisions.HIT`
-        :return: the bodies of its messages of this step, each in parts
+        Measure in this step.
+
+        :param hits: collisions of this step, records of :data:`~sb3_delta_waypoint.driving.collisions.HIT`
+        :return: the bodies of the messages of this step, each in parts
         """
         raise NotImplementedError
 
     def header(self, size: int) -> bytes:
-        """What goes before a message of this size."""
+        """Make the header of a message of ``size`` bytes."""
         row = self.world.rows[self.actor.row]
         kind = wire.SENSOR_TYPES[wire.CLIENT_VERSION][self.name]
         transform = (row["x"], row["y"], row["z"], row["pitch"], row["yaw"], row["roll"])
@@ -75,7 +77,7 @@ class Sensor:
 
 
 class CollisionSensor(Sensor):
-    """Every step in which its vehicle touches something."""
+    """A sensor that reports the collisions of its vehicle in every step."""
 
     name = "sensor.other.collision"
 
@@ -95,7 +97,7 @@ class CollisionSensor(Sensor):
 
 
 class Obstacle(Sensor):
-    """What is ahead of it, in every step in which there is something."""
+    """A sensor that reports the nearest obstacle ahead in every step that has one."""
 
     name = "sensor.other.obstacle"
 
@@ -118,7 +120,7 @@ class Obstacle(Sensor):
 
 
 class Imu(Sensor):
-    """Acceleration with gravity, turn rate, and the angle from north, in the frame of the sensor."""
+    """A sensor of acceleration with gravity, turn rate and the angle from north, in the frame of the sensor."""
 
     name = "sensor.other.imu"
 
@@ -134,7 +136,7 @@ class Imu(Sensor):
 
 
 class Gnss(Sensor):
-    """Latitude and longitude [degrees] and altitude [m]."""
+    """A sensor of latitude and longitude [degrees] and altitude [m]."""
 
     name = "sensor.other.gnss"
 
@@ -147,7 +149,7 @@ class Gnss(Sensor):
 
 
 class RgbCamera(Sensor):
-    """A simple picture: see :mod:`~sb3_delta_waypoint.rendering.camera`."""
+    """A camera with simple pictures, see :mod:`~sb3_delta_waypoint.rendering.camera`."""
 
     name = "sensor.camera.rgb"
 
@@ -184,10 +186,12 @@ KINDS: dict[str, type[Sensor]] = {kind.name: kind for kind in (CollisionSensor, 
 
 def make_sensor(world: LoopbackWorld, actor: Actor) -> Sensor | None:
     """
-    :param world: where it is
+    Make the sensor of an actor.
+
+    :param world: world of the actor
     :param actor: any actor
-    :return: the sensor that it is, or None
-    :raises ValueError: if its attributes are not of this world
+    :return: its sensor, or None if it is not a sensor
+    :raises ValueError: if its attributes are not accepted
     """
     kind: Any = KINDS.get(actor.name)
     return kind(world, actor) if kind else None

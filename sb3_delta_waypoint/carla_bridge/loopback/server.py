@@ -1,4 +1,4 @@
-"""The server: sockets, calls, and when it is time for a step."""
+"""The server: it handles connections and calls, and decides when to step the world."""
 
 import contextlib
 import logging
@@ -21,24 +21,24 @@ from sb3_delta_waypoint.messages import short_repr
 logger = logging.getLogger(__name__)
 
 MAX_CALLERS = 256
-"""Connections at a time. Beyond, one that has never made a call gives way; if there is none, nobody else is let in."""
+"""Largest number of connections. A further one replaces one that has never made a call, or is refused if there is none."""
 MAX_HELD = 1 << 29
-"""Bytes that are held for all clients together, of half calls and of answers that they do not take in."""
+"""Largest memory held for all clients together, for incomplete calls and unread answers [bytes]."""
 TURN = 0.02
-"""A client with many calls lets others have their turn after this time [s]."""
+"""Time after which other clients get their turn, if a client has many calls [s]."""
 
 
 class Server:
     """
-    Serves one world to any number of clients, in one thread: calls are answered in the order in which they come.
+    A server of one world for any number of clients. In a single thread it answers calls in the order of their arrival.
 
-    :param maps: what reads the maps that clients can load, by name; the first is loaded
-    :param fps: steps per simulated second where the client does not say, and per second in asynchronous mode
+    :param maps: functions that read the maps, by name; the first map is loaded
+    :param fps: default number of steps per simulated second, and steps per second in asynchronous mode
     :param port: port of the calls; 0 takes a free one
     :param host: address to listen on
-    :param version: the version that the server says it has
-    :param disguised: pass for CARLA: no blueprint tells the clients, and vehicles are left to their traffic managers
-    :raises ValueError: if the first map cannot be driven on, or ``fps`` is not positive
+    :param version: version that the server reports
+    :param disguised: whether to look like CARLA, without a marking blueprint and with vehicles driven by traffic managers
+    :raises ValueError: if the first map has no driving lane, or ``fps`` is not positive
     :raises OSError: if the port is taken
     """
 
@@ -58,7 +58,7 @@ class Server:
         self.port = self.door.port
         self.streams = Streams(Door(host, 0))
         self.simulator = Simulator(maps, 1.0 / fps, self.streams, version, disguised)
-        # in the order in which they came; those in `busy` have calls that wait for their next turn
+        # in the order of their arrival; those in `busy` have calls that wait for their next turn
         self.callers: dict[Caller, None] = {}
         self.busy: dict[Caller, None] = {}
         self.calls = Calls(self.simulator).table
@@ -66,7 +66,7 @@ class Server:
         self.selector.register(self.streams.selector, selectors.EVENT_READ, lambda _: self.streams.serve())
 
     def run(self) -> None:
-        """Serve until something is raised, such as ``SystemExit`` by a signal's handler."""
+        """Serve until an exception is raised, such as ``SystemExit`` by a signal handler."""
         simulator, next_tick = self.simulator, time.monotonic()
         with contextlib.closing(self):
             while True:
@@ -80,9 +80,9 @@ class Server:
                     try:
                         simulator.tick()
                     except Exception:
-                        # a mistake of the server: time goes on for the clients all the same
+                        # time goes on for the clients in spite of the error
                         logger.exception("a step failed")
-                    # never more than one step behind: a server that was stopped does not catch up
+                    # at most one step behind, so that a server that was stopped does not catch up
                     next_tick = max(next_tick + simulator.dt, time.monotonic())
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Server:
             self.selector.register(connection, selectors.EVENT_READ, lambda events: self._ready(caller, events))
 
     def _ready(self, caller: Caller, events: int) -> None:
-        # what happened earlier in the same moment may have closed it; and who has calls to be answered sends no more of them
+        # an earlier event may have closed the connection; and no more calls are read while some wait for their answers
         if caller not in self.callers or caller in self.busy:
             return
         try:
@@ -128,7 +128,7 @@ class Server:
             self._drop(largest, MemoryError("it sends too much, or takes in too little"))
 
     def _serve(self, caller: Caller) -> None:
-        """Answer the calls of a client, until its turn is over or it does not take in the answers."""
+        """Answer the calls of a client until its turn is over or it does not read the answers."""
         over = time.monotonic() + TURN
         self.busy.pop(caller, None)
         try:
@@ -150,7 +150,7 @@ class Server:
             self.selector.modify(caller.connection, awaited, lambda events: self._ready(caller, events))
 
     def _drop(self, caller: Caller, error: Exception | None = None) -> None:
-        """Close a connection. What is not a client, or sends what is not a call, ends its own connection only."""
+        """Close a connection. A peer that is not a client, or sends anything but calls, only loses its own connection."""
         if error is not None and not isinstance(error, OSError):
             self._warn(caller, "the connection of a client was closed: %s", str(error) or type(error).__name__)
         self.selector.unregister(caller.connection)
@@ -165,7 +165,7 @@ class Server:
                 raise ValueError(f"the loopback server does not know the call {short_repr(name)}")
             result = call(*arguments)
         except (ValueError, LookupError, OSError) as error:
-            # the client does not see the answer; controls of an actor that is gone meanwhile are nothing to speak of
+            # the client does not see the answer; controls of a destroyed actor are not worth a warning
             if call is None or (asynchronous and not isinstance(error, LookupError)):
                 self._warn(caller, "a call failed: %s: %s", short_repr(name), error)
             result = [[0, [str(error)]]]

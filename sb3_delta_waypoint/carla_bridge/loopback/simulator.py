@@ -1,4 +1,4 @@
-"""What the server simulates: a world, its sensors, and its clock."""
+"""The simulator of the server: a world, its sensors and its clock."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,14 +11,14 @@ from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
 
 class Simulator:
     """
-    A world that is stepped, and whose sensors send what they measure.
+    A simulator that steps a world and sends the measurements of its sensors.
 
-    :param maps: what reads the maps that clients can load, by name; the first is loaded
-    :param default_dt: length of a step where the client does not say [s]
-    :param streams: where measurements and snapshots go
-    :param version: the version that the server says it has
-    :param disguised: pass for CARLA: no blueprint tells the clients, and vehicles are left to their traffic managers
-    :raises ValueError: if the first map cannot be driven on
+    :param maps: functions that read the maps, by name; the first map is loaded
+    :param default_dt: default length of a step [s]
+    :param streams: streams of measurements and snapshots
+    :param version: version that the server reports
+    :param disguised: whether to look like CARLA, without a marking blueprint and with vehicles driven by traffic managers
+    :raises ValueError: if the first map has no driving lane
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Simulator:
         return seconds[0] if given and seconds[0] > 0.0 else self.default_dt
 
     def tick(self) -> None:
-        """One step of the world. Sensors go first: who has seen the snapshot can rely on having been sent the rest."""
+        """Step the world. Measurements are sent before the snapshot, so that a client with the snapshot has been sent all."""
         world, dt = self.world, self.dt
         if self.streams.announced:
             self.streams.await_announced()

@@ -1,4 +1,4 @@
-"""The rows of a world snapshot: the bodies as the client is told about them, in CARLA's frame."""
+"""The rows of a world snapshot: the states of bodies for the client, in CARLA's frame."""
 
 import math
 
@@ -11,10 +11,10 @@ from sb3_delta_waypoint.driving.records import Record
 
 MOUNT = np.dtype(
     [
-        # rides on the body in this row (-1: on none), at this pose: x, y, z, pitch, yaw, roll
+        # row of the body to which the actor is attached (-1 for none), and pose on it: x, y, z, pitch, yaw, roll
         ("parent", "i8"),
         ("offset", "f8", (6,)),
-        # of what rides on nothing; just handed through
+        # for unattached actors these are just passed through
         ("pitch", "f8"),
         ("roll", "f8"),
         ("manual_gear_shift", "?"),
@@ -24,18 +24,18 @@ MOUNT = np.dtype(
     ],
     align=True,
 )
-"""What only the client needs to know of an actor, beside its body: metres and degrees, CARLA's frame."""
+"""State of an actor that only the client needs, in addition to its body: metres and degrees, CARLA's frame."""
 
 
 @kernel
 def write_rows(bodies: np.ndarray, mounts: np.ndarray, controls: np.ndarray, rows: np.ndarray, n: int, dt: float) -> None:
     """
-    Write the snapshot.
+    Write the rows of a snapshot.
 
     :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, the first ``n`` in use
     :param mounts: array of :data:`MOUNT`
     :param controls: array of :data:`~sb3_delta_waypoint.driving.bodies.CONTROL`
-    :param rows: array of :data:`~.wire.ACTOR_ROW`; ids, states and what never changes are filled in already
+    :param rows: array of :data:`~.wire.ACTOR_ROW`; ids, states and all constant fields are already filled in
     :param n: number of actors
     :param dt: length of the step that led here [s]
     """
@@ -48,7 +48,7 @@ def write_rows(bodies: np.ndarray, mounts: np.ndarray, controls: np.ndarray, row
 
 @kernel
 def _write_mounted(parent: Record, mount: Record, row: Record) -> None:
-    """After its parent, which is level."""
+    """Write the pose of an attached actor from that of its parent, which is level."""
     x, y, yaw = left_handed_origin(parent)
     cos, sin = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
     offset = mount.offset
@@ -82,6 +82,6 @@ def _write_row(body: Record, mount: Record, control: Record, row: Record, dt: fl
 
 @kernel
 def left_handed_origin(body: Record) -> tuple[float, float, float]:
-    """Where an actor is in CARLA's frame: x, y [m] and yaw [degrees]."""
+    """Pose of a body's origin in CARLA's frame: x, y [m] and yaw [degrees]."""
     x, y, yaw = origin(body)
     return left_handed(x, y, yaw)

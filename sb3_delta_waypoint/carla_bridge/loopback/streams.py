@@ -1,4 +1,4 @@
-"""The stream port: who listens to which stream, and messages that never make the server wait."""
+"""The stream port: subscriptions of clients to streams, and messages that never make the server wait."""
 
 import selectors
 import socket
@@ -12,17 +12,17 @@ from sb3_delta_waypoint.carla_bridge.loopback.door import Door
 Bytes = bytes | memoryview
 
 SEND_BUFFER = 1 << 22
-"""What the system holds for a listener [bytes]: two images of 800 by 600."""
+"""Size of the system's send buffer of a subscriber [bytes]: two images of 800 by 600."""
 SUBSCRIBE_TIMEOUT = 0.5
-"""How long a client may take from asking where a stream is until it subscribes [s]. Halved each time that nobody comes."""
+"""Longest wait for a client that has asked for a stream's address to subscribe [s]; halved each time that none does."""
 MAX_SUBSCRIBERS = 512
-"""Connections at a time. Beyond, one that has not said which stream it wants gives way, or the new one is closed."""
+"""Largest number of connections. A further one replaces one that has not chosen a stream, or is closed."""
 MAX_UNSENT = 1 << 28
-"""Bytes that wait for all subscribers together: eight images of the largest size. Who would go beyond is dropped."""
+"""Largest number of unsent bytes for all subscribers together, eight of the largest images; subscribers beyond are dropped."""
 
 
 class Subscriber:
-    """A connection of a client to the stream port, silent until it has said which stream it wants."""
+    """A connection of a client to the stream port, to which nothing is sent until it has chosen a stream."""
 
     def __init__(self, connection: socket.socket):
         self.connection = connection
@@ -33,7 +33,8 @@ class Subscriber:
 
 class Streams:
     """
-    Subscriptions. One that asks for a stream that nobody feeds stays open and silent: the client would come back at once.
+    The subscriptions of all clients. A subscription to a stream without messages stays open, since the client would otherwise
+    reconnect at once.
 
     :param door: the listening socket
     """
@@ -44,26 +45,26 @@ class Streams:
         self.selector.register(door.socket, selectors.EVENT_READ, lambda _: self._accept())
         self.subscribers: dict[int, list[Subscriber]] = {}
         self.announced: set[int] = set()
-        # all connections, in the order in which they came
+        # all connections, in the order of their arrival
         self._connections: dict[Subscriber, None] = {}
         self._patience = SUBSCRIBE_TIMEOUT
 
     def serve(self, timeout: float = 0.0) -> None:
         """
-        Take in new subscriptions, send what is left to send.
+        Accept new subscriptions, and send unsent messages.
 
-        :param timeout: how long to wait for something to do [s]
+        :param timeout: longest wait for an event [s]
         """
         for key, events in self.selector.select(timeout):
             key.data(events)
 
     def await_announced(self) -> None:
-        """Wait, not long, for those that have asked where to subscribe: what is sent next is for them too."""
+        """Wait briefly for clients that have asked where to subscribe, so that they get the next message, too."""
         deadline = time.monotonic() + self._patience
         while self.announced and (left := deadline - time.monotonic()) > 0.0:
             self.serve(left)
         if self.announced:
-            # a client that asks and never comes does not hold up the others time and again
+            # a client that asks and never subscribes must not delay the others repeatedly
             self._patience /= 2.0
             self.announced.clear()
 
@@ -85,7 +86,7 @@ class Streams:
                 return
         if connection is None:
             return
-        with suppress(OSError):  # it may be gone already
+        with suppress(OSError):  # the connection may be closed already
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         subscriber = Subscriber(connection)
         self._connections[subscriber] = None
@@ -93,9 +94,9 @@ class Streams:
 
     def send(self, stream: int, *parts: Bytes) -> None:
         """
-        Send a message to all who listen. One that has not taken in the message before misses this one.
+        Send a message to all subscribers of a stream. A subscriber that has not read the previous message misses this one.
 
-        :param stream: which stream
+        :param stream: number of the stream
         :param parts: the message, in parts
         """
         for subscriber in tuple(self.subscribers.get(stream, ())):
@@ -123,7 +124,7 @@ class Streams:
 
     def _ready(self, subscriber: Subscriber, events: int) -> None:
         if subscriber not in self._connections:
-            # what happened earlier in the same moment has closed it
+            # an earlier event has closed the connection
             return
         if events & selectors.EVENT_READ:
             try:

@@ -1,4 +1,4 @@
-"""What clients ask a server about traffic managers, which run in clients: only who runs one at which port."""
+"""The server's list of traffic managers, which run in clients: the address of each, by its port."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -12,7 +12,9 @@ Address = Annotated[Wire, (str, range(1 << 16))]
 
 def traffic_manager_calls() -> dict[str, Callable[..., Any]]:
     """
-    :return: the calls of a server that keeps a list of traffic managers, by their names on the wire
+    Make the calls of a server that keeps a list of traffic managers.
+
+    :return: the calls by their names on the wire
     """
     addresses: dict[int, Wire] = {}
 
@@ -25,7 +27,7 @@ def traffic_manager_calls() -> dict[str, Callable[..., Any]]:
         return addresses[port]
 
     def add_traffic_manager_running(address: Address) -> bool:
-        """False where there is one already."""
+        """Add a traffic manager; false if there is one at its port already."""
         _, port = address
         return addresses.setdefault(port, address) is address
 

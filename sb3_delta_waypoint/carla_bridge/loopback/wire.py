@@ -1,10 +1,10 @@
 """
-What the CARLA client reads from the wire: the facts of one client version, in one place.
+The wire format of the CARLA client.
 
-The numbers of the sensor types are positions in a list compiled into the client and move between versions. A client that gets
-a wrong one decodes one sensor as another and takes its whole interpreter down, so there is one table per version that was
-checked, and no guessing. To add a version: read the order of the list from the symbols of its shared library, run
-``tests/carla_bridge/loopback`` with it, and add it here.
+The numbers of the sensor types are positions in a list compiled into the client and differ between versions. A client that
+gets a wrong number decodes one sensor as another and crashes its interpreter, so there is one table per tested version. To add
+a version: read the order of the list from the symbols of its shared library, run ``tests/carla_bridge/loopback`` with
+it, and add it here.
 """
 
 import struct
@@ -23,25 +23,25 @@ SENSOR_TYPES = {
         "world": 17,
     }
 }
-"""Client version to the type number of each stream that is sent. Lane invasions are found by the client itself."""
+"""Type number of each sensor by client version. The client itself detects lane invasions."""
 
 CLIENT_VERSION = "0.9.16"
-"""The version that the server speaks, and says it has."""
+"""Version of the protocol that the server uses and reports."""
 
 WORLD_STREAM = 1
-"""Stream of the world snapshots."""
+"""Number of the stream of world snapshots."""
 
 VEHICLE_TAG, PEDESTRIAN_TAG, STATIC_TAG = bytes([14]), bytes([12]), bytes([20])
 """Semantic tags."""
 
 HEADER = struct.Struct("<IQQd6f")
-"""Size of what follows, sensor type, frame, seconds, transform of the sensor."""
+"""Header of a message: size of the body, sensor type, frame, seconds, transform of the sensor."""
 EPISODE = struct.Struct("<Qdf3iI")
-"""Episode, wall clock, seconds of the step, map origin, state bits."""
+"""Start of a snapshot: episode, wall clock, seconds of the step, map origin, state bits."""
 MAP_CHANGED = 1
 """State bit: the first snapshot of a new episode."""
 IMAGE = struct.Struct("<IIf")
-"""Width, height, field of view [degrees]."""
+"""Start of an image: width, height, field of view [degrees]."""
 
 ACTOR_ROW = np.dtype(
     [
@@ -57,7 +57,7 @@ ACTOR_ROW = np.dtype(
         ("velocity", "<f4", (3,)),
         ("angular_velocity", "<f4", (3,)),
         ("acceleration", "<f4", (3,)),
-        # what depends on the kind of actor, here as for vehicles
+        # fields that depend on the kind of actor, here those of vehicles
         ("throttle", "<f4"),
         ("steer", "<f4"),
         ("brake", "<f4"),
@@ -76,21 +76,23 @@ ACTOR_ROW = np.dtype(
 """An actor in a world snapshot, packed, 119 bytes."""
 
 FIRST_ROW = HEADER.size + EPISODE.size
-"""Where the actors begin in the message of a snapshot."""
+"""Offset of the first actor in the message of a snapshot [bytes]."""
 ACTIVE = 1
 """State of every living actor."""
 NO_LIGHT = 4
-"""State of the traffic light of a vehicle that is at none."""
+"""State of the traffic light of a vehicle that is not at any."""
 
 DEFAULT_SETTINGS = [False, False, [False], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True]
 """Episode settings; the first is the synchronous mode, the third the optional length of a step."""
 DEFAULT_WEATHER = [10.0, 0.0, 0.0, 10.0, 0.0, 45.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.03, 0.0331, 0.0]
-"""Fourteen numbers; the sixth is the altitude of the sun [degrees]."""
+"""Default weather, fourteen numbers of which the sixth is the altitude of the sun [degrees]."""
 
 
 def check_wire_version() -> None:
     """
-    :raises ImportError: if the installed client is not of a version whose sensor table is known
+    Check the version of the installed client.
+
+    :raises ImportError: if its sensor table is not known
     """
     try:
         installed = version("carla")
@@ -104,10 +106,10 @@ def check_wire_version() -> None:
 
 
 def token(stream: int, port: int) -> list[bytes]:
-    """Where to subscribe to a stream: TCP, on the host that the client knows already."""
+    """Make the token for a subscription to a stream: TCP, on the host that the client knows already."""
     return [struct.pack("<IHBB16x", stream, port, 1, 0)]
 
 
 def description(uid: int, name: str, attributes: list[list[Any]]) -> list[Any]:
-    """Which blueprint an actor was made of."""
+    """Make the ActorDescription of an actor."""
     return [uid, name, attributes]

@@ -1,4 +1,4 @@
-"""The simulated world: actors, time, weather, and what happens in a step."""
+"""The simulated world: actors, time, weather, and its steps."""
 
 import math
 import time
@@ -20,20 +20,20 @@ from sb3_delta_waypoint.driving.frames import right_handed
 
 FIRST_STREAM = wire.WORLD_STREAM + 1
 AUTOPILOT = "autopilot"
-"""A vehicle that is spawned with this ``role_name`` follows the lanes by itself."""
+"""The ``role_name`` of vehicles that are spawned on autopilot."""
 SPEED_LIMIT = 30.0
-"""What a vehicle is told before it has passed a sign [km/h]; there are none to pass: the limits are in the map."""
+"""Speed limit reported for vehicles [km/h], constant since there are no signs; the limits are in the map."""
 CAPACITY = 64
-"""Actors that there is room for at first."""
+"""Initial number of rows for actors."""
 MAX_ACTORS = 4096
-"""More are not spawned."""
+"""Largest number of actors."""
 
 
 class LoopbackWorld:
     """
-    One episode after another on one map.
+    A world of one episode after another, each on one map.
 
-    :param road_map: where it begins
+    :param road_map: map of the first episode
     :param stream_port: port of the streams, for the tokens
     """
 
@@ -50,7 +50,7 @@ class LoopbackWorld:
         self.begin_episode(road_map)
 
     def begin_episode(self, road_map: RoadMap) -> None:
-        """Destroy everything and begin again, frames and ids counting on."""
+        """Begin a new episode without actors; frames and ids continue."""
         self.road_map = road_map
         self.episode += 1
         self.state = wire.MAP_CHANGED
@@ -64,7 +64,7 @@ class LoopbackWorld:
         self.lights = TrafficLights(road_map.signals, road_map.junctions, poles)
 
     def _reserve(self, capacity: int) -> None:
-        """Make room: the snapshot is one buffer, ready to send, and the kernel writes into it."""
+        """Allocate rows; the snapshot is one buffer, ready to send, into which the kernel writes."""
         message = np.zeros(wire.FIRST_ROW + capacity * wire.ACTOR_ROW.itemsize, np.uint8)
         rows = message[wire.FIRST_ROW :].view(wire.ACTOR_ROW)
         arrays = np.zeros(capacity, BODY), np.zeros(capacity, MOUNT), np.zeros(capacity, CONTROL), rows
@@ -79,10 +79,10 @@ class LoopbackWorld:
 
     def step(self, dt: float) -> int:
         """
-        One step of simulated time.
+        Advance the world by one step.
 
-        :param dt: [s]
-        :return: number of collisions, in ``hits``
+        :param dt: length of the step [s]
+        :return: number of collisions, which are in ``hits``
         """
         self.lights.step(dt)
         self.lights.write(self.message)
@@ -95,7 +95,7 @@ class LoopbackWorld:
         return n_hits
 
     def snapshot(self, dt: float) -> memoryview:
-        """The message that tells the state of the world, in a buffer that the next step writes into again."""
+        """Make the message of the world's state, in a buffer that the next step overwrites."""
         end = wire.FIRST_ROW + self.n * wire.ACTOR_ROW.itemsize
         kind = wire.SENSOR_TYPES[wire.CLIENT_VERSION]["world"]
         wire.HEADER.pack_into(self.message, 0, end - 4, kind, self.frame, self.seconds, 0, 0, 0, 0, 0, 0)
@@ -107,11 +107,13 @@ class LoopbackWorld:
 
     def spawn(self, description: list[Any], transform: Transform, parent: int = 0) -> Actor:
         """
+        Spawn an actor.
+
         :param description: ActorDescription
-        :param transform: where; relative to the parent if there is one
-        :param parent: id of the actor that it is attached to, or 0
+        :param transform: transform of the actor, relative to the parent if there is one
+        :param parent: id of the actor to which it is attached, or 0
         :return: the new actor
-        :raises ValueError: if the blueprint is unknown, the parent is not there, or the place is taken
+        :raises ValueError: if the blueprint is unknown, the parent does not exist, or the place is occupied
         """
         name = description[1]
         if name not in blueprints.UIDS:
@@ -151,14 +153,14 @@ class LoopbackWorld:
         return actor
 
     def _add_light(self, transform: Any) -> Actor:
-        """A traffic light, which belongs to the map, where the map has it (``carla.Transform``)."""
+        """Add a traffic light of the map at its ``carla.Transform``."""
         actor = self._add(FIXED, wire.description(0, lights.NAME, []), bytes([7]))
         place, turn = transform.location, transform.rotation
         self.place(actor, [[place.x, place.y, place.z], [turn.pitch, turn.yaw, turn.roll]])
         return actor
 
     def set_autopilot(self, actor: Actor, enabled: bool) -> None:
-        """Let a vehicle drive along the lanes by itself, or no longer."""
+        """Switch the autopilot of a vehicle on or off."""
         if enabled:
             join_lane(self.bodies[actor.row], self.road_map.network)
             self.autopilots.add(actor.id)
@@ -179,7 +181,7 @@ class LoopbackWorld:
             self._reserve(2 * self.n)
         row = self.n
         self.n += 1
-        # walkers have their origin in the middle of the body, as in CARLA; the others on the ground
+        # as in CARLA, walkers have their origin in the middle of the body, and all others on the ground
         half = [extent / 2 for extent in size] if size else [0.0, 0.0, 0.0]
         centre = [0.0, 0.0, 0.0 if kind == WALKER else half[2]]
         box = [centre, half, [0.0, 0.0, 0.0], self.next_id]
@@ -198,7 +200,7 @@ class LoopbackWorld:
         return actor
 
     def place(self, actor: Actor, transform: Transform) -> None:
-        """Put an actor somewhere; an attached one, relative to its parent."""
+        """Place an actor; the transform of an attached one is relative to its parent."""
         (x, y, z), (pitch, yaw, roll) = transform
         body, mount = self.bodies[actor.row], self.mounts[actor.row]
         if mount["parent"] >= 0:
@@ -215,7 +217,9 @@ class LoopbackWorld:
 
     def destroy(self, actor_id: int) -> bool:
         """
-        :param actor_id: whom; what is attached to it stays where it is
+        Destroy an actor. Actors attached to it stay where they are.
+
+        :param actor_id: id of the actor
         :return: whether there was such an actor
         """
         actor = self.actors.get(actor_id)
@@ -244,11 +248,11 @@ class LoopbackWorld:
 
     @staticmethod
     def transform_of_row(row: Any) -> Transform:
-        """Where an actor was in the last snapshot."""
+        """Transform of an actor in the last snapshot."""
         return [[float(row[axis]) for axis in "xyz"], [float(row[angle]) for angle in ("pitch", "yaw", "roll")]]
 
     def physics_control(self, actor: Actor) -> list[Any]:
-        """VehiclePhysicsControl of a vehicle."""
+        """Get the VehiclePhysicsControl of a vehicle."""
         body = self.bodies[actor.row]
         x, y, yaw = left_handed_origin(body)
         forward, across = body["wheelbase"] / 2, body["half_width"] * 0.85
@@ -264,7 +268,7 @@ class LoopbackWorld:
 
 
 def _colour(name: str, attributes: dict[str, str]) -> int:
-    """Red, green and blue in one number."""
+    """Colour of an actor: red, green and blue in one number."""
     if "color" in attributes:
         parts = attributes["color"].split(",")
         if len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):

@@ -1,9 +1,9 @@
 """
-Vehicles that drive by themselves: along the lanes, within the speed limit, and behind whatever is in their way.
+Autopilot of the other vehicles: they follow lanes, keep to the speed limit and stop behind whatever is in their way.
 
-They drive by pedals and steering wheel. Where lanes cross or merge they go one at a time, and only if there is room beyond;
-they know nothing of right of way. Which way one turns at a fork depends only on where it began, so that the same scene plays
-the same way whatever was spawned before.
+They are controlled by pedals and steering wheel. Where lanes cross or merge they go one at a time, and only if there is room
+beyond. They do not model right of way. Which way a vehicle turns at a fork depends only on where it started, so that the same
+scene plays the same way whatever was spawned before.
 """
 
 import math
@@ -20,44 +20,44 @@ from sb3_delta_waypoint.driving.signals import GREEN
 from sb3_delta_waypoint.driving.vehicle import clip
 
 LATERAL_ACCELERATION = 2.0
-"""Comfortable in bends [m/s²]."""
+"""Largest comfortable lateral acceleration in bends [m/s²]."""
 BRAKING = 2.5
 """Planned deceleration [m/s²]."""
 DEFAULT_LIMIT = 30.0 / 3.6
-"""Where the map has no speed limit [m/s]."""
+"""Speed limit where the map has none [m/s]."""
 LOOKAHEAD_TIME, MIN_LOOKAHEAD = 0.5, 4.0
-"""Pure pursuit steers for a point this far ahead [s], [m]."""
+"""Pure pursuit steers for a point this far ahead: seconds of driving [s], and at least this distance [m]."""
 LINE_GAP = 1.0
-"""What is left to a stop line [m]."""
+"""Distance kept to a stop line [m]."""
 STANDSTILL_GAP = 3.0
-"""What is left to the vehicle ahead when it stands [m]."""
+"""Distance kept to a standing vehicle ahead [m]."""
 SIDE_GAP = 0.4
-"""A vehicle passes what is this far from its side [m]."""
+"""Lateral clearance at which a vehicle passes an obstacle [m]."""
 PREDICTION = 1.5
-"""Who does not follow lanes, such as a walker, is taken to be anywhere on the way made in this time [s]."""
+"""A road user that does not follow lanes, such as a walker, occupies all the ground that it covers in this time [s]."""
 CONFLICT_DISTANCE = 2.5
-"""Two vehicles on lanes that come as near as this cannot pass [m]."""
+"""Lanes that come closer to each other than this conflict: two vehicles cannot pass there [m]."""
 MAX_HEADING_ERROR = math.radians(60)
-"""Lanes that run another way than the vehicle are not taken [rad]."""
+"""Largest angle between a vehicle and a lane that it joins [rad]."""
 SAME_PLACE = 0.5
-"""Lanes whose ends are no farther apart than this meet there [m]."""
+"""Largest distance between ends of lanes that meet [m]."""
 FORESIGHT = 5.0
-"""How much farther a vehicle looks than it needs to stop [m]."""
+"""Distance that a vehicle looks ahead beyond its stopping distance [m]."""
 SPEED_RESPONSE = 0.4
-"""A vehicle accelerates so as to have the speed that it wants after this time [s]."""
+"""Time in which a vehicle accelerates to its target speed [s]."""
 STANDSTILL, HOLDING_BRAKE = 0.1, 0.3
-"""Below this speed [m/s] the brake is held at least this far."""
+"""Target speed [m/s] below which the brake is held, and the least brake then."""
 RANGE = 40.0
-"""What is farther away than this along x or y is not in the way [m]."""
+"""Bodies farther away than this along x or y are ignored [m]."""
 
 
 class Lanes(NamedTuple):
     """
-    Where vehicles drive by themselves.
+    The lanes that vehicles on autopilot follow.
 
     :param network: the lanes
-    :param conflicts: of :func:`lane_conflicts`
-    :param governed: for each point of the lanes the number of the light that stops cars there, or -1
+    :param conflicts: bool ``(S, S)``, from :func:`lane_conflicts`
+    :param governed: int64 ``(P,)``, for each point of the lanes the number of the light that stops cars there, or -1
     """
 
     network: RoadNetwork
@@ -66,7 +66,7 @@ class Lanes(NamedTuple):
 
 
 class Way(NamedTuple):
-    """How far along its way a vehicle, or its look ahead, has got: segment, point, and number of forks passed."""
+    """Position of a vehicle, or of its lookahead, on the lanes: segment, point, and number of forks passed."""
 
     segment: int
     point: int
@@ -75,7 +75,7 @@ class Way(NamedTuple):
 
 def join_lane(body: Record, network: RoadNetwork) -> None:
     """
-    Let a vehicle start following the nearest lane that goes its way.
+    Switch a vehicle to autopilot on the nearest lane that runs in its direction.
 
     :param body: record of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, written
     :param network: the lanes
@@ -90,7 +90,7 @@ def join_lane(body: Record, network: RoadNetwork) -> None:
     body["autopilot"] = True
     body["segment"], body["point"] = starts[nearest], nearest
     route = int(np.round(body["x"] * 8)) * 73856093 ^ int(np.round(body["y"] * 8)) * 19349663
-    # within 64 bits, wherever it has got to
+    # wrapped to 64 bits, however far out the vehicle is
     body["route"] = (route + 2**63) % 2**64 - 2**63
     body["forks"] = 0
     body["claimed"] = -1
@@ -98,10 +98,10 @@ def join_lane(body: Record, network: RoadNetwork) -> None:
 
 def lane_conflicts(network: RoadNetwork) -> NDArray[np.bool_]:
     """
-    Which segments cross or merge; those that only begin at the same place, or follow one another, do not.
+    Find the pairs of segments that cross or merge; segments that start at the same place or follow each other do not count.
 
     :param network: the lanes
-    :return: bool ``(S, S)``
+    :return: bool ``(S, S)``, symmetric
     """
     low = np.minimum.reduceat(network.points, network.offsets[:-1]) - CONFLICT_DISTANCE
     high = np.maximum.reduceat(network.points, network.offsets[:-1])
@@ -136,13 +136,13 @@ def _near(one: np.ndarray, other: np.ndarray) -> bool:
 @kernel
 def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, lanes: Lanes, lights: np.ndarray) -> None:
     """
-    Set the controls of all vehicles that drive by themselves.
+    Set the controls of all vehicles on autopilot.
 
     :param bodies: array of :data:`~sb3_delta_waypoint.driving.bodies.BODY`, the first ``n`` in use
     :param controls: array of :data:`~sb3_delta_waypoint.driving.bodies.CONTROL`, written
-    :param n: number of actors
-    :param lanes: where they drive
-    :param lights: states of the lights
+    :param n: number of bodies
+    :param lanes: the lanes that they follow
+    :param lights: int64, state of each light, as in :mod:`~.signals`
     """
     for i in range(n):
         if bodies[i].autopilot and bodies[i].physics:
@@ -151,7 +151,7 @@ def drive_traffic(bodies: np.ndarray, controls: np.ndarray, n: int, lanes: Lanes
 
 @kernel
 def _next_point(body: Record, way: Way, network: RoadNetwork) -> Way:
-    """The point that follows on the way; point -1 at a dead end."""
+    """The next point on a vehicle's way; its ``point`` is -1 at a dead end."""
     if way.point + 1 < network.offsets[way.segment + 1]:
         return Way(way.segment, way.point + 1, way.forks)
     first, last = network.successor_offsets[way.segment], network.successor_offsets[way.segment + 1]
@@ -192,7 +192,7 @@ def _drive_one(bodies: np.ndarray, i: int, control: Record, lanes: Lanes, lights
         came_from = way.segment
         way = _next_point(body, way, network)
         segment, point = way.segment, way.point
-        # who is over the line already goes on
+        # a vehicle already over the line goes on
         if point >= 0 and governed[point] >= 0 and lights[governed[point]] < GREEN and along > front - LINE_GAP:
             speed = min(speed, math.sqrt(2.0 * BRAKING * max(0.0, along - front - LINE_GAP)))
             break
@@ -208,7 +208,7 @@ def _drive_one(bodies: np.ndarray, i: int, control: Record, lanes: Lanes, lights
         if step > 0.0:
             new_heading = math.atan2(points[point, 1] - y, points[point, 0] - x)
             turn = math.fabs(math.atan2(math.sin(new_heading - heading), math.cos(new_heading - heading)))
-            # the way begins beside the vehicle, not in it
+            # the way starts beside the vehicle, so its first step says nothing about the bend
             bend = turn / step if along > 0.0 else 0.0
             heading = new_heading
             allowed = min(network.speeds[point], math.sqrt(LATERAL_ACCELERATION / max(bend, 1e-6)))
@@ -235,7 +235,7 @@ def _drive_one(bodies: np.ndarray, i: int, control: Record, lanes: Lanes, lights
 
 @kernel
 def _may_enter(bodies: np.ndarray, i: int, way: Way, lanes: Lanes) -> bool:
-    """Whether nobody is on a lane that crosses this one or has claimed one, and there is room to leave it again."""
+    """Whether no vehicle is on, or has claimed, a lane that conflicts with this one, and there is room beyond it."""
     body, points, conflicts, entered = bodies[i], lanes.network.points, lanes.conflicts, way.segment
     for j in range(bodies.shape[0]):
         other = bodies[j]
@@ -258,7 +258,7 @@ def _may_enter(bodies: np.ndarray, i: int, way: Way, lanes: Lanes) -> bool:
 
 @kernel
 def _occupied(bodies: np.ndarray, i: int, x: float, y: float) -> bool:
-    """Whether something is, or will soon be, too near to a point of the way."""
+    """Whether a solid body is, or will soon be, too close to the point ``(x, y)`` of a vehicle's way."""
     margin = bodies[i].half_width + SIDE_GAP
     for j in range(bodies.shape[0]):
         other = bodies[j]

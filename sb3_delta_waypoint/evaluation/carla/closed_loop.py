@@ -1,4 +1,4 @@
-"""Closed-loop evaluation in CARLA, or in the loopback server that stands in for it."""
+"""Closed-loop evaluation in CARLA, or in the loopback server."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +31,9 @@ from sb3_delta_waypoint.maps.route_file import load_routes
 from sb3_delta_waypoint.messages import short_repr
 
 ATTEMPTS = 3
-"""An episode that the server breaks off is driven this many times before it is given up."""
+"""Maximum attempts at an episode that the server aborts."""
 DRAWS = 1000
-"""So many routes per episode are drawn in search of one of the kind that is wanted."""
+"""Maximum number of routes per episode that are drawn to find one of the requested kind."""
 
 INFRACTIONS = {
     "collision_pedestrian": "collisions_pedestrian",
@@ -45,23 +45,23 @@ INFRACTIONS = {
     "blocked": "vehicle_blocked",
     "timeout": "route_timeout",
 }
-"""The leaderboard's names of what the env counts."""
+"""The leaderboard's names of the infractions that the env counts."""
 ENDINGS = ("off_route", "timeout", "blocked", "collision")
-"""How an episode ends that does not reach its goal."""
+"""Outcomes of an episode that does not reach its goal."""
 
 
 class EpisodeFault(Exception):
-    """The server broke an episode off: it counts for nobody."""
+    """Raised if the server aborts an episode, which then counts for no policy."""
 
 
 @dataclass(frozen=True)
 class Drivers:
     """
-    Who drives, and what they need.
+    The policies of an evaluation, and what they require of the env.
 
-    :param policies: by name, ``"sft"`` before ``"rl"``
+    :param policies: policies by name, ``"sft"`` before ``"rl"``
     :param env_kwargs: ``horizon_steps`` and ``plan_dt`` of their plans
-    :param reads: keys of the observation that they read
+    :param reads: names of the observations that they read
     """
 
     policies: Mapping[str, Policy]
@@ -77,15 +77,15 @@ def evaluate_closed_loop(
     progress: bool = False,
 ) -> dict[str, Any]:
     """
-    Drive what is not done yet, all policies through the same episodes, and write each episode as it ends.
+    Drive all policies through the same episodes, except those that have results already, and write each episode when it ends.
 
-    :param drivers: who drives
-    :param scenarios: where
-    :param results: what is done, and where it is written
+    :param drivers: the policies
+    :param scenarios: the scenarios
+    :param results: the folder of results
     :param server: ``host``, ``port`` and ``timeout`` of ``CarlaWaypoint-v0``
-    :param progress: show a progress bar, where the output is a terminal
-    :return: what ``metrics.json`` holds
-    :raises CarlaError: if the server is absent, or lost and does not come back; what was driven is kept
+    :param progress: whether to show a progress bar if the output is a terminal
+    :return: content of ``metrics.json``
+    :raises CarlaError: if the server is unreachable or lost and does not come back; finished episodes are kept
     :raises ValueError: if a scenario cannot be driven on this server or by these policies
     """
     for scenario in scenarios:
@@ -180,7 +180,7 @@ def _drive_scenario(
 
 
 def _scenario_numbers(env: CarlaWaypointEnv, scenario: CarlaScenario, base_seed: int) -> list[int]:
-    """The env's scenario numbers of the episodes, in their order; those of a file come round again."""
+    """Return the env's scenario number of each episode; the routes of a file are repeated in turn."""
     road_map = env.session.map
     if scenario.routes is not None:
         n = len(load_routes(scenario.routes, LaneGraph(road_map)))
@@ -193,7 +193,7 @@ def _scenario_numbers(env: CarlaWaypointEnv, scenario: CarlaScenario, base_seed:
     source = MapRoutes(road_map, None, length)
     numbers: list[int] = []
     for number in range(DRAWS * wanted):
-        # the env cuts a drawn route off there; its points are at most 1 m apart
+        # the env truncates a drawn route there; its points are at most 1 m apart
         if is_kind(scenario.route, source.route(base_seed, number).points[: math.ceil(length) + 1]):
             numbers.append(number)
         if len(numbers) == wanted:
@@ -208,15 +208,15 @@ def drive_episode(env: CarlaWaypointEnv, policy: Policy, seed: int, number: int)
     """
     Drive one episode.
 
-    :param env: the world
-    :param policy: the driver
+    :param env: the env
+    :param policy: the policy that drives
     :param seed: base seed of the scenario
-    :param number: of the scenario
+    :param number: number of the scenario
     :return: ``seed``, ``scenario_number``, ``route``, ``outcome``, ``infractions`` by the leaderboard's names,
         ``infractions_per_km`` and ``metrics``: those of the env, and ``seconds``, ``distance`` [m], ``route_length`` [m],
         ``waypoints_reached``, ``off_road_share`` of the distance, ``driving_score_2_0`` and ``driving_score_2_1`` (0 to 100)
-    :raises EpisodeFault: if the server breaks the episode off
-    :raises CarlaError: if the server is gone before it begins
+    :raises EpisodeFault: if the server aborts the episode
+    :raises CarlaError: if the server is lost before the episode begins
     """
     try:
         observation, begun = env.reset(seed=seed, options={"scenario": number})
@@ -256,7 +256,7 @@ def drive_episode(env: CarlaWaypointEnv, policy: Policy, seed: int, number: int)
 
 
 def _is_off_road(env: CarlaWaypointEnv) -> bool:
-    """Whether the rear axle is off the driving lanes."""
+    """Return whether the rear axle is off the driving lanes."""
     car = env.drive.cars[0]
     if abs(car["lateral"]) < ROUTE_MARGIN:
         return False

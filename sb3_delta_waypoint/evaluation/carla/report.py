@@ -17,16 +17,16 @@ COLUMNS = {
     "lateral_deviation_mean": ("deviation ↓\n[dim]m[/]", 2),
     "ade": ("ADE ↓\n[dim]m[/]", 2),
 }
-"""Heading and decimals of each metric that is shown."""
+"""Heading and number of decimals of each metric in the table."""
 BACKENDS = {"loopback": "loopback server (a kinematic stand-in, not CARLA)", "carla": "CARLA"}
 
 
 def closed_loop_table(content: Mapping[str, Any]) -> Table:
     """
-    Success, completion, driving score, deviation, ADE and infractions of each scenario, with 95% intervals.
+    Return a table of success, completion, driving score, deviation, ADE and infractions by scenario, with 95% intervals.
 
-    :param content: what ``metrics.json`` holds
-    :return: a rich table in 100 columns
+    :param content: content of ``metrics.json``
+    :return: a rich table, 100 columns wide
     """
     towns = ", ".join(sorted({scenario["town"] for scenario in content["scenarios"].values()}))
     title = f"{BACKENDS[content['backend']]}: {towns}"
@@ -45,7 +45,7 @@ def closed_loop_table(content: Mapping[str, Any]) -> Table:
 
 
 def _add_block(table: Table, name: str, block: Mapping[str, Any]) -> None:
-    """The rows of one scenario."""
+    """Add the rows of one scenario."""
     table.add_row(Text(name, style="bold"))
     per_km = block.get("infractions_per_km", {})
     comparison = block.get("comparison")

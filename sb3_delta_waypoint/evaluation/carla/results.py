@@ -1,7 +1,7 @@
 """
-A closed-loop evaluation on disk: ``scenario_<name>.json`` with every episode, ``metrics.json`` with the statistics.
+Result files of a closed-loop evaluation: ``scenario_<name>.json`` with every episode, ``metrics.json`` with the statistics.
 
-Both are valid JSON at any moment, and an evaluation goes on from what it finds there.
+Both are valid JSON at any time, and an interrupted evaluation continues from them.
 """
 
 import json
@@ -21,9 +21,9 @@ from sb3_delta_waypoint.files import naming, read_json, write_json
 from sb3_delta_waypoint.messages import short_text
 
 DrivenEpisode = dict[str, Any]
-"""One driven episode: ``policy``, ``episode``, ``metrics`` and what else :func:`~.closed_loop.drive_episode` tells."""
+"""One driven episode: ``policy``, ``episode``, ``metrics`` and the other values of :func:`~.closed_loop.drive_episode`."""
 SERVER = ("backend", "server_version", "client_version")
-"""What must be the same in all results of a folder."""
+"""Properties of the server that must be the same in all results of a folder."""
 _NUMBER = {"minimum": -1e300, "maximum": 1e300}
 _SCHEMA = {
     "type": "object",
@@ -60,21 +60,21 @@ _SCHEMA = {
 
 class ScenarioResults:
     """
-    The episodes of one scenario.
+    The results of one scenario and their file.
 
-    :param path: of its file
-    :param name: of the scenario
-    :param settings: all or some of them; results that were made with others are refused
-    :param fresh: forget what the file holds
-    :raises ValueError: if the file is damaged, or made with other settings
+    :param path: path of the file
+    :param name: name of the scenario
+    :param settings: settings of the evaluation, all or some of them; existing results with other settings are refused
+    :param fresh: discard existing results
+    :raises ValueError: if the file is damaged, or was written with other settings
     """
 
     def __init__(self, path: Path, name: str, settings: Mapping[str, Any], fresh: bool = False):
         self.path, self.name, self.settings = path, name, settings
         self.server: dict[str, str] = {}
-        """Keys of :data:`SERVER`, and ``town``; empty before the first episode."""
+        """Properties of the server: the keys of :data:`SERVER`, and ``town``; empty before the first episode."""
         self.wanted: int | None = None
-        """Episodes that each policy is to drive, once that is known."""
+        """Number of episodes for each policy; None until it is known."""
         self.episodes: list[DrivenEpisode] = []
         self.faults: list[dict[str, Any]] = []
         """Episodes that could not be driven."""
@@ -90,7 +90,7 @@ class ScenarioResults:
             reason = short_text(str(error).removeprefix(f"{self.path}: "))
             raise ValueError(f"{self.path} is not a result of carla-eval, or is damaged: remove it ({reason})") from None
         settings, self.episodes = content["settings"], content["episodes"]
-        self.wanted = None if content["n_episodes"] is None else int(content["n_episodes"])  # 2.0 is an integer, too
+        self.wanted = None if content["n_episodes"] is None else int(content["n_episodes"])  # 2.0 counts as an integer, too
         self.server = {key: content[key] for key in (*SERVER, "town")}
         self.faults = content.get("faults", [])
         refuse_difference(self.path, settings, self.settings)
@@ -107,10 +107,10 @@ class ScenarioResults:
 
     def want(self, n_episodes: int) -> None:
         """
-        Say how many episodes there are to be; there may become more of them, not fewer.
+        Set the number of episodes. It can be increased later, but not reduced.
 
-        :param n_episodes: for each policy
-        :raises ValueError: if there are results of more
+        :param n_episodes: number of episodes for each policy
+        :raises ValueError: if there are results of more episodes
         """
         if self.wanted is not None and n_episodes < self.wanted:
             raise ValueError(
@@ -119,29 +119,29 @@ class ScenarioResults:
         self.wanted = n_episodes
 
     def done(self, episode: int, policy: str) -> bool:
-        """Whether a policy has driven an episode."""
+        """Return whether a policy has driven an episode."""
         return any(found["episode"] == episode and found["policy"] == policy for found in self.episodes)
 
     def left(self, policies: Sequence[str]) -> list[tuple[int, str]]:
-        """The episodes that are not done, each with the policy that is to drive it."""
+        """Return the episodes that remain to be driven, each with the name of the policy."""
         assert self.wanted is not None
         pairs = [(episode, policy) for episode in range(self.wanted) for policy in policies]
         return [(episode, policy) for episode, policy in pairs if not self.done(episode, policy)]
 
     def add(self, episode: DrivenEpisode) -> None:
-        """Write one more episode."""
+        """Add an episode and write the file."""
         self.episodes.append(episode)
         self.write({})
 
     def summary(self, policies: Sequence[str]) -> dict[str, Any]:
-        """The statistics of the scenario: see :func:`summarise_episodes`."""
+        """Return the statistics of the scenario, see :func:`summarise_episodes`."""
         return {"n_episodes": self.wanted, **summarise_episodes([self.episodes], policies), "faults": self.faults}
 
     def write(self, summary: Mapping[str, Any]) -> None:
         """
         Write the file.
 
-        :param summary: of :meth:`summary`; nothing while episodes are still being driven
+        :param summary: result of :meth:`summary`; empty while episodes are still being driven
         """
         described = {"scenario": self.name, **self.server, "settings": self.settings, "n_episodes": self.wanted}
         write_json(self.path, {**described, **summary, "episodes": self.episodes})
@@ -149,13 +149,13 @@ class ScenarioResults:
 
 class ResultFolder:
     """
-    A folder of results.
+    A folder with the results of a closed-loop evaluation.
 
-    :param folder: created with the first result
-    :param run: what makes runs comparable: checkpoints, seeds; part of the settings of each scenario
-    :param scenarios: that are evaluated now; results of others in the folder stay in the summary
-    :param policies: names of those that drive, ``"sft"`` before ``"rl"``
-    :param fresh: forget earlier results
+    :param folder: the folder, created with the first result
+    :param run: checkpoints and seeds of the evaluation, which are part of the settings of each scenario
+    :param scenarios: the scenarios of this evaluation; results of others in the folder stay in the summary
+    :param policies: names of the policies, ``"sft"`` before ``"rl"``
+    :param fresh: discard earlier results
     :raises ValueError: if an earlier result is damaged, or was made with other settings
     """
 
@@ -183,11 +183,11 @@ class ResultFolder:
 
     def begin(self, name: str, server: dict[str, str]) -> None:
         """
-        A scenario is about to be driven.
+        Register the server that is about to drive a scenario.
 
-        :param name: of the scenario
-        :param server: what drives it: keys of :data:`SERVER`, and ``town``
-        :raises ValueError: if earlier results come from another
+        :param name: name of the scenario
+        :param server: properties of the server: the keys of :data:`SERVER`, and ``town``
+        :raises ValueError: if earlier results come from another server
         """
         results = self.scenarios[name]
         for other in self.scenarios.values():
@@ -198,9 +198,9 @@ class ResultFolder:
 
     def write(self) -> dict[str, Any]:
         """
-        Write the summaries of what has been driven so far.
+        Write the statistics of all episodes driven up to now.
 
-        :return: what ``metrics.json`` holds: see :func:`summarise_episodes`; by scenario and over all of them
+        :return: content of ``metrics.json``: the result of :func:`summarise_episodes`, by scenario and over all scenarios
         """
         begun = {name: results for name, results in self.scenarios.items() if results.episodes or results.faults}
         if not begun:
@@ -224,13 +224,13 @@ class ResultFolder:
 
 def summarise_episodes(scenarios: Sequence[Sequence[DrivenEpisode]], policies: Sequence[str]) -> dict[str, Any]:
     """
-    The statistics of some episodes. Only those that all policies have driven count.
+    Return the statistics of episodes. Only episodes that all policies have driven are included.
 
     :param scenarios: the episodes of each scenario
-    :param policies: the names of the one or two that drove, ``"sft"`` before ``"rl"``
-    :return: ``comparison`` (see :func:`~sb3_delta_waypoint.evaluation.compare.compare`) of two policies, ``metrics`` of one;
-        and ``infractions_per_km`` of each policy, by kind and in total: all infractions over all kilometres. Nothing if no
-        episode counts
+    :param policies: names of one or two policies, ``"sft"`` before ``"rl"``
+    :return: for two policies ``comparison`` (see :func:`~sb3_delta_waypoint.evaluation.compare.compare`), for one ``metrics``;
+        and ``infractions_per_km`` of each policy, by kind and in total: all infractions divided by all kilometres. Empty if no
+        episode is included
     """
     chosen: dict[str, list[DrivenEpisode]] = {policy: [] for policy in policies}
     for episodes in scenarios:
@@ -249,9 +249,11 @@ def summarise_episodes(scenarios: Sequence[Sequence[DrivenEpisode]], policies: S
 
 def refuse_difference(path: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """
-    :param path: of the earlier result
-    :param earlier: its settings
-    :param now: the settings now
+    Refuse settings that differ from those of an earlier result.
+
+    :param path: file of the earlier result
+    :param earlier: settings of the earlier result
+    :param now: the current settings
     :raises ValueError: naming the first setting that differs
     """
     for key in now:
@@ -268,14 +270,14 @@ def _shown(value: Any) -> str:
 
 
 def _as_read(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they come back from a file."""
+    """Return settings as they are read back from a JSON file."""
     read: dict[str, Any] = json.loads(json.dumps(settings, default=str))
     return read
 
 
 def _arrays(episodes: Sequence[DrivenEpisode]) -> dict[str, np.ndarray]:
     names = episodes[0]["metrics"]
-    # null, which is how NaN is written, becomes NaN again
+    # NaN is written as null, which becomes NaN again
     return {name: np.array([episode["metrics"][name] for episode in episodes], dtype=np.float64) for name in names}
 
 

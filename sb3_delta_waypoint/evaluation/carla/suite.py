@@ -1,4 +1,4 @@
-"""What a closed-loop evaluation drives: named scenarios, from the suite of this package, a YAML file or a file of routes."""
+"""Scenarios of a closed-loop evaluation, from the suite of this package, a YAML file or a file of routes."""
 
 import hashlib
 import inspect
@@ -18,15 +18,15 @@ from sb3_delta_waypoint.files import naming, read_yaml
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 SUITE = Path(__file__).with_name("suite.yml")
-"""The suite that ships with the package; its comments say what a suite may hold."""
+"""The suite that ships with the package; its comments document the format."""
 KINDS = ("straight", "turn", "any")
 """Kinds of routes that can be drawn."""
 STRAIGHT = 20.0
-"""On a straight route the heading stays within so many degrees."""
+"""Maximum range of the heading on a straight route [degrees]."""
 MAX_EPISODES = 1_000_000
-"""Episodes of a scenario, at most."""
+"""Maximum number of episodes of a scenario."""
 TURN = 45.0
-"""On a turn the heading changes by at least so many degrees from end to end."""
+"""Minimum change of heading from start to end of a turn [degrees]."""
 
 _SET_BY_COMMAND = {"self", "host", "port", "routes", "weather", "timeout", "render_mode", "horizon_steps", "plan_dt", "kwargs"}
 ENV_ARGUMENTS = tuple(
@@ -35,21 +35,21 @@ ENV_ARGUMENTS = tuple(
     for name in inspect.signature(function).parameters
     if name not in _SET_BY_COMMAND
 )
-"""Arguments of ``CarlaWaypoint-v0`` that a suite may give."""
+"""Arguments of ``CarlaWaypoint-v0`` that a suite may set."""
 
 
 @dataclass(frozen=True)
 class CarlaScenario:
     """
-    Routes of one kind in one weather.
+    A scenario: routes of one kind in one weather.
 
-    :param name: for files and tables
-    :param episodes: how many are driven; None for one on each route of the file
-    :param route: which routes are drawn, of :data:`KINDS`; not used with ``routes``
+    :param name: name in files and tables
+    :param episodes: number of episodes; None for one on each route of the file
+    :param route: kind of the drawn routes, one of :data:`KINDS`; not used with ``routes``
     :param routes: a file of routes that are driven in turn
-    :param weather: as ``CarlaWaypoint-v0`` takes it
+    :param weather: argument ``weather`` of ``CarlaWaypoint-v0``
     :param env: further arguments of ``CarlaWaypoint-v0``
-    :raises ValueError: naming what makes no sense
+    :raises ValueError: naming the invalid argument
     :raises FileNotFoundError: if there is no such file of routes
     """
 
@@ -80,16 +80,16 @@ class CarlaScenario:
 
     def base_seed(self, seed: int) -> int:
         """
-        The base seed of the scenario's episodes: each name has its own, so that no two scenarios of a suite drive the same
-        episodes, and which others are chosen makes no difference.
+        Return the base seed of the scenario's episodes. It depends on the scenario's name, so that no two scenarios of a suite
+        have the same episodes, whichever scenarios are evaluated.
 
-        :param seed: of the evaluation
-        :return: the seed
+        :param seed: seed of the evaluation
+        :return: the base seed
         """
         return (seed + zlib.crc32(self.name.encode())) % 2**63
 
     def settings(self) -> dict[str, Any]:
-        """What makes results of this scenario comparable, as JSON values; the number of episodes is no part of it."""
+        """Return the settings that results must share to be comparable, as JSON values, without the number of episodes."""
         routes = {"route": self.route}
         if self.routes is not None:
             routes = {"routes": self.routes.name, "routes_sha256": sha256(self.routes)}
@@ -102,7 +102,7 @@ def read_suite(path: str | Path | None = None) -> list[CarlaScenario]:
 
     :param path: a YAML file; None for the suite of this package
     :return: its scenarios
-    :raises FileNotFoundError: if there is no such file, or it names a file that is not there
+    :raises FileNotFoundError: if the file, or a file that it names, does not exist
     :raises ValueError: naming the file, the scenario and the key that is wrong
     """
     path = SUITE if path is None else Path(path)
@@ -132,10 +132,12 @@ def read_suite(path: str | Path | None = None) -> list[CarlaScenario]:
 
 def choose(suite: Sequence[CarlaScenario], names: Iterable[str]) -> list[CarlaScenario]:
     """
+    Return the scenarios of a suite with given names.
+
     :param suite: all scenarios
-    :param names: those wanted; none for all
-    :return: the chosen ones, in the order of the suite
-    :raises ValueError: naming the scenario that the suite does not have
+    :param names: names of the scenarios to return; empty for all
+    :return: these scenarios, in the order of the suite
+    :raises ValueError: naming the scenario that is not in the suite
     """
     names = list(names)
     known = [scenario.name for scenario in suite]
@@ -147,10 +149,10 @@ def choose(suite: Sequence[CarlaScenario], names: Iterable[str]) -> list[CarlaSc
 
 def is_kind(kind: str, points: np.ndarray) -> bool:
     """
-    Whether a route is of a kind.
+    Return whether a route is of a kind.
 
-    :param kind: of :data:`KINDS`
-    :param points: float64 ``(N, 2)``, at least two
+    :param kind: one of :data:`KINDS`
+    :param points: points of the route, float64 ``(N, 2)`` with N at least 2, metres, world frame
     :return: whether it is
     """
     steps = np.diff(points, axis=0)
@@ -162,7 +164,9 @@ def is_kind(kind: str, points: np.ndarray) -> bool:
 
 def sha256(path: Path) -> str:
     """
-    :param path: a file
+    Return the SHA-256 hash of a file.
+
+    :param path: path of the file
     :return: the hash of its content, hexadecimal
     """
     with path.open("rb") as file:

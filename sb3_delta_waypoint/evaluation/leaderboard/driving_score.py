@@ -15,7 +15,7 @@ from typing import NamedTuple
 OUTSIDE_LANES = "outside_route_lanes"
 MIN_SPEED = "min_speed_infractions"
 UNPENALISED = ("route_dev", "vehicle_blocked", "route_timeout")
-"""Infractions that end a route early: what they cost is the rest of its completion."""
+"""Infractions that end a route early, whose cost is the missing part of the route completion."""
 KINDS = (
     "collisions_pedestrian",
     "collisions_vehicle",
@@ -30,7 +30,7 @@ KINDS = (
 )
 """Every kind of infraction, by its name in the benchmarks' result files."""
 BENCH2DRIVE_ROUTES = 220
-"""Bench2Drive has so many routes, and divides by it even where fewer were driven."""
+"""Number of routes of Bench2Drive, the divisor of its averages even if fewer were driven."""
 
 
 class Infraction(NamedTuple):
@@ -38,8 +38,8 @@ class Infraction(NamedTuple):
     One infraction.
 
     :param kind: one of :data:`KINDS`
-    :param percentage: of ``outside_route_lanes``: share of the driven distance that lay outside, 0 to 100; of
-        ``min_speed_infractions``: own speed over that of the traffic around, 100 and more being fast enough
+    :param percentage: for ``outside_route_lanes``, the share of the driven distance outside the lanes, 0 to 100; for
+        ``min_speed_infractions``, own speed relative to that of the surrounding traffic, where 100 and more is fast enough
     """
 
     kind: str
@@ -49,12 +49,12 @@ class Infraction(NamedTuple):
 @dataclass(frozen=True)
 class Rules:
     """
-    What a benchmark charges for infractions.
+    The penalties of a benchmark for infractions.
 
-    :param name: of the benchmark
-    :param charges: by kind, for one infraction: a factor where penalties are multiplied, a summand where they are added. For
-        ``min_speed_infractions`` the charge of standing still, between which and none it is linear in the missing speed
-    :param additive: whether the charges add up, ``1 / (1 + sum)``, instead of multiplying
+    :param name: name of the benchmark
+    :param charges: charge of one infraction by kind: a factor if charges are multiplied, a summand if they are added. For
+        ``min_speed_infractions`` it is the charge at standstill; the actual charge is linear in the missing speed
+    :param additive: whether the charges are added, ``1 / (1 + sum)``, instead of multiplied
     """
 
     name: str
@@ -63,11 +63,11 @@ class Rules:
 
     def penalty(self, infractions: Sequence[Infraction]) -> float:
         """
-        The factor that infractions leave of the route completion. Distance driven outside the route's lanes is taken off in
-        proportion by all rules.
+        Return the factor by which infractions reduce the route completion. By all rules, distance driven outside the route's
+        lanes reduces it in proportion.
 
-        :param infractions: in any order
-        :return: in [0, 1], 1 for none
+        :param infractions: infractions of one route, in any order
+        :return: the factor, from 0 to 1; 1 without infractions
         :raises ValueError: if a kind is unknown, or a percentage is missing
         """
         factor, total = 1.0, 0.0
@@ -126,7 +126,7 @@ class Score(NamedTuple):
 
     :param route: route completion, 0 to 100
     :param penalty: the factor of the infractions, 0 to 1
-    :param composed: the driving score, ``route * penalty``
+    :param composed: the driving score, ``route * penalty``, 0 to 100
     """
 
     route: float
@@ -136,12 +136,12 @@ class Score(NamedTuple):
 
 def driving_score(route_completion: float, infractions: Sequence[Infraction], rules: Rules = BENCH2DRIVE) -> Score:
     """
-    The driving score of one route.
+    Return the driving score of one route.
 
-    :param route_completion: 0 to 100
-    :param infractions: in any order
-    :param rules: one of :data:`RULES`
-    :return: the score and what it is made of
+    :param route_completion: route completion, 0 to 100
+    :param infractions: infractions of the route, in any order
+    :param rules: rules of the benchmark, one of :data:`RULES`
+    :return: the score and its factors
     :raises ValueError: if the completion is out of range, or an infraction is malformed
     """
     if not 0.0 <= route_completion <= 100.0:
@@ -152,17 +152,18 @@ def driving_score(route_completion: float, infractions: Sequence[Infraction], ru
 
 def is_success(completed: bool, infractions: Sequence[Infraction]) -> bool:
     """
-    Bench2Drive's success: the route was completed without any infraction but of the minimum speed.
+    Return whether a route is a success by Bench2Drive's definition: it was completed without any infraction except those of
+    the minimum speed.
 
     :param completed: whether the goal was reached
-    :param infractions: in any order
+    :param infractions: infractions of the route, in any order
     :return: whether it counts as a success
     """
     return completed and all(infraction.kind == MIN_SPEED for infraction in infractions)
 
 
 def _extent(infraction: Infraction) -> float:
-    """How much of the full charge an infraction costs, 0 to 1."""
+    """Return the share of the full charge that an infraction costs, 0 to 1."""
     kind, percentage = infraction
     if kind not in KINDS:
         raise ValueError(f"unknown kind of infraction {kind!r}; known: {', '.join(KINDS)}")

@@ -25,11 +25,11 @@ from sb3_delta_waypoint.files import naming, read_json
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 SCORE_ROUNDING = 0.5e-6
-"""Scores are recorded with six decimals."""
+"""Tolerance of recorded scores, which have six decimals."""
 PERCENTAGE_ROUNDING = 0.5e-2
-"""The share of the distance outside the lanes is known only from a message, which gives two decimals of a percentage."""
+"""Tolerance of the percentage of the distance outside the lanes, which is known only from a message with two decimals."""
 COMPLETED = ("Completed", "Perfect")
-"""What the status of a route is whose goal was reached."""
+"""Statuses of a route whose goal was reached."""
 
 Agreement = Literal["agrees", "unscored", "disagrees"]
 
@@ -86,12 +86,12 @@ _SCHEMA = {
 @dataclass(frozen=True)
 class RecordedRoute:
     """
-    What a benchmark recorded of one route.
+    The record of one route in a result file.
 
-    :param route_id: its name in the file
+    :param route_id: id of the route
     :param status: ``Completed``, ``Perfect`` (without infractions), ``Failed - why``, or ``Started``
-    :param infractions: all of them
-    :param score: as recorded
+    :param infractions: all infractions
+    :param score: the recorded score
     """
 
     route_id: str
@@ -101,18 +101,18 @@ class RecordedRoute:
 
     @property
     def success(self) -> bool:
-        """Bench2Drive's success."""
+        """Whether the route is a success by Bench2Drive's definition."""
         return is_success(self.status in COMPLETED, self.infractions)
 
 
 class ResultFile(NamedTuple):
     """
-    A result file.
+    The content of a result file.
 
-    :param path: the file
-    :param records: one per route
-    :param recorded: averages over the routes, where the file holds any, by name
-    :param n_routes: how many routes these averages divide by
+    :param path: path of the file
+    :param records: one record per route
+    :param recorded: averages over the routes by name, if the file has any
+    :param n_routes: number of routes in these averages
     """
 
     path: Path
@@ -123,12 +123,12 @@ class ResultFile(NamedTuple):
 
 class Check(NamedTuple):
     """
-    A recorded score beside the recomputed one.
+    The comparison of a recorded score with the recomputed one.
 
     :param record: the record
-    :param score: recomputed from its infractions and its route completion
-    :param verdict: ``unscored`` where the run broke off before anything was scored
-    :param reason: why it does not agree, empty where it does
+    :param score: the score recomputed from the record's infractions and route completion
+    :param verdict: whether the scores agree; ``unscored`` if the run was aborted before it was scored
+    :param reason: why the scores do not agree, empty if they do
     """
 
     record: RecordedRoute
@@ -141,8 +141,8 @@ def read_results(path: str | Path) -> ResultFile:
     """
     Read a result file of the leaderboard 2.0 or 2.1, or of Bench2Drive, merged or not.
 
-    :param path: the JSON file
-    :return: what it holds
+    :param path: path of the JSON file
+    :return: its content
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: naming the file, the record and the field that is missing or malformed
     """
@@ -166,7 +166,7 @@ def check_record(record: RecordedRoute, rules: Rules = BENCH2DRIVE) -> Check:
     Recompute the score of one record.
 
     :param record: the record
-    :param rules: of the benchmark that wrote it
+    :param rules: rules of the benchmark that wrote the record
     :return: both scores, and whether they agree to the digits that were recorded
     """
     recorded = record.score
@@ -189,10 +189,10 @@ def check_record(record: RecordedRoute, rules: Rules = BENCH2DRIVE) -> Check:
 
 def check_averages(results: ResultFile) -> list[str]:
     """
-    Recompute the averages that a file holds.
+    Recompute the averages in a result file.
 
-    :param results: the file
-    :return: one sentence for each that does not agree
+    :param results: content of the file
+    :return: one sentence for each average that does not agree
     """
     averages = average(results.records, results.n_routes)
     return [
@@ -204,12 +204,12 @@ def check_averages(results: ResultFile) -> list[str]:
 
 def average(records: Sequence[RecordedRoute], n_routes: int) -> dict[str, float]:
     """
-    Averages as Bench2Drive and the leaderboard report them: routes without a record count as zero.
+    Return averages as Bench2Drive and the leaderboard report them; routes without a record count as zero.
 
     :param records: the records
-    :param n_routes: how many routes the benchmark has
-    :return: by the names in the files: ``driving score``, ``success rate`` (0 to 1) of Bench2Drive; ``score_route``,
-        ``score_penalty``, ``score_composed`` of the leaderboard
+    :param n_routes: number of routes in the benchmark
+    :return: averages by their names in the files: ``driving score``, ``success rate`` (0 to 1) of Bench2Drive;
+        ``score_route``, ``score_penalty``, ``score_composed`` of the leaderboard
     """
     means = {name: sum(record.score[i] for record in records) / n_routes for i, name in enumerate(_SCORES)}
     success_rate = sum(record.success for record in records) / n_routes
@@ -217,7 +217,7 @@ def average(records: Sequence[RecordedRoute], n_routes: int) -> dict[str, float]
 
 
 def _shifted(infraction: Infraction, sign: int) -> Infraction:
-    """The most, or least, that an infraction can have been before its percentage was rounded."""
+    """Return the infraction with the highest, or lowest, percentage that rounds to the recorded one."""
     if infraction.kind != OUTSIDE_LANES or infraction.percentage is None:
         return infraction
     return infraction._replace(percentage=max(infraction.percentage + sign * PERCENTAGE_ROUNDING, 0.0))

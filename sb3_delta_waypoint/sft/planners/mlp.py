@@ -10,26 +10,26 @@ from torch import nn
 from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, PLAN_DT, ROUTE_POINTS, check_groups
 
 MAX_PLAN_DT = 1000.0
-"""Seconds; no plan is coarser."""
+"""Maximum time between two waypoints of a plan [s]."""
 LEAST_WAYPOINT_STD = 0.05
-"""Waypoints are normalised by this at least [m]."""
+"""Minimum standard deviation by which waypoints are normalised [m]."""
 
 
 class SFTWaypointModel(nn.Module):
     """
-    A waypoint planner to be trained by imitation (SFT): a multilayer perceptron from observation groups to a plan.
+    A waypoint planner trained by imitation (SFT): a multilayer perceptron from observation groups to a plan.
 
-    Inputs and outputs are in physical units, normalised inside by statistics of the training data, which are kept in buffers:
-    ``<group>_mean`` and ``<group>_std`` of each group, ``waypoints_mean``, ``waypoints_std`` (H, 2). Rows of road users that
-    hold nobody (``agents_valid``) enter neither the statistics nor the plan. The buffer ``residual_std`` (H, 2), metres, is
-    the standard deviation of the planner's own error on held-out data.
+    Inputs and outputs are in physical units. Inside, they are normalised by statistics of the training data, which are kept in
+    buffers: ``<group>_mean`` and ``<group>_std`` of each group, ``waypoints_mean``, ``waypoints_std`` (H, 2). Empty rows of
+    road users (see ``agents_valid``) affect neither the statistics nor the plan. The buffer ``residual_std`` (H, 2), metres,
+    is the standard deviation of the planner's own error on held-out data.
 
-    :param horizon_steps: H, waypoints in a plan
+    :param horizon_steps: H, number of waypoints in a plan
     :param plan_dt: seconds from one waypoint to the next
-    :param hidden_dims: widths of the hidden layers; the last one is the latent
-    :param route_points: R, route points in an observation
-    :param groups: names of the observation groups to read, of :data:`~sb3_delta_waypoint.contract.GROUPS`
-    :raises ValueError: if an argument makes no sense
+    :param hidden_dims: widths of the hidden layers; the last hidden layer is the latent
+    :param route_points: R, number of route points in an observation
+    :param groups: names of the observation groups to read, from :data:`~sb3_delta_waypoint.contract.GROUPS`
+    :raises ValueError: if an argument is invalid
     """
 
     observation_keys: tuple[str, ...] = EGO_GROUPS
@@ -79,7 +79,9 @@ class SFTWaypointModel(nn.Module):
 
     def config(self) -> dict[str, Any]:
         """
-        :return: the constructor's arguments, primitives only
+        Return the constructor's arguments.
+
+        :return: keyword arguments, primitives only
         """
         config = {
             "horizon_steps": self.horizon_steps,
@@ -87,16 +89,16 @@ class SFTWaypointModel(nn.Module):
             "hidden_dims": list(self.hidden_dims),
             "route_points": self.route_points,
         }
-        # version 0.1.0 knows no groups, and reads what needs none
+        # version 0.1.0 had no groups and reads configs without them
         return config if self.groups == EGO_GROUPS else {**config, "groups": list(self.groups)}
 
     @torch.no_grad()
     def fit_normalisation(self, observations: Mapping[str, torch.Tensor], waypoints: torch.Tensor) -> None:
         """
-        Take the statistics of the training data.
+        Compute the normalisation from the training data.
 
-        :param observations: (N, …) by group
-        :param waypoints: (N, H, 2)
+        :param observations: observations by group, each (N, …), physical units
+        :param waypoints: (N, H, 2), metres, ego frame
         """
         for name in self.groups:
             values = observations[name]
@@ -108,16 +110,16 @@ class SFTWaypointModel(nn.Module):
 
     def _fit(self, name: str, values: torch.Tensor, least_std: float) -> None:
         getattr(self, f"{name}_mean").copy_(values.mean(dim=0))
-        # a number that hardly varied in the data must not be blown up when it does vary on the road
+        # a quantity that hardly varied in the data must not be amplified when it does vary on the road
         getattr(self, f"{name}_std").copy_(values.std(dim=0, correction=0).clamp_min(least_std))
 
     def forward(self, observation: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """
-        Plan.
+        Return plans for a batch of observations.
 
-        :param observation: the groups, (B, …) each, physical units; other keys are not looked at
-        :return: latent (B, D), waypoints (B, H, 2) in metres
-        :raises ValueError: if a key is missing or of another shape
+        :param observation: observations by group, each (B, …), physical units; other keys are ignored
+        :return: latent (B, D), waypoints (B, H, 2) in metres, ego frame
+        :raises ValueError: if a group is missing or has a wrong shape
         """
         parts = [self._normalised(observation, name).flatten(1) for name in self.groups]
         latent = self.trunk(torch.cat(parts, dim=1))
@@ -132,7 +134,7 @@ class SFTWaypointModel(nn.Module):
         return values
 
 
-# the name that planner files know the class by, from version 0.1.0 on
+# the name of the class in planner files since version 0.1.0
 SFTWaypointModel.__module__ = "sb3_delta_waypoint.sft.planner"
 
 

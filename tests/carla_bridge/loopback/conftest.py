@@ -55,7 +55,7 @@ def spawn(world: Any) -> Iterator[Callable[..., Any]]:
             blueprint.set_attribute(key, str(value))
         if where is None:
             where = carla.Transform() if attach_to else world.get_map().get_spawn_points()[0]
-        # a sensor that nobody holds on to goes deaf
+        # a sensor without a reference to it stops receiving
         spawned.append(world.spawn_actor(blueprint, where, attach_to=attach_to))
         return spawned[-1]
 
@@ -66,7 +66,7 @@ def spawn(world: Any) -> Iterator[Callable[..., Any]]:
 
 
 def beside(transform: Any, ahead: float = 0.0, right: float = 0.0) -> Any:
-    """The transform so many metres away."""
+    """The transform moved by some metres."""
     forward, side, place = transform.get_forward_vector(), transform.get_right_vector(), transform.location
     return carla.Transform(
         carla.Location(place.x + forward.x * ahead + side.x * right, place.y + forward.y * ahead + side.y * right, place.z),
@@ -76,5 +76,5 @@ def beside(transform: Any, ahead: float = 0.0, right: float = 0.0) -> Any:
 
 @pytest.fixture
 def at() -> Callable[..., Any]:
-    """A function that moves a transform so many metres ahead and to the right."""
+    """A function that moves a transform by some metres ahead and to the right."""
     return beside

@@ -1,5 +1,6 @@
 """What is said of planners that break the contract."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -26,6 +27,12 @@ class Linear(nn.Module):
     def forward(self, observation):
         latent = self.encoder(observation["state"])
         return latent, self.head(latent).unflatten(1, (self.horizon_steps, 2))
+
+
+class WithoutArguments(nn.Module):
+    """What is used as it is."""
+
+    horizon_steps = 5
 
 
 def variant(**changes):
@@ -57,9 +64,16 @@ def detached(self, observation):
     return latent, waypoints.detach()
 
 
-def infinite(self, observation):
-    latent, waypoints = Linear.forward(self, observation)
-    return latent, waypoints / 0.0
+def changed(latent=lambda latent: latent, waypoints=lambda plans: plans):
+    def forward(self, observation):
+        mine, plans = Linear.forward(self, observation)
+        return latent(mine), waypoints(plans)
+
+    return forward
+
+
+def with_config(**changes):
+    return lambda self: {**Linear.config(self), **changes}
 
 
 def forgets_horizon(self, horizon_steps, plan_dt):
@@ -88,6 +102,12 @@ def frozen(self, horizon_steps, plan_dt, width=3):
         ({"config": lambda self: [5]}, r"config\(\) gives \[5\]; return the arguments by name"),
         ({"config": lambda self: {"depth": 3}}, r"cannot be built again from its config\(\), {'depth': 3}: .*'depth'"),
         (
+            {"config": with_config(extra=object())},
+            r"config\(\) gives {'extra': <object .*}, which its file cannot hold: return num",
+        ),
+        ({"config": with_config(width=np.float64(7))}, r"gives {'width': np.float64\(7.0\)}, which its file cannot hold"),
+        ({"config": with_config(widths=[{"a": {7}}])}, r"gives {'widths': .*}, which its file cannot hold"),
+        (
             {"config": lambda self: {"horizon_steps": 5, "plan_dt": 0.2}},
             r"other tensors \(encoder.bias, encoder.weight, head.weight\).*every argument",
         ),
@@ -96,7 +116,11 @@ def frozen(self, horizon_steps, plan_dt, width=3):
         ({"forward": waypoints_flat}, r"waypoints have the shape \(3, 10\); expected \(3, 5, 2\).*view\("),
         ({"forward": latent_deep}, r"latent has the shape \(3, 7, 1\); expected \(3, D\): flatten it"),
         ({"forward": detached}, "waypoints do not depend on its parameters; forward.. must not detach"),
-        ({"forward": infinite}, "waypoints are not finite before training; normalise"),
+        ({"forward": changed(waypoints=lambda plans: plans / 0.0)}, "waypoints are not finite; normalise"),
+        ({"forward": changed(latent=lambda latent: latent / 0.0)}, "latent are not finite; normalise"),
+        ({"forward": changed(latent=lambda latent: latent[:1])}, r"latent has the shape \(1, 7\); expected \(3, D\)"),
+        ({"forward": changed(latent=lambda latent: latent.double())}, r"latent are torch.float64; .*: convert by .float\(\)"),
+        ({"forward": changed(waypoints=lambda plans: plans.long())}, r"waypoints are torch.int64; expected torch.float32"),
         ({"__init__": wide_errors}, r"residual_std has the shape \(2,\); expected \(5, 2\)"),
         ({"__init__": frozen}, "has no parameters to train"),
     ],
@@ -114,12 +138,20 @@ def test_what_breaks_the_contract_is_named_with_the_remedy(changes, said):
             {"depth": 2},
             r"cannot be built with .*plan_dt=0.2, depth=2: .*'depth'; it takes \(.*width=3\)",
         ),
+        (Linear, {"width": -3}, "planner 'Linear' cannot be built with .*width=-3: .*negative dim.*; it takes"),
+        (Linear, "width", "planner 'Linear' cannot be built with 'width': expected arguments by name, a mapping"),
+        (
+            WithoutArguments,
+            {},
+            r"'WithoutArguments' cannot be built with horizon_steps=5, plan_dt=0.2: give it an __init__\(\)",
+        ),
         (variant(__init__=forgets_horizon), {}, "was built with horizon_steps=5 and says 9: keep it, self.horizon_steps"),
         (
             variant(__init__=forgets_plan_dt),
             {},
             "plan_dt=0.2 and plans in steps of 0.1 s: keep it, self.plan_dt",
         ),
+        (variant(observation_keys=3), {}, "planner 'Broken': observation_keys is 3; expected names"),
         (dict, {}, "'dict' is no class of torch.nn.Module"),
         (nn.Linear(2, 2), {}, "is no class of torch.nn.Module: training builds a new planner"),
         ("model.pt", {}, "planner='model.pt': expected a class or its import path"),
