@@ -5,9 +5,9 @@ Runs the code of README.md and of the documentation, and checks the commands and
     python docs/run_code_blocks.py README.md docs/tutorial.md
 
 The ``python`` and ``bash`` blocks of a page run from top to bottom: Python in one process, all of them in one temporary folder
-that holds links to ``examples`` and ``hyperparams``. A block with ``title="module.py"`` is written to that file. One under
-``<!-- skip: why -->`` is not run, but its commands are checked all the same. Blocks in any other language are not code to run.
-Exits with 1 if anything fails, naming page, line and error.
+that holds links to ``examples`` and ``hyperparams``. A block with a ``title="module.py"``, in any language, is written to that
+file. A block under ``<!-- skip: why -->`` is not run, but its commands are checked all the same. Blocks in any other language
+are not code to run. Exits with 1 if anything fails, naming page, line and error.
 """
 
 import argparse
@@ -70,10 +70,10 @@ def run_blocks(page: Path) -> str | None:
     namespace: dict[str, object] = {"__name__": page.stem}
     sys.path.insert(0, "")
     for block in blocks(page.read_text()):
-        if block.skipped or block.language not in ("python", "bash"):
-            continue
         if block.title is not None:
             Path(block.title).write_text(block.code)
+        elif block.skipped or block.language not in ("python", "bash"):
+            continue
         elif block.language == "python":
             try:
                 exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), namespace)

@@ -18,6 +18,7 @@ def test_blocks_run_in_one_folder_and_one_program(tmp_path: Path) -> None:
     python = "```python\nx = 1\nopen('x', 'w').write(str(x))\n```\n"
     bash = '```bash\ntest "$(cat x)" = 1\nls examples hyperparams\n```\n'
     module = '```python title="own.py"\ny = 2\n```\n```python\nfrom own import y\n```\n'
+    module += '```yaml title="own.yml"\nz: 3\n```\n```bash\ntest "$(cat own.yml)" = "z: 3"\n```\n'
     skipped = "<!-- skip: needs a simulator -->\n```bash\nfalse\n```\n"
     result = run(
         tmp_path / "page.md",
