@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from sb3_delta_waypoint.evaluation.rollout import refuse_other_plans
 from sb3_delta_waypoint.policies import DeltaWaypointPolicy, PlanOverlay, WaypointPolicy
+from sb3_delta_waypoint.zoo.replaced import replaced
 
 
 @contextmanager
@@ -22,15 +23,14 @@ def watching(show_planner: bool) -> Iterator[None]:
     """
     watch = _Watch(rl_zoo3.utils.create_test_env, show_planner)
     algorithms = dict(rl_zoo3.utils.ALGOS)
-    before = rl_zoo3.enjoy.create_test_env
-    # the scripts have no arguments for these; record_video looks them up in utils
-    rl_zoo3.enjoy.create_test_env = rl_zoo3.utils.create_test_env = watch.make_env
-    rl_zoo3.utils.ALGOS.update({name: _Loader(algorithm, watch) for name, algorithm in algorithms.items()})  # type: ignore[misc]
-    try:
-        yield
-    finally:
-        rl_zoo3.utils.ALGOS.update(algorithms)
-        rl_zoo3.enjoy.create_test_env = rl_zoo3.utils.create_test_env = before
+    # the scripts have no arguments for these; record_video looks them up in utils, and all share one table of algorithms
+    made = {"create_test_env": watch.make_env}
+    with replaced(rl_zoo3.enjoy, **made), replaced(rl_zoo3.utils, **made):
+        rl_zoo3.utils.ALGOS.update({name: _Loader(algorithm, watch) for name, algorithm in algorithms.items()})  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            rl_zoo3.utils.ALGOS.update(algorithms)
 
 
 class _Watch:
