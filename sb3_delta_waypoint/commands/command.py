@@ -68,8 +68,6 @@ class Command(click.Command):
                 formatter.write_dl(rows)
 
 
-ENV_HELP = "Id of the env; my_module:MyWaypoint-v0 imports my_module, which registers it."
-
 command = partial(click.command, cls=Command)
 option = partial(click.option, cls=Option)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sb3_delta_waypoint.commands.command import ENV_HELP, command, env_kwargs_option, option, out_option
-from sb3_delta_waypoint.zoo.options import ENV_ID
+from sb3_delta_waypoint.commands.command import command, env_kwargs_option, option, out_option
+from sb3_delta_waypoint.zoo.options import ENV_HELP, ENV_ID
 
 if TYPE_CHECKING:
     import gymnasium as gym

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sb3_delta_waypoint.commands.command import ENV_HELP, env_kwargs_option, option
-from sb3_delta_waypoint.zoo.options import ENV_ID
+from sb3_delta_waypoint.commands.command import env_kwargs_option, option
+from sb3_delta_waypoint.zoo.options import ENV_HELP, ENV_ID
 
 if TYPE_CHECKING:
     from sb3_delta_waypoint.evaluation.rollout import Scenarios

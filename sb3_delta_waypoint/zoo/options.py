@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 
 ENV_ID = "ToyWaypoint-v0"
+ENV_HELP = "Id of the env; my_module:MyWaypoint-v0 imports my_module, which registers it."
 ALGORITHM = next(iter(ALGORITHMS))
 LOG_FOLDER = "out/logs"
 """Folder to which ``train`` writes its runs and from which the other commands read them."""
@@ -46,7 +47,7 @@ def _algo(names: str = "--algo", required: bool = False) -> ZooOption:
     return ZooOption(names, str, None if required else "ppo", text, "NAME", ALGORITHM)
 
 
-def _env(text: str = "Id of the env.", names: str = "--env", several: bool = False) -> ZooOption:
+def _env(text: str = ENV_HELP, names: str = "--env", several: bool = False) -> ZooOption:
     if several:
         return ZooOption(names, str, None, text, "ID…", [ENV_ID], -1)
     return ZooOption(names, str, "CartPole-v1", text, "ID", ENV_ID)
