@@ -9,7 +9,7 @@ import numpy as np
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.driving.frames import Pose
-from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE
+from sb3_delta_waypoint.driving.records import AGENT, PEDESTRIAN, VEHICLE
 from sb3_delta_waypoint.maps.carla_frame import pose_of, transform_of, vector_of
 from sb3_delta_waypoint.messages import short_repr
 
@@ -165,7 +165,7 @@ class Traffic:
         Get the states of the other road users.
 
         :param snapshot: ``carla.WorldSnapshot``
-        :return: records of :data:`~.yielding.AGENT`
+        :return: records of :data:`~.records.AGENT`
         """
         rows = []
         for number, (length, width, kind) in self._agents.items():
@@ -173,7 +173,7 @@ class Traffic:
             if actor is not None:
                 velocity = actor.get_velocity()
                 x, y, yaw = pose_of(actor.get_transform())
-                rows.append((x, y, yaw, math.hypot(velocity.x, velocity.y), length, width, kind))
+                rows.append((x, y, yaw, math.hypot(velocity.x, velocity.y), length, width, kind, True, False))
         return np.array(rows, AGENT)
 
 

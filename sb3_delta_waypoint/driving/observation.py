@@ -66,7 +66,7 @@ def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:
     """
     Observe the nearest other road users that lie within the bounds of the observation.
 
-    :param agents: records of :data:`~.yielding.AGENT`, the car itself not among them
+    :param agents: records of :data:`~.records.AGENT`, the car itself not among them
     :param car: record of :data:`~.records.CAR`
     :return: ``agents`` float32 ``(16, 7)`` and ``agents_valid`` float32 ``(16,)``, as :data:`~.contract.GROUPS` defines them
     """

@@ -39,6 +39,28 @@ CAR = np.dtype(
 ROUTE_POINT = np.dtype([("x", "f8"), ("y", "f8"), ("cos", "f8"), ("sin", "f8"), ("speed", "f8")], align=True)
 """A point of a route: position [m], unit tangent, and the speed [m/s] at which the expert passes it."""
 
+AGENT = np.dtype(
+    [
+        # middle of its box in the world frame
+        ("x", "f8"),
+        ("y", "f8"),
+        ("yaw", "f8"),
+        ("speed", "f8"),
+        ("length", "f8"),
+        ("width", "f8"),
+        ("kind", "f8"),
+        # whether the row holds somebody
+        ("present", "?"),
+        # whether the car has touched it in this episode: it counts once, and is left out of the score from then on
+        ("collided", "?"),
+    ],
+    align=True,
+)
+"""Another road user as it is seen: SI units, radians, world frame; its kind is one of :data:`VEHICLE` and those below it."""
+
+VEHICLE, CYCLIST, PEDESTRIAN = 0.0, 0.5, 1.0
+"""Kinds of agents; a standing object is a vehicle of speed 0."""
+
 WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
 """A waypoint, one row of a plan: metres, ego frame."""
 

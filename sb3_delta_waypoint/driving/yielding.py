@@ -5,15 +5,7 @@ import math
 import numpy as np
 
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.records import Record
-
-AGENT = np.dtype(
-    [("x", "f8"), ("y", "f8"), ("yaw", "f8"), ("speed", "f8"), ("length", "f8"), ("width", "f8"), ("kind", "f8")], align=True
-)
-"""Another road user: middle of its box [m], yaw [rad], speed [m/s], size [m], and :data:`VEHICLE` or :data:`PEDESTRIAN`."""
-
-VEHICLE, PEDESTRIAN = 0.0, 1.0
-"""Kinds of agents."""
+from sb3_delta_waypoint.driving.records import PEDESTRIAN, Record
 
 HAZARD = np.dtype([("distance", "f8"), ("speed", "f8")], align=True)
 """A hazard: arc length of the route [m] beyond which a car may not be faster than ``speed`` [m/s]."""
@@ -67,7 +59,7 @@ def find_hazards(
 
     :param car: record of :data:`~.records.CAR`, projected on its route
     :param route: records of :data:`~.records.ROUTE_POINT`
-    :param agents: records of :data:`AGENT`, the car itself not among them
+    :param agents: records of :data:`~.records.AGENT`, the car itself not among them
     :param half_width: half the width of the car [m]
     :param front: distance from its reference point to its front bumper [m]
     :param hazards: records of :data:`HAZARD`, at least as many as agents, written

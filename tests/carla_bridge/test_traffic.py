@@ -9,8 +9,12 @@ pytest.importorskip("carla")
 
 from sb3_delta_waypoint.contract import OBSERVED_AGENTS
 from sb3_delta_waypoint.driving.observation import observe_agents  # noqa: E402
-from sb3_delta_waypoint.driving.records import CAR  # noqa: E402
-from sb3_delta_waypoint.driving.yielding import AGENT, PEDESTRIAN, VEHICLE  # noqa: E402
+from sb3_delta_waypoint.driving.records import (  # noqa: E402
+    AGENT,
+    CAR,  # noqa: E402
+    PEDESTRIAN,
+    VEHICLE,
+)
 
 YAW = 2.5
 
@@ -24,7 +28,7 @@ def seen(*relative: tuple[float, ...]) -> dict[str, np.ndarray]:
     for x, y, yaw, *rest in relative:
         place = complex(40.0, -70.0) + complex(x, y) * turn
         agents.append((place.real, place.imag, yaw + YAW, *rest))
-    return observe_agents(np.array(agents, AGENT), car)
+    return observe_agents(np.array([(*agent, True, False) for agent in agents], AGENT), car)
 
 
 def test_each_column_of_one_agent():

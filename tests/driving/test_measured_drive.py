@@ -7,10 +7,11 @@ import pytest
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.measured_drive import MAX_ACCELERATION, MAX_YAW_RATE, MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.records import AGENT
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.score import COLLISION, GOAL, OFF_ROUTE, RUNNING, TIMEOUT, EpisodeRules
 from sb3_delta_waypoint.driving.simulation import Simulation
-from sb3_delta_waypoint.driving.yielding import AGENT, HAZARD, find_hazards
+from sb3_delta_waypoint.driving.yielding import HAZARD, find_hazards
 
 
 def measured(simulation: Simulation) -> Measurement:
@@ -120,7 +121,9 @@ def test_agents_in_the_way_are_hazards_and_others_are_not():
 
     def hazards(*agents: tuple) -> np.ndarray:
         found = np.zeros(len(agents), HAZARD)
-        n = find_hazards(drive.cars[0], drive.routes[0], np.array(list(agents), AGENT), 1.0, 4.0, found)
+        n = find_hazards(
+            drive.cars[0], drive.routes[0], np.array([(*agent, True, False) for agent in agents], AGENT), 1.0, 4.0, found
+        )
         return found[:n]
 
     ahead = hazards((30.0, 0.3, 0.0, 3.0, 4.0, 2.0, 0.0))

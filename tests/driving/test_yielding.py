@@ -5,15 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT
+from sb3_delta_waypoint.driving.records import AGENT, CAR, PEDESTRIAN, ROUTE_POINT, VEHICLE
 from sb3_delta_waypoint.driving.yielding import (
-    AGENT,
     GAP,
     HAZARD,
     HEADWAY,
-    PEDESTRIAN,
     SIDE_MARGIN,
-    VEHICLE,
     find_hazards,
     slow_for,
 )
@@ -28,7 +25,7 @@ def hazards(*agents: tuple[float, ...], progress: float = 0.0) -> list[tuple[flo
     car = np.zeros(1, CAR)[0]
     car["index"], car["progress"], car["n_points"] = int(progress), progress, 101
     found = np.zeros(len(agents), HAZARD)
-    n = find_hazards(car, route, np.array(list(agents), AGENT), HALF_WIDTH, FRONT, found)
+    n = find_hazards(car, route, np.array([(*agent, True, False) for agent in agents], AGENT), HALF_WIDTH, FRONT, found)
     return [(float(hazard["distance"]), float(hazard["speed"])) for hazard in found[:n]]
 
 
