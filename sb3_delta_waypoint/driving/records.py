@@ -61,6 +61,9 @@ AGENT = np.dtype(
 VEHICLE, CYCLIST, PEDESTRIAN = 0.0, 0.5, 1.0
 """Kinds of agents; a standing object is a vehicle of speed 0."""
 
+PLACE = np.dtype([("segment", "i8"), ("along", "f8")], align=True)
+"""Place of a route point on the lanes: segment, and arc length from the segment's start [m]."""
+
 WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
 """A waypoint, one row of a plan: metres, ego frame."""
 

@@ -80,7 +80,7 @@ def _begin(world: World, i: int, schedule: Schedule, parameters: Parameters, sce
 
 
 @inlined
-def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
+def next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
     """Number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
     number = (car.episodes * n + i) // group_size
     car.episodes += 1
@@ -91,7 +91,7 @@ def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
 def _reset(world: World, schedule: Schedule, packed: np.ndarray, scenario: int, observation: Observation) -> None:
     n, parameters = world.cars.shape[0], unpacked(packed)
     for i in range(n):
-        number = scenario if scenario >= 0 else _next_scenario(world.cars[i], i, n, schedule.group_size)
+        number = scenario if scenario >= 0 else next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, schedule, parameters, number)
         observe(world, i, observation)
 
@@ -142,7 +142,7 @@ def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepRe
             final.observation.state[i] = observation.state[i]
             final.observation.route[i] = observation.route[i]
             if begin_next:
-                _begin(world, i, schedule, parameters, _next_scenario(car, i, n, schedule.group_size))
+                _begin(world, i, schedule, parameters, next_scenario(car, i, n, schedule.group_size))
                 observe(world, i, observation)
 
 

@@ -8,7 +8,8 @@ from numba.np.unsafe import ndarray
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT, TOTALS
+from sb3_delta_waypoint.driving.agents.records import DRIVER, SITUATION
+from sb3_delta_waypoint.driving.records import AGENT, CAR, PLACE, ROUTE_POINT, TOTALS
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.routes import RouteSource, draw_network_route, draw_random_route, finish_route
 from sb3_delta_waypoint.driving.score import EpisodeRules
@@ -26,21 +27,31 @@ class World(NamedTuple):
     :param routes: records of :data:`~.records.ROUTE_POINT` ``(n, P)``, 1 m apart; each car uses its first ``n_points``
     :param totals: records of :data:`~.records.TOTALS` ``(n,)``
     :param displacements: float64 ``(n, H)``, running sums of the displacement by horizon step [m]
+    :param places: records of :data:`~.records.PLACE` ``(n, P)``, where the routes' points lie on the lanes; ``(n, 0)`` without
+    :param agents: records of :data:`~.records.AGENT` ``(n, A)``, the others on the road; ``(n, 0)`` without
+    :param drivers: records of :data:`~.agents.records.DRIVER` ``(n, A + 1)``, what drives them, the last one the car; ``(n, 0)``
+        without
+    :param situations: records of :data:`~.agents.records.SITUATION` ``(n,)``; ``(0,)`` without
     """
 
     cars: np.ndarray
     routes: np.ndarray
     totals: np.ndarray
     displacements: np.ndarray
+    places: np.ndarray
+    agents: np.ndarray
+    drivers: np.ndarray
+    situations: np.ndarray
 
     @classmethod
-    def empty(cls, n_cars: int, max_points: int, horizon_steps: int) -> "World":
+    def empty(cls, n_cars: int, max_points: int, horizon_steps: int, n_agents: int = -1) -> "World":
         """
         Allocate the state of some cars.
 
         :param n_cars: number of cars ``n``
         :param max_points: largest number of route points ``P``
         :param horizon_steps: rows ``H`` of a plan
+        :param n_agents: number of others on the road of each car; -1 for cars without lanes
         :return: arrays of zeros
         """
         return cls(
@@ -48,6 +59,10 @@ class World(NamedTuple):
             np.zeros((n_cars, max_points), ROUTE_POINT),
             np.zeros(n_cars, TOTALS),
             np.zeros((n_cars, horizon_steps)),
+            np.zeros((n_cars, max_points if n_agents >= 0 else 0), PLACE),
+            np.zeros((n_cars, max(n_agents, 0)), AGENT),
+            np.zeros((n_cars, n_agents + 1), DRIVER),
+            np.zeros(n_cars if n_agents >= 0 else 0, SITUATION),
         )
 
 
@@ -116,7 +131,7 @@ def begin(world: World, i: int, source: RouteSource, parameters: Parameters, see
     route = world.routes[i]
     n_points = source.max_points
     if source.from_network:
-        n_points = draw_network_route(seed, source, route, n_points)
+        n_points = draw_network_route(seed, source, route, world.places[i], n_points)
     else:
         draw_random_route(seed, route, n_points)
     seconds = finish_route(route, n_points, source.recorded, parameters.expert)
