@@ -58,9 +58,9 @@ def synthetic_lanes(seed: int) -> Lanes:
     """
     Generate a town: a bent grid of streets with one or two lanes in each direction, inside a ring road with rounded corners.
 
-    Traffic keeps to the right, and nothing ends: every segment has a successor. Two thirds of the junctions have traffic lights,
-    whose arms take turns, or stop signs on the minor road. At the others, who comes first drives first. The same seed gives the
-    same town.
+    Traffic keeps to the right, and nothing ends: every segment has a successor. Two thirds of the junctions have traffic
+    lights, whose arms take turns, or stop signs on the minor road. At the others, who comes first drives first. The same seed
+    gives the same town.
 
     :param seed: seed of the town, at least 0
     :return: the lanes, with a few kilometres of streets
@@ -82,15 +82,15 @@ def synthetic_lanes(seed: int) -> Lanes:
     beside: list[tuple[int, int]] = []
     for street in streets:
         for node, line in ((street.end, street.line), (street.start, street.line[::-1])):
-            lanes = [add(_shifted(line, -(k + 0.5) * LANE_WIDTH), street.limit) for k in range(street.n_lanes)]
-            beside += zip(lanes[:-1], lanes[1:], strict=True)
+            side = [add(_shifted(line, -(k + 0.5) * LANE_WIDTH), street.limit) for k in range(street.n_lanes)]
+            beside += zip(side[:-1], side[1:], strict=True)
             other = street.start if node == street.end else street.end
-            arms.setdefault(node, []).append(_Arm(street, lanes, [], _heading(line[-2:])))
-            arms.setdefault(other, []).append(_Arm(street, [], lanes, wrap(_heading(line[:2]) + math.pi)))
+            arms.setdefault(node, []).append(_Arm(street, side, [], _heading(line[-2:])))
+            arms.setdefault(other, []).append(_Arm(street, [], side, wrap(_heading(line[:2]) + math.pi)))
     junctions = {node: _joined(found) for node, found in sorted(arms.items())}
 
     in_junction: set[int] = set()
-    for node, joined in junctions.items():
+    for joined in junctions.values():
         for arm, other in product(joined, joined):
             if arm is not other:
                 turns = [
@@ -108,10 +108,10 @@ def synthetic_lanes(seed: int) -> Lanes:
     network = from_segments(segments, successors)
     left, right = np.full(len(network.points), -1), np.full(len(network.points), -1)
     for inner, outer in beside:
-        for one, other, nearest in ((inner, outer, right), (outer, inner, left)):
-            away = np.linalg.norm(segments[one][0][:, None] - segments[other][0], axis=2)
-            first = network.offsets[one]
-            nearest[first : first + len(away)] = network.offsets[other] + away.argmin(axis=1)
+        for lane, near, nearest in ((inner, outer, right), (outer, inner, left)):
+            away = np.linalg.norm(segments[lane][0][:, None] - segments[near][0], axis=2)
+            first = network.offsets[lane]
+            nearest[first : first + len(away)] = network.offsets[near] + away.argmin(axis=1)
     inside = np.repeat(np.isin(np.arange(len(segments)), list(in_junction)), np.diff(network.offsets))
     lanes = make_lanes(network, LANE_WIDTH, left, right, inside)
     lines, lights = _rules(rng, junctions, lanes)
@@ -241,7 +241,7 @@ def _minor(arms: list[_Arm]) -> list[_Arm]:
     """The arms of the minor road: what leads into the ring or ends at another road, else the narrower, slower one."""
     through = [(arm, other) for arm in arms for other in arms if abs(wrap(arm.heading - other.heading + math.pi)) < STRAIGHT]
     main = max(through, key=lambda pair: (pair[0].street.main, len(arms) == 3, pair[0].street.n_lanes, pair[0].street.limit))
-    return [arm for arm in arms if arm not in main]
+    return [arm for arm in arms if all(arm is not other for other in main)]
 
 
 def _crossings(
