@@ -7,15 +7,14 @@ from numba.np.unsafe import ndarray
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.history import MOMENTS
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT, TOTALS
-from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.records import CAR, FRESH_TOTALS, MOMENT, ROUTE_POINT, TOTALS
+from sb3_delta_waypoint.driving.reward import PRODUCT, RewardWeights
 from sb3_delta_waypoint.driving.routes import RouteSource, draw_network_route, draw_random_route, finish_route
 from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters, set_out
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
-
-_FRESH = np.zeros(1, TOTALS)
 
 
 class World(NamedTuple):
@@ -26,12 +25,14 @@ class World(NamedTuple):
     :param routes: records of :data:`~.records.ROUTE_POINT` ``(n, P)``, 1 m apart; each car uses its first ``n_points``
     :param totals: records of :data:`~.records.TOTALS` ``(n,)``
     :param displacements: float64 ``(n, H)``, running sums of the displacement by horizon step [m]
+    :param history: records of :data:`~.records.MOMENT` ``(n, MOMENTS)``, the last steps of each car
     """
 
     cars: np.ndarray
     routes: np.ndarray
     totals: np.ndarray
     displacements: np.ndarray
+    history: np.ndarray
 
     @classmethod
     def empty(cls, n_cars: int, max_points: int, horizon_steps: int) -> "World":
@@ -48,6 +49,7 @@ class World(NamedTuple):
             np.zeros((n_cars, max_points), ROUTE_POINT),
             np.zeros(n_cars, TOTALS),
             np.zeros((n_cars, horizon_steps)),
+            np.zeros((n_cars, MOMENTS), MOMENT),
         )
 
 
@@ -80,7 +82,8 @@ def packed(config: DrivingConfig) -> np.ndarray:
     :return: float64, the values of :class:`Parameters` in their order
     """
     groups = (config.vehicle, config.expert, config.rules, config.start, config.reward)
-    return np.array([config.plan_dt, *(value for group in groups for value in group)], np.float64)
+    values = [config.plan_dt, *(value for group in groups for value in group)]
+    return np.array([float(value == PRODUCT) if isinstance(value, str) else value for value in values], np.float64)
 
 
 @inlined
@@ -123,5 +126,5 @@ def begin(world: World, i: int, source: RouteSource, parameters: Parameters, see
     car = world.cars[i]
     car.n_points, car.scenario = n_points, scenario
     set_out(car, route, seed, parameters.start, parameters.vehicle, seconds)
-    world.totals[i] = _FRESH[0]
+    world.totals[i] = FRESH_TOTALS[0]
     world.displacements[i] = 0.0
