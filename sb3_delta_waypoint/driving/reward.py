@@ -43,7 +43,7 @@ class RewardWeights(NamedTuple):
     """Penalty for each step and m/s above the speed limit."""
     combine: Any = SUM
     """
-    ``"sum"``, or ``"product"``: a collision, leaving the route, or a red light multiplies the other terms of the step, which are
+    ``"sum"``, or ``"product"``: collision, off route and red light multiply the other terms of the step, which are
     moved up to be positive, by ``max(0, 1 - weight)``.
     """
 
