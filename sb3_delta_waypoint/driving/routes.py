@@ -86,16 +86,12 @@ def _along(network: RoadNetwork, segment: int, point: int) -> float:
     """Arc length from the start of a segment to one of its points [m]."""
     along = 0.0
     for k in range(network.offsets[segment], point):
-        along += math.hypot(
-            network.points[k + 1, 0] - network.points[k, 0], network.points[k + 1, 1] - network.points[k, 1]
-        )
+        along += math.hypot(network.points[k + 1, 0] - network.points[k, 0], network.points[k + 1, 1] - network.points[k, 1])
     return along
 
 
 @inlined
-def draw_network_route(
-    seed: np.uint64, source: RouteSource, route: np.ndarray, places: np.ndarray, n_points: int
-) -> int:
+def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, places: np.ndarray, n_points: int) -> int:
     """
     Draw a route through a road network, with random turns where lanes fork, but never into a dead end.
 

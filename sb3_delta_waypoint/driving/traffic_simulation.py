@@ -1,13 +1,13 @@
 """The simulation of any number of cars, each among others of its own: others act, cars advance, collide, are scored and observe."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.agents.board import Board, clear
 from sb3_delta_waypoint.driving.agents.spawn import Counts, spawn, trace_route
-from sb3_delta_waypoint.driving.agents.stop_lines import may_pass, next_line, red_seconds, runs_red
+from sb3_delta_waypoint.driving.agents.stop_lines import may_pass, next_line
 from sb3_delta_waypoint.driving.agents.traffic import Others, act, occupy, set_up
 from sb3_delta_waypoint.driving.agents.vehicles import look_ahead
 from sb3_delta_waypoint.driving.expert import LEAD, braking_plan
@@ -51,13 +51,13 @@ class Scratch(NamedTuple):
         :param horizon_steps: rows ``H`` of a plan
         :return: the arrays
         """
-        return cls(
-            Board.empty(n_segments, ENTRIES), np.empty(OBSERVED_AGENTS, NEAR), np.empty(horizon_steps + 1, LEAD)
-        )
+        return cls(Board.empty(n_segments, ENTRIES), np.empty(OBSERVED_AGENTS, NEAR), np.empty(horizon_steps + 1, LEAD))
 
 
 @lean
-def begin_among_others(world: World, i: int, street: Street, parameters: Parameters, seed: np.uint64, scratch: Scratch) -> None:
+def begin_among_others(
+    world: World, i: int, street: Street, parameters: Parameters, seed: np.uint64, scratch: Scratch
+) -> None:
     """
     Place the others of a car that has been put at the start of a scenario.
 
@@ -76,9 +76,7 @@ def begin_among_others(world: World, i: int, street: Street, parameters: Paramet
 
 
 @lean
-def reference_plan(
-    world: World, i: int, street: Street, parameters: Parameters, scratch: Scratch, plan: np.ndarray
-) -> None:
+def reference_plan(world: World, i: int, street: Street, parameters: Parameters, scratch: Scratch, plan: np.ndarray) -> None:
     """
     Write the reference driver's plan for one car: the intelligent driver model on its route, from the true state of everybody.
 
@@ -141,7 +139,9 @@ def look(world: World, i: int, street: Street, parameters: Parameters, seen: See
 
 
 @lean
-def _reset(world: World, street: Street, schedule: Schedule, packed: np.ndarray, scenario: int, seen: Seen, scratch: Scratch) -> None:
+def _reset(
+    world: World, street: Street, schedule: Schedule, packed: np.ndarray, scenario: int, seen: Seen, scratch: Scratch
+) -> None:
     n, parameters = world.cars.shape[0], unpacked(packed)
     for i in range(n):
         number = scenario if scenario >= 0 else next_scenario(world.cars[i], i, n, schedule.group_size)
@@ -150,7 +150,9 @@ def _reset(world: World, street: Street, schedule: Schedule, packed: np.ndarray,
 
 
 @lean
-def _begin(world: World, i: int, street: Street, schedule: Schedule, parameters: Parameters, scenario: int, scratch: Scratch) -> None:
+def _begin(
+    world: World, i: int, street: Street, schedule: Schedule, parameters: Parameters, scenario: int, scratch: Scratch
+) -> None:
     seed = scenario_seed(schedule.base_seed, scenario)
     begin(world, i, schedule.source, parameters, seed, scenario)
     begin_among_others(world, i, street, parameters, seed, scratch)

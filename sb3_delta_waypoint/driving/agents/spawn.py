@@ -137,7 +137,17 @@ def spawn(
         else:
             _park(others, j, draws, car, vehicle, route, places, lanes, found)
     if special:
-        _insert(others, first_parked + counts.parked, Draws(hash64(seed, np.uint64(_DRAWS + 1 + n)), 0), car, vehicle, route, places, lanes, found)
+        _insert(
+            others,
+            first_parked + counts.parked,
+            Draws(hash64(seed, np.uint64(_DRAWS + 1 + n)), 0),
+            car,
+            vehicle,
+            route,
+            places,
+            lanes,
+            found,
+        )
 
 
 @inlined
@@ -166,7 +176,15 @@ def _size(agent: Record, draws: Draws) -> None:
 
 @lean
 def _place_vehicle(
-    others: Others, j: int, draws: Draws, car: Record, vehicle: VehicleParameters, route: np.ndarray, places: np.ndarray, lanes: Lanes, found: np.ndarray
+    others: Others,
+    j: int,
+    draws: Draws,
+    car: Record,
+    vehicle: VehicleParameters,
+    route: np.ndarray,
+    places: np.ndarray,
+    lanes: Lanes,
+    found: np.ndarray,
 ) -> None:
     agents, drivers = others.agents, others.drivers
     agent, driver = agents[j], drivers[j]
@@ -337,7 +355,15 @@ def _arrival(route: np.ndarray, at: float) -> int:
 
 @lean
 def _park(
-    others: Others, j: int, draws: Draws, car: Record, vehicle: VehicleParameters, route: np.ndarray, places: np.ndarray, lanes: Lanes, found: np.ndarray
+    others: Others,
+    j: int,
+    draws: Draws,
+    car: Record,
+    vehicle: VehicleParameters,
+    route: np.ndarray,
+    places: np.ndarray,
+    lanes: Lanes,
+    found: np.ndarray,
 ) -> None:
     """Park a car on the right of the lane, along the route."""
     agent, driver = others.agents[j], others.drivers[j]
@@ -382,7 +408,15 @@ def _in_a_way(others: Others, agent: Record) -> bool:
 
 @lean
 def _insert(
-    others: Others, j: int, draws: Draws, car: Record, vehicle: VehicleParameters, route: np.ndarray, places: np.ndarray, lanes: Lanes, found: np.ndarray
+    others: Others,
+    j: int,
+    draws: Draws,
+    car: Record,
+    vehicle: VehicleParameters,
+    route: np.ndarray,
+    places: np.ndarray,
+    lanes: Lanes,
+    found: np.ndarray,
 ) -> None:
     """Insert what exists nowhere else: a standing car, a sudden pedestrian, or a vehicle that runs a red light."""
     agent, driver = others.agents[j], others.drivers[j]

@@ -22,7 +22,6 @@ class StopLineAhead(NamedTuple):
     light: int
 
 
-
 @inlined
 def next_line(lanes: Lanes, situation: Record, front: float, end: float) -> StopLineAhead:
     """
@@ -46,7 +45,9 @@ def next_line(lanes: Lanes, situation: Record, front: float, end: float) -> Stop
 
 
 @inlined
-def may_pass(lanes: Lanes, situation: Record, driver: Record, line: StopLineAhead, left: float, speed: float, seconds: float) -> bool:
+def may_pass(
+    lanes: Lanes, situation: Record, driver: Record, line: StopLineAhead, left: float, speed: float, seconds: float
+) -> bool:
     """
     Whether a car may drive over a stop line; it remembers that it has halted at a stop sign.
 

@@ -112,16 +112,12 @@ def set_up(board: Board, others: Others, lanes: Lanes, car: Record, half: float)
             n = put_walker(board, n, driver, j)
     if not situation.deaf:
         for spot in range(situation.n_spots):
-            n = put(
-                board, n, situation.spot_segment[spot], situation.spot_along[spot], half, car.speed, agents.shape[0]
-            )
+            n = put(board, n, situation.spot_segment[spot], situation.spot_along[spot], half, car.speed, agents.shape[0])
     return n
 
 
 @lean
-def act(
-    others: Others, car: Record, vehicle: VehicleParameters, lanes: Lanes, board: Board, step: int
-) -> None:
+def act(others: Others, car: Record, vehicle: VehicleParameters, lanes: Lanes, board: Board, step: int) -> None:
     """
     Let everybody but the car act for one step.
 
