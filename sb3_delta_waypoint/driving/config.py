@@ -6,7 +6,7 @@ from typing import Annotated
 from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.contract import POSITION_BOUND
 from sb3_delta_waypoint.driving.expert import ExpertParameters
-from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.network import MapShares, RoadNetwork
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters
@@ -19,6 +19,7 @@ class DrivingConfig:
     Parameters of the roads, the vehicle, the expert, the reward and the rules of an episode.
 
     :param network: road network from which routes are drawn; None for routes of random curvature
+    :param shares: the maps of which the network consists and how often each is drawn; None for a single map
     :param recorded: whether the network's segments are recorded drives, each driven from its start to its end
     :param route_length: length of the routes, in whole metres; recorded drives keep their own length
     :param horizon_steps: rows ``H`` of a plan
@@ -32,6 +33,7 @@ class DrivingConfig:
     """
 
     network: RoadNetwork | None = None
+    shares: MapShares | None = None
     recorded: bool = False
     route_length: Annotated[float, Bounds(10.0, 10_000.0, "m")] = 100.0
     horizon_steps: Annotated[int, Bounds(2, 1000, whole=True)] = 20

@@ -61,6 +61,9 @@ AGENT = np.dtype(
 VEHICLE, CYCLIST, PEDESTRIAN = 0.0, 0.5, 1.0
 """Kinds of agents; a standing object is a vehicle of speed 0."""
 
+PLACE = np.dtype([("segment", "i4"), ("along", "f4")])
+"""A place on a road network: a segment, and the arc length from its start [m]."""
+
 WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
 """A waypoint, one row of a plan: metres, ego frame."""
 

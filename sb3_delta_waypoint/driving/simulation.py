@@ -10,11 +10,10 @@ from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, expert_plans
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.records import CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
-from sb3_delta_waypoint.driving.routes import RouteSource, project
+from sb3_delta_waypoint.driving.routes import RouteSource, project, route_source
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, score_episode, score_plan, score_step
 from sb3_delta_waypoint.driving.tracker import track
@@ -25,8 +24,6 @@ N_CARS = Bounds(1, 1_000_000, whole=True)
 """Accepted numbers of cars, within :data:`MAX_BYTES`."""
 MAX_BYTES = 2**31
 """Largest memory for the cars and their routes [bytes]."""
-MIN_DRIVE = 10.0
-"""Shortest recorded drive that is replayed [m]."""
 
 
 class Schedule(NamedTuple):
@@ -163,7 +160,7 @@ class Simulation(Drive):
     def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
         check_number("n_cars", n_cars, N_CARS)
         check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
-        source = _route_source(config)
+        source = route_source(config.network, config.route_length, config.recorded, config.shares)
         _check_memory(n_cars, source.max_points, config.horizon_steps)
         super().__init__(config, n_cars, source.max_points)
         self.n_cars = n_cars
@@ -248,35 +245,3 @@ def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
             f"{n_cars} envs with routes of up to {max_points} m take {size / 2**30:.1f} GiB of memory; at most "
             f"{MAX_BYTES / 2**30:g} GiB are allowed: make fewer envs, or shorter routes"
         )
-
-
-def _route_source(config: DrivingConfig) -> RouteSource:
-    """The source of routes: a network, the points at which a route of the given length can start, and its segments' reach."""
-    network, max_points = config.network, int(config.route_length) + 1
-    if network is None:
-        empty = np.zeros(0, np.int64)
-        nothing = RoadNetwork(np.zeros((0, 2)), np.zeros(0), empty, empty, empty)
-        return RouteSource(False, False, False, max_points, nothing, np.zeros((0, 2), np.int64), np.zeros(0))
-    n_segments = len(network.offsets) - 1
-    steps = np.hypot(*np.diff(network.points, axis=0).T)
-    travelled = np.concatenate([[0.0], np.cumsum(steps)])
-    segment_of = np.repeat(np.arange(n_segments), np.diff(network.offsets))
-    if config.recorded:
-        reach = travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]
-        starts = np.stack([np.arange(n_segments), network.offsets[:-1]], axis=1)[reach >= MIN_DRIVE]
-        if len(starts) == 0:
-            raise ValueError(f"none of the {n_segments} recorded drives is at least {MIN_DRIVE:g} m long")
-        return RouteSource(True, True, True, int(reach.max()) + 1, network, np.ascontiguousarray(starts), reach)
-    wanted = config.route_length + 2.0
-    longest = float((travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]).max())
-    reach = reachable_length(network, wanted + longest)
-    available = reach[segment_of] - (travelled - travelled[network.offsets[:-1]][segment_of])
-    points = np.flatnonzero(available >= wanted)
-    # the last point of a segment is the first of the next
-    points = points[~np.isin(points, network.offsets[1:] - 1)]
-    if len(points) == 0:
-        raise ValueError(
-            f"route_length={config.route_length} m: the longest drive in this road network is {reach.max():.0f} m"
-        )
-    starts = np.ascontiguousarray(np.stack([segment_of[points], points], axis=1))
-    return RouteSource(True, False, False, max_points, network, starts, reach)

@@ -8,7 +8,7 @@ from numba.np.unsafe import ndarray
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT, TOTALS
+from sb3_delta_waypoint.driving.records import CAR, PLACE, ROUTE_POINT, TOTALS
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.routes import RouteSource, draw_network_route, draw_random_route, finish_route
 from sb3_delta_waypoint.driving.score import EpisodeRules
@@ -24,28 +24,32 @@ class World(NamedTuple):
 
     :param cars: records of :data:`~.records.CAR` ``(n,)``
     :param routes: records of :data:`~.records.ROUTE_POINT` ``(n, P)``, 1 m apart; each car uses its first ``n_points``
+    :param places: records of :data:`~.records.PLACE` ``(n, P)``, where these points lie on the road network, or ``(n, 0)``
     :param totals: records of :data:`~.records.TOTALS` ``(n,)``
     :param displacements: float64 ``(n, H)``, running sums of the displacement by horizon step [m]
     """
 
     cars: np.ndarray
     routes: np.ndarray
+    places: np.ndarray
     totals: np.ndarray
     displacements: np.ndarray
 
     @classmethod
-    def empty(cls, n_cars: int, max_points: int, horizon_steps: int) -> "World":
+    def empty(cls, n_cars: int, max_points: int, horizon_steps: int, with_places: bool = False) -> "World":
         """
         Allocate the state of some cars.
 
         :param n_cars: number of cars ``n``
         :param max_points: largest number of route points ``P``
         :param horizon_steps: rows ``H`` of a plan
+        :param with_places: whether there is room for the places of the route points
         :return: arrays of zeros
         """
         return cls(
             np.zeros(n_cars, CAR),
             np.zeros((n_cars, max_points), ROUTE_POINT),
+            np.zeros((n_cars, max_points if with_places else 0), PLACE),
             np.zeros(n_cars, TOTALS),
             np.zeros((n_cars, horizon_steps)),
         )
@@ -116,7 +120,7 @@ def begin(world: World, i: int, source: RouteSource, parameters: Parameters, see
     route = world.routes[i]
     n_points = source.max_points
     if source.from_network:
-        n_points = draw_network_route(seed, source, route, n_points)
+        n_points = draw_network_route(seed, source, route, world.places[i], n_points)
     else:
         draw_random_route(seed, route, n_points)
     seconds = finish_route(route, n_points, source.recorded, parameters.expert)
