@@ -84,9 +84,9 @@ def synthetic_lanes(seed: int) -> Lanes:
         for node, line in ((street.end, street.line), (street.start, street.line[::-1])):
             side = [add(_shifted(line, -(k + 0.5) * LANE_WIDTH), street.limit) for k in range(street.n_lanes)]
             beside += zip(side[:-1], side[1:], strict=True)
-            other = street.start if node == street.end else street.end
+            far = street.start if node == street.end else street.end
             arms.setdefault(node, []).append(_Arm(street, side, [], _heading(line[-2:])))
-            arms.setdefault(other, []).append(_Arm(street, [], side, wrap(_heading(line[:2]) + math.pi)))
+            arms.setdefault(far, []).append(_Arm(street, [], side, wrap(_heading(line[:2]) + math.pi)))
     junctions = {node: _joined(found) for node, found in sorted(arms.items())}
 
     in_junction: set[int] = set()
@@ -108,10 +108,10 @@ def synthetic_lanes(seed: int) -> Lanes:
     network = from_segments(segments, successors)
     left, right = np.full(len(network.points), -1), np.full(len(network.points), -1)
     for inner, outer in beside:
-        for lane, near, nearest in ((inner, outer, right), (outer, inner, left)):
-            away = np.linalg.norm(segments[lane][0][:, None] - segments[near][0], axis=2)
+        for lane, other_lane, nearest in ((inner, outer, right), (outer, inner, left)):
+            away = np.linalg.norm(segments[lane][0][:, None] - segments[other_lane][0], axis=2)
             first = network.offsets[lane]
-            nearest[first : first + len(away)] = network.offsets[near] + away.argmin(axis=1)
+            nearest[first : first + len(away)] = network.offsets[other_lane] + away.argmin(axis=1)
     inside = np.repeat(np.isin(np.arange(len(segments)), list(in_junction)), np.diff(network.offsets))
     lanes = make_lanes(network, LANE_WIDTH, left, right, inside)
     lines, lights = _rules(rng, junctions, lanes)
