@@ -138,6 +138,16 @@ def test_a_damaged_signal_is_named(write_map, attribute, bad):
         load_lanes(path)
 
 
+def test_a_damaged_controller_is_named(write_map):
+    path = write_map(
+        first=f"<signals>{LIGHT}</signals>",
+        middle=f"<signals>{GOVERNS}</signals>",
+        controllers='<controller id="5" type="0" sequence="last"/>',
+    )
+    with pytest.raises(ValueError, match="map.xodr: junction '9': controller '5': unreadable sequence: .*'last'"):
+        load_lanes(path)
+
+
 def test_a_map_without_a_driving_lane_is_refused(write_map):
     path = write_map()
     path.write_text(path.read_text().replace('"driving"', '"parking"'))
