@@ -24,11 +24,8 @@ def scene(shared_data):
 def steps(scene):
     """The car and the others at each moment; somebody is in the same row throughout, by the scene's number."""
     numbers, collided = {}, set()
-    for ego, world in zip(
-        [scene["ego"], *scene.get("ego_future_states", [])],
-        [scene["world"], *scene.get("world_future_states", [])],
-        strict=True,
-    ):
+    egos = [scene["ego"], *scene.get("ego_future_states", [])]
+    for ego, world in zip(egos, [scene["world"], *scene.get("world_future_states", [])], strict=True):
         x, y, yaw = ego["pose"]
         agents = np.zeros(8, AGENT)
         for kind, number in KINDS.items():
@@ -42,10 +39,10 @@ def steps(scene):
         collided |= set(np.flatnonzero(agents["collided"]).tolist())
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["no_collision", "active_front_collision", "active_rear_collision", "stopped_ego_collision", "stopped_track_collision"],
-)
+COLLISIONS = ["active_front_collision", "active_rear_collision", "stopped_ego_collision", "stopped_track_collision"]
+
+
+@pytest.mark.parametrize("name", ["no_collision", *COLLISIONS])
 def test_collisions_at_fault(scene, name):
     found, totals = scene("no_ego_at_fault_collision", name), FRESH_TOTALS.copy()
     for car, agents in steps(found):
