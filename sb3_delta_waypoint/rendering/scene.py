@@ -1,11 +1,12 @@
-"""The scene of the bird's-eye view around a car of a drive."""
+"""The scene of the bird's-eye view: the contents of a picture, and how they follow from a drive."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, OFF_ROUTE, TIMEOUT
-from sb3_delta_waypoint.rendering.birds_eye import Scene
 
 _OUTCOMES = {
     GOAL: "goal reached",
@@ -14,6 +15,30 @@ _OUTCOMES = {
     COLLISION: "collision",
     BLOCKED: "blocked",
 }
+
+
+class Scene(NamedTuple):
+    """The contents of a picture. World frame: metres, x to the right, y up, yaw counter-clockwise."""
+
+    route: np.ndarray
+    """float64 ``(N, 2)``, metres, world frame, of non-zero length."""
+    off_route_distance: float
+    """Half the width of the corridor around the route [m]."""
+    pose: Pose
+    """x [m], y [m] and yaw [rad] of the middle of the rear axle."""
+    steer: float
+    """Angle of the front wheels [rad], left positive."""
+    wheelbase: float
+    """Distance between the axles [m]."""
+    trail: np.ndarray
+    """float64 ``(T, 2)``, metres, world frame: past positions of the rear axle."""
+    plans: dict[str, np.ndarray]
+    """Plans ``(H, 2)``, metres, ego frame (x forward, y left), by name: ``sft``, ``expert``, ``final`` or any other.
+    Later plans are drawn over earlier ones."""
+    roads: np.ndarray | None
+    """float64 ``(M, 2, 2)``, metres, world frame: pieces of the road network's centre lines, or None."""
+    text: tuple[str, ...]
+    """Lines of text about the state of the episode."""
 
 
 def scene(drive: Drive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray, outcome: int) -> Scene:

@@ -8,21 +8,11 @@ import pytest
 from gymnasium.error import DependencyNotInstalled
 
 from sb3_delta_waypoint.driving.frames import to_world
-from sb3_delta_waypoint.rendering.birds_eye import (
-    ASPHALT,
-    BODY,
-    GROUND,
-    INK,
-    MARKING,
-    OTHER_PLAN,
-    PIXELS_PER_METRE,
-    PLAN_STYLES,
-    ROAD,
-    TRAIL,
-    Renderer,
-    Scene,
-    View,
-)
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
+from sb3_delta_waypoint.rendering.colours import ASPHALT, BODY, GROUND, INK, MARKING, ROAD, TRAIL
+from sb3_delta_waypoint.rendering.plan_lines import OTHER_PLAN, PLAN_STYLES
+from sb3_delta_waypoint.rendering.scene import Scene
+from sb3_delta_waypoint.rendering.view import PIXELS_PER_METRE, View
 
 NORTH = np.pi / 2
 SFT, EXPERT, FINAL = (PLAN_STYLES[name].colour for name in ("sft", "expert", "final"))
