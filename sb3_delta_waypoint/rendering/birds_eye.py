@@ -8,10 +8,11 @@ from gymnasium.error import DependencyNotInstalled
 
 from sb3_delta_waypoint.driving.frames import to_world
 from sb3_delta_waypoint.rendering.canvas import SUPERSAMPLING, Canvas, pieces_of
-from sb3_delta_waypoint.rendering.colours import GROUND, INK, ROAD
+from sb3_delta_waypoint.rendering.colours import GROUND, HIT, INK, MARKING, PANEL, ROAD, Colour
+from sb3_delta_waypoint.rendering.lane_surface import draw_crossings, draw_lanes, draw_route_band, draw_stop_lines
 from sb3_delta_waypoint.rendering.plan_lines import DRIVEN, draw_plan, style_of
-from sb3_delta_waypoint.rendering.road import LANE_WIDTH, draw_route
-from sb3_delta_waypoint.rendering.road_users import draw_car
+from sb3_delta_waypoint.rendering.road import LANE_WIDTH, draw_goal, draw_route
+from sb3_delta_waypoint.rendering.road_users import LOOKS, agents_in, draw_agent, draw_car, look_of, sample_of, was_hit
 from sb3_delta_waypoint.rendering.scene import Scene
 from sb3_delta_waypoint.rendering.view import PIXELS_PER_METRE, View
 
@@ -87,14 +88,27 @@ class Renderer:
     def _paint(self, scene: Scene) -> None:
         canvas, view = self._canvas, View.of(scene, self._picture.get_size(), self._scale)
         canvas.fill(GROUND)
-        if scene.roads is not None:
-            canvas.band(view.pixels(scene.roads), LANE_WIDTH * self._scale, ROAD)
-        draw_route(canvas, view, scene)
+        if scene.lanes is not None:
+            draw_lanes(canvas, view, scene.lanes)
+            draw_route_band(canvas, view, scene)
+            draw_crossings(canvas, view, scene.lanes)
+        else:
+            if scene.roads is not None:
+                canvas.band(view.pixels(scene.roads), LANE_WIDTH * self._scale, ROAD)
+            draw_route(canvas, view, scene)
+        draw_goal(canvas, view, scene)
+        if scene.stop_lines is not None:
+            draw_stop_lines(canvas, view, scene.stop_lines)
         draw_plan(canvas, view.pixels(scene.trail), DRIVEN)
+        for row in (seen := agents_in(view, scene)):
+            agent = scene.agents[row]  # type: ignore[index]
+            draw_agent(canvas, view, agent, look_of(agent), was_hit(scene, row))
         for name, plan in scene.plans.items():
             draw_plan(canvas, view.pixels(to_world(plan, scene.pose)), style_of(name))
         draw_car(canvas, view, scene)
+        self._draw_faults(view, scene, seen)
         self._draw_legend(scene)
+        self._draw_kinds(view, scene, seen)
         canvas.scale_into(self._picture)
 
     def _draw_legend(self, scene: Scene) -> None:
@@ -123,13 +137,44 @@ class Renderer:
         canvas.band(pieces_of(bar), 2.0, INK)
         canvas.paste(self._text("10 m"), 28, height - 48)
 
-    def _text(self, line: str) -> "pygame.Surface":
+    def _draw_faults(self, view: View, scene: Scene, seen: list[int]) -> None:
+        """Say whose fault it is, above those that were hit."""
+        canvas, right = self._canvas, self._picture.get_width()
+        for row in seen:
+            if row in scene.faults and scene.agents is not None:
+                at_fault, agent = scene.faults[row], scene.agents[row]
+                label = self._text(*(("at fault", MARKING) if at_fault else ("not at fault", INK)))
+                x, y = view.pixels(np.array([agent["x"], agent["y"]]))
+                width = label.width / SUPERSAMPLING + 16
+                left = min(max(x - width / 2, 4.0), right - width - 4)
+                above = (0.5 * max(agent["length"], agent["width"]) + 0.4) * self._scale
+                top = y - above - 28 if y - above > 32 else y + above
+                canvas.panel(left, top, width, 26, (*HIT, 255) if at_fault else PANEL)
+                canvas.paste(label, left + 8, top + 4)
+
+    def _draw_kinds(self, view: View, scene: Scene, seen: list[int]) -> None:
+        """Draw the legend of the road users that are in the picture, at the bottom, beside the scale."""
+        shown = {look_of(scene.agents[row]) for row in seen} if scene.agents is not None else set()
+        looks = [look for look in LOOKS if look in shown]
+        if not looks:
+            return
+        canvas, height = self._canvas, self._picture.get_size()[1]
+        labels = [self._text(look.label) for look in looks]
+        widths = [label.width / SUPERSAMPLING + 68 for label in labels]
+        left = 10 * self._scale + 48
+        canvas.panel(left, height - 58, sum(widths) + 8, 46)
+        for look, label, width in zip(looks, labels, widths, strict=True):
+            draw_agent(canvas, view, sample_of(look, view, (left + 32, height - 35)), look)
+            canvas.paste(label, left + 60, height - 44)
+            left += width
+
+    def _text(self, line: str, colour: Colour = INK) -> "pygame.Surface":
         try:
-            return self._font.render(line, True, INK)
+            return self._font.render(line, True, colour)
         except self._pygame.error:
             # close() of another env has shut down pygame's fonts
             self._font = self._load_font()
-            return self._font.render(line, True, INK)
+            return self._font.render(line, True, colour)
 
     def _load_font(self) -> "pygame.font.Font":
         self._pygame.font.init()

@@ -50,9 +50,9 @@ class Canvas:
     def paste(self, image: "pygame.Surface", left: float, top: float) -> None:
         self._surface.blit(image, (left * SUPERSAMPLING, top * SUPERSAMPLING))
 
-    def panel(self, left: float, top: float, width: float, height: float) -> None:
+    def panel(self, left: float, top: float, width: float, height: float, colour: tuple[int, int, int, int] = PANEL) -> None:
         panel = self._pygame.Surface((width * SUPERSAMPLING, height * SUPERSAMPLING), self._pygame.SRCALPHA)
-        self._pygame.draw.rect(panel, PANEL, panel.get_rect(), border_radius=8 * SUPERSAMPLING)
+        self._pygame.draw.rect(panel, colour, panel.get_rect(), border_radius=8 * SUPERSAMPLING)
         self.paste(panel, left, top)
 
     def scale_into(self, picture: "pygame.Surface") -> None:

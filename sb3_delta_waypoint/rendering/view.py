@@ -47,3 +47,25 @@ class View(NamedTuple):
         """
         middle = np.array(self.size) / 2
         return middle + (points - np.array([self.x, self.y])) * (self.scale, -self.scale)
+
+    def world(self, pixels: np.ndarray) -> np.ndarray:
+        """
+        Transform points from the picture to the world.
+
+        :param pixels: ``(..., 2)``, pixels from the top left corner, to the right and down
+        :return: ``(..., 2)``, metres, world frame
+        """
+        middle = np.array(self.size) / 2
+        return np.array([self.x, self.y]) + (pixels - middle) / (self.scale, -self.scale)
+
+    def near(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
+        """
+        Tell which points lie in the picture.
+
+        :param points: ``(..., 2)``, metres, world frame
+        :param margin: points this far outside count, too [m]
+        :return: bool ``(...)``
+        """
+        half = np.array(self.size) / (2 * self.scale) + margin
+        inside: np.ndarray = (np.abs(points - np.array([self.x, self.y])) <= half).all(axis=-1)
+        return inside
