@@ -1,13 +1,11 @@
 """The bird's-eye view of a car on its route, which ``render()`` of the envs returns or shows."""
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from gymnasium.error import DependencyNotInstalled
 
 from sb3_delta_waypoint.driving.frames import to_world
-from sb3_delta_waypoint.rendering.canvas import SUPERSAMPLING, Canvas, pieces_of
+from sb3_delta_waypoint.rendering.canvas import SUPERSAMPLING, Canvas, load_pygame, pieces_of
 from sb3_delta_waypoint.rendering.colours import GROUND, HIT, INK, MARKING, PANEL, ROAD, Colour
 from sb3_delta_waypoint.rendering.lane_surface import draw_crossings, draw_lanes, draw_route_band, draw_stop_lines
 from sb3_delta_waypoint.rendering.plan_lines import DRIVEN, draw_plan, style_of
@@ -34,24 +32,18 @@ class Renderer:
     """
 
     def __init__(self, mode: str, fps: float, size: tuple[int, int] = (960, 640), pixels_per_metre: float = PIXELS_PER_METRE):
-        # pygame prints a greeting to stdout, where a program may be writing its result
-        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-        try:
-            import pygame
-        except ImportError as error:
-            raise DependencyNotInstalled("rendering needs pygame: pip install pygame-ce") from error
-        self._pygame = pygame
+        self._pygame = load_pygame()
         self._fps = fps
         self._scale = pixels_per_metre
         self._font = self._load_font()
-        self._picture = pygame.Surface(size, 0, 32)
-        self._canvas = Canvas(pygame, size)
+        self._picture = self._pygame.Surface(size, 0, 32)
+        self._canvas = Canvas(self._pygame, size)
         self._window: pygame.Surface | None = None
         if mode == "human":
-            pygame.display.init()
-            self._window = pygame.display.set_mode(size)
-            pygame.display.set_caption("sb3_delta_waypoint")
-            self._clock = pygame.time.Clock()
+            self._pygame.display.init()
+            self._window = self._pygame.display.set_mode(size)
+            self._pygame.display.set_caption("sb3_delta_waypoint")
+            self._clock = self._pygame.time.Clock()
 
     def draw(self, scene: Scene) -> np.ndarray:
         """

@@ -1,8 +1,10 @@
 """A surface to draw shapes on, smoothed by drawing them larger first."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gymnasium.error import DependencyNotInstalled
 
 from sb3_delta_waypoint.rendering.colours import PANEL, Colour
 
@@ -11,6 +13,22 @@ if TYPE_CHECKING:
 
 SUPERSAMPLING = 2
 """Factor by which everything is drawn larger and then scaled down, which smooths the edges."""
+
+
+def load_pygame() -> Any:
+    """
+    Import pygame.
+
+    :return: the module
+    :raises DependencyNotInstalled: if it is missing
+    """
+    # pygame prints a greeting to stdout, where a program may be writing its result
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    try:
+        import pygame
+    except ImportError as error:
+        raise DependencyNotInstalled("rendering needs pygame: pip install pygame-ce") from error
+    return pygame
 
 
 class Canvas:
