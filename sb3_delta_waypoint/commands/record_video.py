@@ -19,6 +19,8 @@ OF_BOTH = ("env", "env_kwargs", "seed", "show_planner")
 
 
 @zoo_command("record_video")
+@show_planner_option
+@trust_option
 @option(
     "--rl",
     type=click.Path(path_type=Path),
@@ -49,8 +51,6 @@ OF_BOTH = ("env", "env_kwargs", "seed", "show_planner")
     section=BESIDE,
     help="The video, .gif, or .mp4 where imageio-ffmpeg is installed.",
 )
-@show_planner_option
-@trust_option
 def record_video(
     show_planner: bool, arguments: list[str], rl: Path | None, sft: Path | None, scenario: int, out: Path
 ) -> None:
