@@ -13,7 +13,10 @@ KERB_WIDTH = 0.2
 """Width of the kerb around the asphalt [m]."""
 JUNCTION_MARGIN = 0.5
 """The asphalt of a junction is wider than its lanes, which closes the gaps between turning lanes [m]."""
+TAPER = 3.0
+"""Length over which it becomes so [m]."""
 MARKING_WIDTH = 0.14
+"""Width of the lines on the asphalt [m]."""
 DASH = 3.0
 """Length of the dashes between lanes, and of the gaps between them [m]."""
 ROUTE_WIDTH = 1.2
@@ -36,7 +39,8 @@ def draw_lanes(canvas: Canvas, view: View, lanes: Lanes) -> None:
     last = np.concatenate([inside + 1, network.offsets[network.successors]])
     near = view.near(network.points[first], REACH)
     first, last = first[near], last[near]
-    half = 0.5 * lanes.width + JUNCTION_MARGIN * lanes.in_junction
+    from_end = np.minimum(lanes.along, lanes.length[lanes.segment_of] - lanes.along)
+    half = 0.5 * lanes.width + JUNCTION_MARGIN * lanes.in_junction * np.minimum(from_end / TAPER, 1.0)
     for margin, colour in ((KERB_WIDTH, KERB), (0.0, ASPHALT)):
         left, right = (_beside(lanes, side * (half + margin)) for side in (1.0, -1.0))
         corners = np.stack([left[first], left[last], right[last], right[first]], axis=1)
