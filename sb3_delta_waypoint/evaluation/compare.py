@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, as_rates, in_reading_order, metric_info
-from sb3_delta_waypoint.evaluation.statistics import Summary, bootstrap_ci95, summarise
+from sb3_delta_waypoint.evaluation.statistics import Summary, bootstrap_ci95, means, summarise
 
 MIN_SCENARIOS = 20
 """Minimum number of pairs for a verdict; with fewer, the bootstrap interval is too short to be trusted."""
@@ -45,7 +45,8 @@ def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comp
     together, so that the difficulty of a scenario cancels out.
 
     :param sft: one value per scenario for each metric, (n_scenarios,) each, from the planner
-    :param rl: the same from the refined policy, in the same order of scenarios; metrics that only one side has are omitted
+    :param rl: the same from the refined policy, in the same order of scenarios; metrics that only one side has are omitted.
+        Where a metric is not defined (NaN), it is left out; the difference is that of the pairs in which both are
     :return: statistics of each side and of the paired difference (RL - SFT), a verdict for each metric and one in words
     :raises ValueError: if the sides differ in length or have no metric in common
     """
@@ -67,8 +68,8 @@ def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comp
         metrics[name] = {
             "sft": summarise(before[:, column], intervals[0, column]),
             "rl": summarise(after[:, column], intervals[1, column]),
-            "difference": {"mean": float(difference[:, column].mean()), "ci95": [low, high]},
-            "verdict": _verdict(name, low, high, n_scenarios),
+            "difference": {"mean": means({name: difference[:, column]})[name], "ci95": [low, high]},
+            "verdict": _verdict(name, low, high, int(np.isfinite(difference[:, column]).sum())),
         }
     return {"n_scenarios": n_scenarios, "metrics": metrics, "verdict": verdict_in_words(n_scenarios, metrics)}
 
