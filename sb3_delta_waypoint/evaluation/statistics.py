@@ -113,8 +113,8 @@ def _resampled(columns: np.ndarray, clusters: np.ndarray | None, shared: bool, n
     defined = ~np.isnan(columns)
     sums, numbers = np.where(defined, columns, 0.0), defined.astype(np.float64)
     if clusters is not None:
-        labels, of = np.unique(clusters, return_inverse=True)
-        sums, numbers = (_by_cluster(values, of, len(labels)) for values in (sums, numbers))
+        members = (np.unique(clusters)[:, None] == clusters).astype(np.float64)
+        sums, numbers = (np.stack([members @ of_seed for of_seed in values]) for values in (sums, numbers))
     n = sums.shape[1]
     generator = np.random.default_rng(seed)
     means = np.empty((n_resamples, n_columns))
@@ -142,13 +142,6 @@ def _resampled(columns: np.ndarray, clusters: np.ndarray | None, shared: bool, n
     return interval
 
 
-def _by_cluster(values: np.ndarray, of: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Sum values (S, n, K) within clusters, (S, C, K)."""
-    totals = np.zeros((values.shape[0], n_clusters, values.shape[2]))
-    np.add.at(totals, (slice(None), of), values)
-    return totals
-
-
 def _draws(generator: np.random.Generator, size: int, n: int) -> np.ndarray:
     """Return how often each of ``n`` is drawn in each resample, (size, n)."""
     drawn = generator.integers(0, n, size=(size, n)) + np.arange(size)[:, None] * n
@@ -159,14 +152,14 @@ def _means_of_draws(counts: np.ndarray, sums: np.ndarray, numbers: np.ndarray) -
     """Return the means of resamples, (R, K), from the counts of each cluster, (R, C), and its sums and numbers, (C, K)."""
     # counts of each sample by resample, so that one matrix product computes all columns
     with np.errstate(invalid="ignore"):
-        return (counts @ sums) / (counts @ numbers)  # type: ignore[no-any-return]
+        return (counts @ sums) / (counts @ numbers)
 
 
 def _nanmean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
     """Return the mean of what is not NaN; NaN, without a warning, where there is nothing."""
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.where(defined, values, 0.0).sum(axis=axis) / defined.sum(axis=axis)  # type: ignore[no-any-return]
+        return np.where(defined, values, 0.0).sum(axis=axis) / defined.sum(axis=axis)
 
 
 def summarise(values: np.ndarray, ci95: np.ndarray) -> Summary:
