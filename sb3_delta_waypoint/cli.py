@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "Evaluate a planner or a trained model on scenarios or recorded data.",
     "compare": "Compare a planner with its refinement on the same scenarios.",
     "select": "Pick the best of several checkpoints.",
+    "hard-split": "List the scenarios in which other planners fail.",
     "score": "Recompute the driving scores of a leaderboard or Bench2Drive result file.",
     "carla-eval": "Evaluate closed loop in CARLA, or on the loopback server that stands in for it.",
     "carla-server": "Serve the CARLA client without CARLA, for tests and development.",

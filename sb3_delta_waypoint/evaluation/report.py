@@ -74,7 +74,29 @@ def summary_table(summaries: Mapping[str, Summary], title: str) -> Table:
         summary = summaries[name]
         decimals = _decimals(summary["ci95"])
         mean, median, iqm = (_number(value, decimals) for value in (summary["mean"], summary["median"], summary["iqm"]))
-        table.add_row(_label(name), mean, _interval(summary["ci95"], decimals), median, iqm)
+        # what is defined only in some episodes says in how many
+        label = _label(name) + (f", n = {summary['n']}" if "n" in summary else "")
+        table.add_row(label, mean, _interval(summary["ci95"], decimals), median, iqm)
+    return table
+
+
+def panel_table(by_behaviour: Mapping[str, Mapping[str, Summary]], overall: Mapping[str, Summary], title: str) -> Table:
+    """
+    Return a table of the headline metrics of one policy: their means under each behaviour, and mean and interval overall.
+
+    :param by_behaviour: statistics of every metric, by behaviour
+    :param overall: the same over all behaviours
+    :param title: title of the table
+    :return: a rich table
+    """
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("metric")
+    for column in (*by_behaviour, "overall", "95% interval"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name in [name for name in HEADLINE if name in overall] or list(overall):
+        decimals = _decimals(overall[name]["ci95"])
+        cells = [_number(summaries[name]["mean"], decimals) for summaries in (*by_behaviour.values(), overall)]
+        table.add_row(_label(name), *cells, _interval(overall[name]["ci95"], decimals))
     return table
 
 
