@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "Record, clone, refine, evaluate and compare, in one go.",
     "record": "Record demonstrations: the expert drives.",
     "sft": "Train a planner on demonstrations by behaviour cloning.",
+    "dagger": "Train a planner or its residual head by asking the expert (DAgger).",
     "train": "Refine a planner by reinforcement learning (rl_zoo3 train).",
     "enjoy": "Watch a trained model drive (rl_zoo3 enjoy).",
     "evaluate": "Evaluate a planner or a trained model on scenarios or recorded data.",

@@ -116,24 +116,38 @@ def chosen_scenarios(
     :return: the scenarios
     :raises click.UsageError: if a file of scenarios is given, and what it brings, too
     """
-    import sb3_delta_waypoint  # noqa: F401 (registers the envs)
     from sb3_delta_waypoint.evaluation.rollout import Scenarios
-    from sb3_delta_waypoint.policies.observed import observe_for
 
     listed = None if file is None else _listed(file)
     if listed is not None:
-        env_id, seed = listed.env_id, listed.seed
+        env_id, seed, env_kwargs = listed.env_id, listed.seed, (*listed.env_kwargs.items(), *env_kwargs)
+    kwargs = env_kwargs_for(policy, env_id, routes, env_kwargs)
+    return Scenarios(episodes, seed, n_envs, env_id, kwargs, None if listed is None else listed.numbers)
+
+
+def env_kwargs_for(
+    policy: "WaypointPolicy", env_id: str, routes: str | None, env_kwargs: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    """
+    Return the arguments of an env in which a policy drives.
+
+    :param policy: the policy; the env gets its number of waypoints and time step, and returns the observations that it reads
+    :param env_id: ``--env``
+    :param routes: ``--routes``
+    :param env_kwargs: ``--env-kwargs``
+    :return: the arguments by name
+    """
+    import sb3_delta_waypoint  # noqa: F401 (registers the envs)
+    from sb3_delta_waypoint.policies.observed import observe_for
+
     plans = {"horizon_steps": policy.horizon_steps, "plan_dt": policy.plan_dt}
     kwargs: dict[str, Any] = {
         # envs of other packages may have fixed plans, which are checked when the env is made
         **{name: value for name, value in plans.items() if _takes(env_id, name)},
         **observe_for(env_id, policy),
-        **({} if listed is None else listed.env_kwargs),
         **dict(env_kwargs),
     }
-    if routes is not None:
-        kwargs["routes"] = routes
-    return Scenarios(episodes, seed, n_envs, env_id, kwargs, None if listed is None else listed.numbers)
+    return kwargs if routes is None else {**kwargs, "routes": routes}
 
 
 def _listed(file: Path) -> "Scenarios":
