@@ -197,7 +197,7 @@ class _Run:
             columns, taught = self.plans.rows(index)
             loss = waypoint_loss(self.learner.plans(columns) - taught)
             self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self.optimizer.step()
             self.schedule.step()
             self.result.gradient_steps += 1

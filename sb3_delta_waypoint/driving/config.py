@@ -7,7 +7,7 @@ from sb3_delta_waypoint.bounds import Bounds, check_parameters
 from sb3_delta_waypoint.contract import POSITION_BOUND
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.network import RoadNetwork
-from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.reward import RewardWeights, check_combine
 from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
@@ -48,6 +48,7 @@ class DrivingConfig:
         check_parameters("", self.rules)
         for name in ("reward", "vehicle", "expert", "start"):
             check_parameters(name, getattr(self, name))
+        check_combine(self.reward)
         if self.rules.waypoint_spacing > self.route_length:
             raise ValueError(
                 f"waypoint_spacing={self.rules.waypoint_spacing} m must be at most route_length={self.route_length} m"

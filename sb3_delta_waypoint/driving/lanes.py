@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sb3_delta_waypoint.driving.kernels import kernel
+from sb3_delta_waypoint.driving.kernels import kernel, lean
 from sb3_delta_waypoint.driving.network import RoadNetwork, segment_lengths
 
 LIGHT = np.dtype([("junction", "i8"), ("turn", "i8"), ("turns", "i8")], align=True)
@@ -309,7 +309,7 @@ def index_points(points: NDArray[np.float64], width: NDArray[np.float64]) -> Gri
     return Grid(float(x), float(y), n_x, n_y, offsets.astype(np.int64), member[order])
 
 
-@kernel
+@lean
 def lanes_at(lanes: Lanes, x: float, y: float, margin: float, found: np.ndarray) -> int:
     """
     Find the lanes on which a place lies.

@@ -82,13 +82,23 @@ def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None
 
 
 @inlined
-def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, n_points: int) -> int:
+def _along(network: RoadNetwork, segment: int, point: int) -> float:
+    """Arc length from the start of a segment to one of its points [m]."""
+    along = 0.0
+    for k in range(network.offsets[segment], point):
+        along += math.hypot(network.points[k + 1, 0] - network.points[k, 0], network.points[k + 1, 1] - network.points[k, 1])
+    return along
+
+
+@inlined
+def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, places: np.ndarray, n_points: int) -> int:
     """
     Draw a route through a road network, with random turns where lanes fork, but never into a dead end.
 
     :param seed: the scenario's seed
     :param source: the network, and the points in it where a route may begin
     :param route: records of :data:`~.records.ROUTE_POINT`; positions and speed limits are written
+    :param places: records of :data:`~.records.PLACE`, written unless there are none
     :param n_points: largest number of points to write
     :return: number of points written
     """
@@ -98,6 +108,10 @@ def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, 
     x, y = network.points[point, 0], network.points[point, 1]
     route[0].x, route[0].y, route[0].speed = x, y, network.speeds[point]
     written, remaining, fork = 1, 1.0, 0
+    along = 0.0
+    if places.shape[0] > 0:
+        along = _along(network, segment, point)
+        places[0].segment, places[0].along = segment, along
     while written < n_points:
         point += 1
         if point == network.offsets[segment + 1]:
@@ -119,6 +133,7 @@ def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, 
                         break
                     choice -= 1
             point = network.offsets[segment]
+            along = 0.0
         step_x, step_y = network.points[point, 0] - x, network.points[point, 1] - y
         length = math.hypot(step_x, step_y)
         gone = 0.0
@@ -127,9 +142,13 @@ def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, 
             route[written].x = x + step_x * gone / length
             route[written].y = y + step_y * gone / length
             route[written].speed = network.speeds[point]
+            if places.shape[0] > 0:
+                places[written].segment, places[written].along = segment, along + gone
             written += 1
             remaining = 1.0
         remaining -= length - gone
+        # the gap between two segments counts as the first metre of the second
+        along += length if point > network.offsets[segment] else 0.0
         x, y = network.points[point, 0], network.points[point, 1]
     return written
 

@@ -13,10 +13,11 @@ from sb3_delta_waypoint.driving.kernels import inlined, kernel
 from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
-from sb3_delta_waypoint.driving.records import CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.driving.records import AGENT, CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import RouteSource, project
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.score import RUNNING, Before, score_episode, score_plan, score_step
+from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_episode, score_plan, score_step
+from sb3_delta_waypoint.driving.standing import stand_on_route
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import advance
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
@@ -80,7 +81,7 @@ def _begin(world: World, i: int, schedule: Schedule, parameters: Parameters, sce
 
 
 @inlined
-def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
+def next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
     """Number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
     number = (car.episodes * n + i) // group_size
     car.episodes += 1
@@ -91,7 +92,7 @@ def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
 def _reset(world: World, schedule: Schedule, packed: np.ndarray, chosen: np.ndarray, observation: Observation) -> None:
     n, parameters = world.cars.shape[0], unpacked(packed)
     for i in range(n):
-        number = chosen[i] if len(chosen) else _next_scenario(world.cars[i], i, n, schedule.group_size)
+        number = chosen[i] if len(chosen) else next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, schedule, parameters, number)
         observe(world, i, observation)
 
@@ -109,6 +110,7 @@ def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResul
     """Drive every car for one control step; return the number of cars that finished."""
     parameters = unpacked(packed)
     leads, expert = np.empty((BLOCK, plans.shape[1] + 1), LEAD), np.empty((BLOCK, plans.shape[1]), WAYPOINT)
+    nobody, vehicle = np.empty(0, AGENT), parameters.vehicle
     n_finished = 0
     for i in range(world.cars.shape[0]):
         car, totals = world.cars[i], world.totals[i]
@@ -117,10 +119,14 @@ def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResul
             expert_plans(world.cars[block], world.routes[block], parameters.expert, parameters.plan_dt, leads, expert)
         ade = score_plan(totals, plans[i], expert[i % BLOCK], world.displacements[i])
         before = Before(car.progress, car.acceleration, ade)
-        steer, acceleration = track(car, plans[i], parameters.plan_dt, parameters.vehicle)
-        advance(car, parameters.vehicle, steer, acceleration, CONTROL_DT)
+        steer, acceleration = track(car, plans[i], parameters.plan_dt, vehicle)
+        advance(car, vehicle, steer, acceleration, CONTROL_DT)
         project(car, world.routes[i])
-        result.reward[i], outcome = score_step(car, totals, before, parameters.weights, parameters.rules, CONTROL_DT)
+        standing = stand_on_route(car, world.routes[i], vehicle, parameters.rules.off_route_distance)
+        alone = Surroundings(nobody, standing, np.inf, False, False, False)
+        result.reward[i], outcome = score_step(
+            car, totals, world.history[i], before, alone, vehicle, parameters.weights, parameters.rules, CONTROL_DT
+        )
         result.outcome[i] = outcome
         n_finished += outcome != RUNNING
         observe(world, i, result.observation)
@@ -135,14 +141,23 @@ def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepRe
     for i in range(n):
         if result.outcome[i] != RUNNING:
             car, totals = world.cars[i], world.totals[i]
-            score_episode(car, totals, result.outcome[i], parameters.rules, final.episode[i])
+            score_episode(
+                car,
+                totals,
+                world.history[i],
+                result.outcome[i],
+                parameters.rules,
+                car.route_length,
+                CONTROL_DT,
+                final.episode[i],
+            )
             for h in range(world.displacements.shape[1]):
-                final.displacements[i, h] = world.displacements[i, h] / totals.steps
+                final.displacements[i, h] = world.displacements[i, h] / totals.compared
             final.scenario[i] = car.scenario
             final.observation.state[i] = observation.state[i]
             final.observation.route[i] = observation.route[i]
             if begin_next:
-                _begin(world, i, schedule, parameters, _next_scenario(car, i, n, schedule.group_size))
+                _begin(world, i, schedule, parameters, next_scenario(car, i, n, schedule.group_size))
                 observe(world, i, observation)
 
 
