@@ -19,6 +19,8 @@ class Difference(TypedDict):
 
     mean: float
     ci95: list[float]
+    n: NotRequired[int]
+    """Number of pairs in which both sides are defined; absent if they are in all."""
 
 
 class MetricComparison(TypedDict):
@@ -65,11 +67,13 @@ def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comp
     metrics: dict[str, MetricComparison] = {}
     for column, name in enumerate(names):
         low, high = intervals[2, column].tolist()
+        n_pairs = int((~np.isnan(difference[:, column])).sum())
+        change: Difference = {"mean": means({name: difference[:, column]})[name], "ci95": [low, high]}
         metrics[name] = {
             "sft": summarise(before[:, column], intervals[0, column]),
             "rl": summarise(after[:, column], intervals[1, column]),
-            "difference": {"mean": means({name: difference[:, column]})[name], "ci95": [low, high]},
-            "verdict": _verdict(name, low, high, int(np.isfinite(difference[:, column]).sum())),
+            "difference": change if n_pairs == n_scenarios else {**change, "n": n_pairs},
+            "verdict": _verdict(name, low, high, n_pairs),
         }
     return {"n_scenarios": n_scenarios, "metrics": metrics, "verdict": verdict_in_words(n_scenarios, metrics)}
 

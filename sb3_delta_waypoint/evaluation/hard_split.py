@@ -80,7 +80,7 @@ def read_scenarios(path: str | Path) -> Scenarios:
     expected = {"env": str, "env_kwargs": dict, "seed": int, "numbers": list}
     for name, kind in expected.items():
         if not isinstance(content.get(name), kind):
-            raise ValueError(f"{path}: {name} is {short_repr(content.get(name))}, expected a {kind.__name__}")
+            raise ValueError(f"{path}: {name} is {short_repr(content.get(name))}, expected {kind.__name__}")
     numbers = content["numbers"]
     if not numbers or any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
         raise ValueError(f"{path}: numbers is {short_repr(numbers)}, expected scenario numbers, at least one")
