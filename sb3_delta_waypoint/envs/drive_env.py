@@ -37,6 +37,11 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self._trail: list[tuple[float, float]] = []
         self._shown: dict[str, np.ndarray] = {}  # plans to draw, in the world frame
 
+    @property
+    def time_limit(self) -> float:
+        """Time limit of the running episode [s]."""
+        return float(self.drive.cars[0]["max_steps"] * CONTROL_DT)
+
     def expert_plan(self) -> np.ndarray:
         """
         The expert's plan from the current state.
