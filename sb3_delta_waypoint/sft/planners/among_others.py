@@ -34,11 +34,11 @@ class PlannerAmongOthers(nn.Module):
     """
     The base of planners that see other road users.
 
-    What is about traffic is divided by the scales of the contract, so that it means the same whatever traffic the
-    demonstrations hold. State, route and plans, which vary in every drive, are normalised by statistics of the training data,
-    in the buffers ``ego_mean``, ``ego_std``, and ``waypoints_mean``, ``waypoints_std`` (H, 2), metres. Rows of ``agents``
-    whose ``agents_valid`` is 0 are never read, and the order of the others means nothing. The buffer ``residual_std`` (H, 2),
-    metres, is the standard deviation of the planner's own error on held-out data.
+    What is about traffic is divided by the scales of the contract, so that it is as large whatever traffic the demonstrations
+    hold. State, route and plans, which vary in every drive, are divided by their standard deviation in the training data. The
+    means and scales are in the buffers ``ego_mean``, ``ego_std``, and ``waypoints_mean``, ``waypoints_std`` (H, 2), metres.
+    Rows of ``agents`` whose ``agents_valid`` is 0 are never read, and the order of the others means nothing. The buffer
+    ``residual_std`` (H, 2), metres, is the standard deviation of the planner's own error on held-out data.
 
     :param horizon_steps: H, number of waypoints in a plan
     :param plan_dt: seconds from one waypoint to the next
@@ -93,19 +93,20 @@ class PlannerAmongOthers(nn.Module):
     @torch.no_grad()
     def fit_normalisation(self, observations: Mapping[str, torch.Tensor], waypoints: torch.Tensor) -> None:
         """
-        Compute the normalisation of state, route and plans from the training data.
+        Compute the normalisation from the training data.
 
         :param observations: observations by group, each (N, …), physical units
         :param waypoints: (N, H, 2), metres, ego frame
         """
         begin = 0
         for name, width in self.ego_widths.items():
+            values = observations[name].flatten(1)
+            self.ego_mean[begin : begin + width] = values.mean(dim=0)
             if name in EGO_GROUPS:
-                part = slice(begin, begin + width)
-                values = observations[name].flatten(1)
-                _fit(values, self.ego_mean[part], self.ego_std[part], GROUPS[name].least_std)
+                self.ego_std[begin : begin + width] = _std(values, GROUPS[name].least_std)
             begin += width
-        _fit(waypoints, self.waypoints_mean, self.waypoints_std, LEAST_WAYPOINT_STD)
+        self.waypoints_mean.copy_(waypoints.mean(dim=0))
+        self.waypoints_std.copy_(_std(waypoints, LEAST_WAYPOINT_STD))
 
     def inputs(self, observation: Mapping[str, torch.Tensor]) -> Inputs:
         """
@@ -129,10 +130,9 @@ class PlannerAmongOthers(nn.Module):
         return self.waypoints_mean + self.waypoints_std * output.unflatten(1, (self.horizon_steps, 2))
 
 
-def _fit(values: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, least_std: float) -> None:
-    mean.copy_(values.mean(dim=0))
+def _std(values: torch.Tensor, least: float) -> torch.Tensor:
     # a quantity that hardly varied in the data must not be amplified when it does vary on the road
-    std.copy_(values.std(dim=0, correction=0).clamp_min(least_std))
+    return values.std(dim=0, correction=0).clamp_min(least)
 
 
 def mlp(*dims: int) -> nn.Sequential:
