@@ -8,7 +8,7 @@ import click
 from sb3_delta_waypoint.commands.command import command, option
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
 from sb3_delta_waypoint.commands.trust_option import trust_option
-from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED, SELECTION_SEED
 
 
 @command()
@@ -25,10 +25,21 @@ from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
     help="Evaluate the model open loop on recorded episodes, quoted: 'out/episodes/**/*.json', instead of driving.",
 )
 @option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the statistics to this JSON file.")
+@option(
+    "--failed",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the numbers of the scenarios without success to this JSON file, which train --env-kwargs "
+    "hard_scenarios:FILE mixes into training.",
+)
 @scenario_options(episodes=1000, seed=REPORT_SEED)
 @trust_option
 def evaluate(
-    model: Path | None, predictions: Path | None, episodes_glob: str | None, out: Path | None, **scenarios: Any
+    model: Path | None,
+    predictions: Path | None,
+    episodes_glob: str | None,
+    out: Path | None,
+    failed: Path | None,
+    **scenarios: Any,
 ) -> None:
     """
     Evaluate a planner or a trained model: mean, median, interquartile mean and 95% interval of every metric.
@@ -43,8 +54,18 @@ def evaluate(
         raise click.UsageError("give either --model or --predictions")
     if predictions is not None and episodes_glob is not None:
         raise click.UsageError("--predictions brings its own frames: leave out --episodes-glob")
+    if failed is not None:
+        if predictions is not None or episodes_glob is not None:
+            raise click.UsageError("--failed names scenarios, and only driving plays them: leave it out")
+        if scenarios["seed"] in (SELECTION_SEED, REPORT_SEED):
+            raise click.UsageError(
+                f"--failed: scenarios of seed {scenarios['seed']} are for selection or results, not for training: give "
+                "another --seed"
+            )
+    import numpy as np
     import torch
 
+    from sb3_delta_waypoint.envs.hard_scenarios import write_hard_scenarios
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.evaluation.open_loop import evaluate_open_loop
     from sb3_delta_waypoint.evaluation.predictions import read_predictions
@@ -74,5 +95,11 @@ def evaluate(
     summaries = summarise_all(metrics)
     unit = "scenarios" if "env" in described else "episodes, open loop"
     console().print(summary_table(summaries, f"{model or predictions}: {n} {unit}"))
+    if failed is not None:
+        numbers = np.flatnonzero(metrics["success_rate"] < 1.0)
+        if len(numbers):
+            click.echo(write_hard_scenarios(failed, scenarios["seed"], numbers))
+        else:
+            click.echo(f"no scenario failed, and {failed} is not written")
     if out is not None:
         click.echo(write_json(out, {**described, "n_scenarios": n, "metrics": summaries}))

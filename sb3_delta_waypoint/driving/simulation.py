@@ -1,5 +1,6 @@
 """The simulation of any number of cars, each alone on its route: a loop over the functions about one car."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.records import CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import RouteSource, project
-from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, score_episode, score_plan, score_step
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import advance
@@ -36,11 +37,13 @@ class Schedule(NamedTuple):
     :param source: source of the routes
     :param base_seed: base seed of the scenarios
     :param group_size: number of consecutive episodes that share a scenario
+    :param hard: hard scenarios that are mixed in, see :func:`~.scenarios.mixed_seed`
     """
 
     source: RouteSource
     base_seed: int
     group_size: int
+    hard: HardScenarios
 
 
 class StepResult(NamedTuple):
@@ -65,18 +68,21 @@ class Final(NamedTuple):
     :param episode: records of :data:`~.records.EPISODE` ``(n,)``
     :param displacements: float64 ``(n, H)``, means over the episode by horizon step [m]
     :param scenario: int64 ``(n,)``, scenario numbers
+    :param start_step: int64 ``(n,)``, above 0 for episodes that began in this step of another one
     """
 
     observation: Observation
     episode: np.ndarray
     displacements: np.ndarray
     scenario: np.ndarray
+    start_step: np.ndarray
 
 
 @inlined
 def _begin(world: World, i: int, schedule: Schedule, parameters: Parameters, scenario: int) -> None:
     """Put a car at the start of a scenario."""
-    begin(world, i, schedule.source, parameters, scenario_seed(schedule.base_seed, scenario), scenario)
+    seed = mixed_seed(schedule.base_seed, scenario, schedule.hard)
+    begin(world, i, schedule.source, parameters, seed, scenario)
 
 
 @inlined
@@ -93,6 +99,12 @@ def _reset(world: World, schedule: Schedule, packed: np.ndarray, scenario: int, 
     for i in range(n):
         number = scenario if scenario >= 0 else _next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, schedule, parameters, number)
+        observe(world, i, observation)
+
+
+@kernel
+def _observe(world: World, rows: np.ndarray, observation: Observation) -> None:
+    for i in rows:
         observe(world, i, observation)
 
 
@@ -139,6 +151,7 @@ def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepRe
             for h in range(world.displacements.shape[1]):
                 final.displacements[i, h] = world.displacements[i, h] / totals.steps
             final.scenario[i] = car.scenario
+            final.start_step[i] = car.start_step
             final.observation.state[i] = observation.state[i]
             final.observation.route[i] = observation.route[i]
             if begin_next:
@@ -156,11 +169,19 @@ class Simulation(Drive):
     :param config: the driving configuration
     :param group_size: number of consecutive episodes that share a scenario
     :param autoreset: whether a finished car begins its next episode within the step
+    :param hard: hard scenarios that are mixed in
     """
 
     first_call = "reset()"
 
-    def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
+    def __init__(
+        self,
+        n_cars: int,
+        config: DrivingConfig,
+        group_size: int = 1,
+        autoreset: bool = True,
+        hard: HardScenarios = NO_HARD_SCENARIOS,
+    ):
         check_number("n_cars", n_cars, N_CARS)
         check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
         source = _route_source(config)
@@ -168,7 +189,7 @@ class Simulation(Drive):
         super().__init__(config, n_cars, source.max_points)
         self.n_cars = n_cars
         self.autoreset = autoreset
-        self._schedule = Schedule(source, 0, group_size)
+        self._schedule = Schedule(source, 0, group_size, hard)
         self.final_metrics = np.zeros((n_cars, len(self.metric_names)))
         """Metrics of the episodes that finished in the last step, ``(n, len(metric_names))``."""
         n_fields = len(self.metric_names) - config.horizon_steps
@@ -177,8 +198,9 @@ class Simulation(Drive):
             self.final_metrics[:, :n_fields].view(EPISODE)[:, 0],
             self.final_metrics[:, n_fields:],
             np.zeros(n_cars, np.int64),
+            np.zeros(n_cars, np.int64),
         )
-        """Last observations, metrics and scenario numbers of the episodes that finished in the last step."""
+        """Last observations, metrics, scenario numbers and first steps of the episodes that finished in the last step."""
 
     @property
     def group_size(self) -> int:
@@ -226,6 +248,39 @@ class Simulation(Drive):
         if _step(self.world, self._parameters, plans, result):
             _finish(self.world, self._schedule, self._parameters, result, self.final, self.autoreset)
         return result
+
+    def state_of(self, car: int) -> World:
+        """
+        Copy the state of a car in mid-episode.
+
+        :param car: index of the car
+        :return: the state, for :meth:`begin_in_state`
+        :raises RuntimeError: before the first :meth:`reset`
+        """
+        self._check_begun()
+        return self.world.state_of(car)
+
+    def begin_in_state(self, cars: Sequence[int], state: World) -> Observation:
+        """
+        Begin the current episodes of some cars again, all in one state of a running episode. Scenario, clock, time limit and
+        the totals so far are those of that state; the order of the scenarios is not changed.
+
+        :param cars: indices of the cars
+        :param state: the state, from :meth:`state_of`
+        :return: the observations of these cars, in their order
+        :raises ValueError: if it is no state of this simulation's cars
+        :raises RuntimeError: before the first :meth:`reset`
+        """
+        self._check_begun()
+        shapes, given = ([(values.shape[1:], values.dtype) for values in world] for world in (self.world, state))
+        if shapes != given:
+            raise ValueError(f"a state of arrays {given} does not fit cars of {shapes}: take it from the same simulation")
+        rows, observation = np.array(cars, np.int64), Observation.empty(self.n_cars)
+        for i in rows:
+            self.world.put(state, i)
+        self.cars["start_step"][rows] = state.totals["steps"]
+        _observe(self.world, rows, observation)
+        return Observation(*(values[rows] for values in observation))
 
     def expert_plans(self) -> np.ndarray:
         """
