@@ -62,6 +62,8 @@ def evaluate(
                 f"--failed: scenarios of seed {scenarios['seed']} are for selection or results, not for training: give "
                 "another --seed"
             )
+        if "hard_scenarios" in dict(scenarios["env_kwargs"]):
+            raise click.UsageError("--failed: with hard_scenarios, numbers are not those of the scenarios of --seed")
     import numpy as np
     import torch
 

@@ -68,14 +68,14 @@ class HardScenarios(NamedTuple):
 NO_HARD_SCENARIOS = HardScenarios(np.zeros(0, np.uint64), 0.0)
 """No mixture: every scenario is the run's own."""
 _HARD = 2**62
-"""Index of the random number that decides whether a scenario is a hard one, beyond those that scenarios draw."""
+"""Index of the random number that decides whether a scenario is a hard one, far beyond those that scenarios draw."""
 
 
 @inlined
 def mixed_seed(base_seed: int, scenario: int, hard: HardScenarios) -> np.uint64:
     """
-    Seed of a scenario in a mixture with ``m`` hard ones: if scenario ``g`` is to be hard, it is the ``g % m``-th of them, so
-    that with a share of 1 the first ``m`` scenarios are these, in their order.
+    Seed of a scenario in a mixture with ``m`` hard ones. They take turns, from one that the base seed decides, so that with a
+    share of 1 any ``m`` consecutive scenarios are all of them.
 
     :param base_seed: seed of the run
     :param scenario: number of the scenario, from 0
@@ -84,5 +84,6 @@ def mixed_seed(base_seed: int, scenario: int, hard: HardScenarios) -> np.uint64:
     """
     seed = scenario_seed(base_seed, scenario)
     if uniform(seed, _HARD, 0.0, 1.0) < hard.share:
-        return hard.seeds[scenario % len(hard.seeds)]
+        first = hash64(np.uint64(base_seed), np.uint64(_HARD))
+        return hard.seeds[(first + np.uint64(scenario)) % np.uint64(len(hard.seeds))]
     return seed

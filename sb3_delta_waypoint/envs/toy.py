@@ -29,7 +29,7 @@ class ToyWaypointEnv(DriveEnv):
         so that a planner for traffic can drive here, too
     :param hard_scenarios: file of scenarios that a policy failed in, written by ``sb3-delta-waypoint evaluate --failed``; each
         scenario of this env is one of them with probability ``hard_share``; None for none
-    :param hard_share: that probability; with 1 the scenarios from 0 on are those of the file, in their order
+    :param hard_share: that probability; with 1, any ``m`` consecutive scenarios are all ``m`` of the file
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 

@@ -30,6 +30,11 @@ def test_a_share_of_the_scenarios_is_hard():
     mixed = [mixed_seed(1, g, HardScenarios(hard, 0.3)) for g in range(2000)]
     is_hard = np.array([seed in hard for seed in mixed])
     assert abs(is_hard.mean() - 0.3) < 0.04
-    assert all(seed == (hard[g % 3] if is_hard[g] else own[g]) for g, seed in enumerate(mixed))
+    assert all(is_hard[g] or seed == own[g] for g, seed in enumerate(mixed))
+    shares = [np.mean([seed == other for seed in mixed]) for other in hard]
+    assert max(abs(share - 0.1) for share in shares) < 0.03
     assert [mixed_seed(1, g, NO_HARD_SCENARIOS) for g in range(2000)] == own
-    assert [mixed_seed(1, g, HardScenarios(hard, 1.0)) for g in range(3)] == hard.tolist()
+    for base_seed in range(5):
+        assert {mixed_seed(base_seed, g, HardScenarios(hard, 1.0)) for g in range(4, 7)} == set(hard.tolist())
+    # scalar envs are reset to scenario 0 of ever other base seeds
+    assert {mixed_seed(base_seed, 0, HardScenarios(hard, 1.0)) for base_seed in range(20)} == set(hard.tolist())

@@ -20,8 +20,8 @@ def file(tmp_path):
 
 
 def test_only_hard_ones(file):
-    played = routes(1, range(3), hard_scenarios=str(file), hard_share=1.0)
-    np.testing.assert_array_equal(played, routes(7, (3, 17, 3)))
+    played = {route.tobytes() for route in routes(1, range(2), hard_scenarios=str(file), hard_share=1.0)}
+    assert played == {route.tobytes() for route in routes(7, (3, 17))}
 
 
 def test_groups_share_hard_and_other_scenarios_and_numbers_stay(file):
