@@ -35,6 +35,8 @@ from sb3_delta_waypoint.rendering.scene import pose
 
 ATTEMPTS = 10
 """Maximum attempts to draw a random route with a free start before the map counts as occupied."""
+MEASURED_GROUPS = tuple(name for name in TRAFFIC_GROUPS if name != "speed_limit")
+"""The groups about others that the env gives with ``traffic``; a speed limit is observed only where it is asked for."""
 
 
 class CarlaWaypointEnv(DriveEnv):
@@ -109,7 +111,7 @@ class CarlaWaypointEnv(DriveEnv):
         self._cameras = cameras_of(cameras)
         self._traffic_options = traffic_options(traffic)
         config = driving_config(**kwargs)
-        usual = EGO_GROUPS if self._traffic_options is None else EGO_GROUPS + TRAFFIC_GROUPS
+        usual = EGO_GROUPS if self._traffic_options is None else EGO_GROUPS + MEASURED_GROUPS
         self.groups = check_groups(usual if observe is None else observe, GROUPS)
         given = observation_space(self.groups).spaces | camera_spaces(self._cameras)
         self._given = tuple(given)

@@ -30,6 +30,15 @@ def inlined(function: Function) -> Function:
     return _compiled(function, inline="always")
 
 
+def lean(function: Function) -> Function:
+    """
+    Decorator that compiles a function that allocates nothing, and calls only such functions.
+
+    Counting references to the arrays in its arguments would cost several times its arithmetic.
+    """
+    return _compiled(function, _nrt=False)
+
+
 def _compiled(function: Function, **options: Any) -> Function:
     compiled: Any = njit(function, error_model="numpy", **options)
     # as njit(cache=True), but with another test of whether a compiled function is stale

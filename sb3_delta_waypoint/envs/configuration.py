@@ -1,26 +1,27 @@
 """The keyword arguments of ``gym.make``, turned into the driving configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
-from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, validate_network
+from sb3_delta_waypoint.driving.network import MapShares, RoadNetwork, from_paths, validate_network
 from sb3_delta_waypoint.driving.reward import RewardWeights
 from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+from sb3_delta_waypoint.maps.sources import SYNTHETIC, Routes, roads_of
 from sb3_delta_waypoint.messages import short_repr
 
 Parameters = TypeVar("Parameters", RewardWeights, VehicleParameters, ExpertParameters, StartParameters)
 
 
 def driving_config(
-    routes: str | Path | RoadNetwork | None = None,
+    routes: Routes | RoadNetwork | None = None,
     route_length: float = 100.0,
     waypoint_spacing: float = 5.0,
     horizon_steps: int = 20,
@@ -35,7 +36,8 @@ def driving_config(
     Make the driving configuration from the keyword arguments that the envs of this package share.
 
     :param routes: None for routes of random smooth curvature; an OpenDRIVE map (``Town01.xodr``) from which routes are drawn;
-        a glob of recorded episodes (``out/episodes/**/*.json``) whose paths and speeds are replayed; or a road network
+        a glob of recorded episodes (``out/episodes/**/*.json``) whose paths and speeds are replayed; a road network; or what
+        :func:`~sb3_delta_waypoint.maps.sources.roads_of` accepts, such as ``synthetic:0-9``, or several maps with weights
     :param route_length: arc length of a route [m], in whole metres (recorded episodes keep their own)
     :param waypoint_spacing: arc length between the waypoints that ``waypoint_hit_rate`` counts [m]
     :param horizon_steps: rows ``H`` of a plan, at least 2
@@ -62,17 +64,26 @@ def driving_config(
         start=_parameters("start", StartParameters, start),
     )
     network: RoadNetwork | None = None
+    shares: MapShares | None = None
     recorded = False
     if isinstance(routes, RoadNetwork):
         validate_network(routes)
         network = routes
+    elif isinstance(routes, Sequence | Mapping) and (not isinstance(routes, str) or routes.startswith(SYNTHETIC)):
+        roads = roads_of(cast(Routes, routes))
+        network, shares = roads.lanes.network, roads.shares
     elif not isinstance(routes, str | Path | None):
-        raise ValueError(f"routes={short_repr(routes)}: expected a file, a glob of recorded episodes, a road network or None")
+        raise ValueError(
+            f"routes={short_repr(routes)}: expected a file, a glob of recorded episodes, {SYNTHETIC}SEED, several of them, a "
+            "road network or None"
+        )
     elif routes is not None and str(routes).endswith(".json"):
         network, recorded = _recorded_drives(tuple(sorted(glob(str(routes), recursive=True))), str(routes)), True
     elif routes is not None:
         network = _road_map(str(Path(routes).resolve()), _modified(Path(routes)))
-    return replace(plain, network=network, recorded=recorded, route_length=float(route_length), plan_dt=float(plan_dt))
+    return replace(
+        plain, network=network, shares=shares, recorded=recorded, route_length=float(route_length), plan_dt=float(plan_dt)
+    )
 
 
 def _modified(path: Path) -> float:
