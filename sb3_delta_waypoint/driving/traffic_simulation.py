@@ -1,8 +1,8 @@
-"""The simulation of any number of cars, each among others of its own: others act, cars advance, collide, are scored and observe."""
+"""The simulation of any number of cars, each among others of its own."""
 
 import warnings
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.observation import NEAR, Observation, TrafficObservation, observe, write_agents
 from sb3_delta_waypoint.driving.records import WAYPOINT
 from sb3_delta_waypoint.driving.routes import project
-from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_plan, score_step
 from sb3_delta_waypoint.driving.simulation import Final, Schedule, Simulation, StepResult, conclude, next_scenario
 from sb3_delta_waypoint.driving.standing import stand
@@ -168,7 +168,7 @@ def look(world: World, i: int, street: Street, parameters: Parameters, seen: Tra
 def _begin(
     world: World, i: int, street: Street, schedule: Schedule, parameters: Parameters, scenario: int, scratch: Scratch
 ) -> None:
-    seed = scenario_seed(schedule.base_seed, scenario)
+    seed = mixed_seed(schedule.base_seed, scenario, schedule.hard)
     begin(world, i, schedule.source, parameters, seed, scenario)
     begin_among_others(world, i, street, parameters, seed, scratch)
 
@@ -179,14 +179,23 @@ def _reset(
     street: Street,
     schedule: Schedule,
     packed: np.ndarray,
-    scenario: int,
+    chosen: np.ndarray,
     observation: TrafficObservation,
     scratch: Scratch,
 ) -> None:
     n, parameters = world.cars.shape[0], unpacked(packed)
     for i in range(n):
-        number = scenario if scenario >= 0 else next_scenario(world.cars[i], i, n, schedule.group_size)
+        number = chosen[i] if len(chosen) else next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, street, schedule, parameters, number, scratch)
+        look(world, i, street, parameters, observation, scratch.nearest)
+
+
+@lean
+def _look(
+    world: World, street: Street, packed: np.ndarray, rows: np.ndarray, observation: TrafficObservation, scratch: Scratch
+) -> None:
+    parameters = unpacked(packed)
+    for i in rows:
         look(world, i, street, parameters, observation, scratch.nearest)
 
 
@@ -267,11 +276,19 @@ class TrafficSimulation(Simulation):
     :param config: the driving configuration, with lanes
     :param group_size: number of consecutive episodes that share a scenario
     :param autoreset: whether a finished car begins its next episode within the step
+    :param hard: hard scenarios that are mixed in
     """
 
     observation_type = TrafficObservation
 
-    def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
+    def __init__(
+        self,
+        n_cars: int,
+        config: DrivingConfig,
+        group_size: int = 1,
+        autoreset: bool = True,
+        hard: HardScenarios = NO_HARD_SCENARIOS,
+    ):
         assert config.lanes is not None
         options = config.traffic
         shares = np.cumsum([options.behaviour.get(name, 0.0) for name in BEHAVIOURS])
@@ -281,16 +298,11 @@ class TrafficSimulation(Simulation):
         """Largest number of others on the road of each car."""
         self.street = Street(config.lanes, counts, config.waiting_time)
         """Lanes and numbers that the worlds of all cars share."""
-        super().__init__(n_cars, config, group_size, autoreset)
+        super().__init__(n_cars, config, group_size, autoreset, hard)
         self._scratch = Scratch.empty(config.lanes.network.n_segments, config.horizon_steps)
 
-    def reset(self, scenario: int | None = None) -> TrafficObservation:
-        """As :meth:`.Simulation.reset`."""
-        observation = TrafficObservation.empty(self.n_cars)
-        number = -1 if scenario is None else scenario
-        _reset(self.world, self.street, self._schedule, self._parameters, number, observation, self._scratch)
-        self._begun = True
-        return observation
+    def _reset(self, chosen: np.ndarray, observation: TrafficObservation) -> None:  # type: ignore[override]
+        _reset(self.world, self.street, self._schedule, self._parameters, chosen, observation, self._scratch)
 
     def _advance(self, plans: np.ndarray, result: StepResult) -> None:
         if _step(self.world, self.street, self._parameters, plans, result, self._scratch):
@@ -304,6 +316,9 @@ class TrafficSimulation(Simulation):
                 self.autoreset,
                 self._scratch,
             )
+
+    def _observe(self, rows: np.ndarray, observation: Any) -> None:
+        _look(self.world, self.street, self._parameters, rows, observation, self._scratch)
 
     def _plan(self, plans: np.ndarray) -> None:
         _reference_plans(self.world, self.street, self._parameters, plans, self._scratch)

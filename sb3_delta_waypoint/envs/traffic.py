@@ -5,6 +5,7 @@ from typing import Any
 
 from sb3_delta_waypoint.contract import EGO_GROUPS, TRAFFIC_GROUPS
 from sb3_delta_waypoint.driving.agents.behaviour import BEHAVIOURS
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.driving.traffic_simulation import TrafficSimulation
 from sb3_delta_waypoint.envs.configuration import traffic_config
@@ -31,8 +32,14 @@ class TrafficWaypointEnv(ToyWaypointEnv):
         super().__init__(render_mode, observe, **kwargs)
 
     @staticmethod
-    def _simulation(n_cars: int, group_size: int = 1, autoreset: bool = True, **kwargs: Any) -> Simulation:
-        return TrafficSimulation(n_cars, traffic_config(**kwargs), group_size, autoreset)
+    def _simulation(
+        n_cars: int,
+        group_size: int = 1,
+        autoreset: bool = True,
+        hard: HardScenarios = NO_HARD_SCENARIOS,
+        **kwargs: Any,
+    ) -> Simulation:
+        return TrafficSimulation(n_cars, traffic_config(**kwargs), group_size, autoreset, hard)
 
 
 class TrafficWaypointVectorEnv(ToyWaypointVectorEnv):

@@ -44,7 +44,19 @@ def test_a_whole_network_fine_tuned_on_the_drives_of_its_teacher(models, tmp_pat
     out, again = tmp_path / "out", tmp_path / "again"
     for folder in (out, again):
         succeeded(
-            *("dagger", "--sft", models / "model.pt", "--train", "network", "--drive", "teacher", "--out", folder, "--seed", 3),
+            *(
+                "dagger",
+                "--sft",
+                models / "model.pt",
+                "--train",
+                "network",
+                "--drive",
+                "teacher",
+                "--out",
+                folder,
+                "--seed",
+                3,
+            ),
             *TINY,
         )
     planners = [load_planner(path) for path in (models / "model.pt", out / "model.pt", again / "model.pt")]

@@ -29,7 +29,7 @@ class Others(NamedTuple):
     The others on the road of one car.
 
     :param agents: records of :data:`~..records.AGENT` ``(A,)``
-    :param drivers: records of :data:`~.records.DRIVER` ``(A + 1,)``; the last drives the car where the reference driver is asked
+    :param drivers: records of :data:`~.records.DRIVER` ``(A + 1,)``; the last one the car's
     :param situation: record of :data:`~.records.SITUATION`
     """
 
