@@ -86,10 +86,10 @@ def next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
 
 
 @kernel
-def _reset(world: World, schedule: Schedule, packed: np.ndarray, scenario: int, observation: Observation) -> None:
+def _reset(world: World, schedule: Schedule, packed: np.ndarray, chosen: np.ndarray, observation: Observation) -> None:
     n, parameters = world.cars.shape[0], unpacked(packed)
     for i in range(n):
-        number = scenario if scenario >= 0 else next_scenario(world.cars[i], i, n, schedule.group_size)
+        number = chosen[i] if len(chosen) else next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, schedule, parameters, number)
         observe(world, i, observation)
 
@@ -219,15 +219,16 @@ class Simulation(Drive):
         self._schedule = self._schedule._replace(base_seed=int(seed) % 2**63)
         self.cars["episodes"] = 0
 
-    def reset(self, scenario: int | None = None) -> Observation:
+    def reset(self, scenario: int | np.ndarray | None = None) -> Observation:
         """
         Begin an episode with every car.
 
-        :param scenario: number of the scenario to play; None for the next in order
+        :param scenario: number of the scenario to play, or one for each car, int64 ``(n,)``; None for the next in order
         :return: the first observations of the episodes
         """
         observation = Observation.empty(self.n_cars)
-        _reset(self.world, self._schedule, self._parameters, -1 if scenario is None else scenario, observation)
+        chosen = np.full(0 if scenario is None else self.n_cars, 0 if scenario is None else scenario, np.int64)
+        _reset(self.world, self._schedule, self._parameters, chosen, observation)
         self._begun = True
         return observation
 

@@ -8,15 +8,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from sb3_delta_waypoint.bounds import check_number
-from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, check_groups
+from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, GROUPS, check_groups
 from sb3_delta_waypoint.driving.observation import Observation
 from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
-from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
-from sb3_delta_waypoint.envs.configuration import driving_config
-from sb3_delta_waypoint.envs.resets import check_reset
+from sb3_delta_waypoint.driving.simulation import N_CARS
+from sb3_delta_waypoint.envs.resets import check_reset, scenarios_of
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
-from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
 from sb3_delta_waypoint.rendering.scene import scene
 
@@ -39,6 +37,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         "render_fps": ToyWaypointEnv.metadata["render_fps"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
+    scalar_env = ToyWaypointEnv
+    """The scalar env of the same cars."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         self.group_size = group_size
         self.render_mode = render_mode
         self.groups = check_groups(observe, GROUPS)
-        self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size)
+        self.simulation = self.scalar_env._simulation(num_envs, group_size, **kwargs)
         self.single_observation_space = observation_space(self.groups)
         self.single_action_space = action_space(self.simulation.config)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -70,22 +70,19 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         Begin an episode in every env.
 
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
-        :param options: none are accepted, since the order of the scenarios is fixed
+        :param options: ``{"scenarios": numbers}`` plays one chosen scenario in each env, and does not change the order of the
+            others, which follow
         :return: observations, ``state (n, 4)`` and ``route (n, 10, 2)``, and an empty info
-        :raises ValueError: for options, or a list of seeds: one base seed numbers the scenarios of all envs
+        :raises ValueError: for other options, or a list of seeds: one base seed numbers the scenarios of all envs
         """
         if isinstance(seed, list | tuple | np.ndarray):
             raise ValueError(f"seed={seed!r}: give one base seed; it numbers the scenarios of all {self.num_envs} envs")
-        if options:
-            raise ValueError(
-                f"options={short_repr(options)}: a vector env takes none; the scalar env plays a chosen scenario, "
-                "reset(options={'scenario': 3})"
-            )
+        scenarios = scenarios_of(options, self.num_envs)
         super().reset(seed=seed)
         if seed is not None or not self._seeded:
             self.simulation.seed(int(self.np_random.integers(2**62)) if seed is None else seed)
             self._seeded = True
-        observation = self.simulation.reset()
+        observation = self.simulation.reset(scenarios)
         self._begun = True
         return self._observed(observation, self.num_envs), {}
 
@@ -110,7 +107,10 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         finished = np.zeros(self.num_envs, bool)
         finished[ended] = True
         observations = np.empty(self.num_envs, object)  # of None
-        last = self._observed(Observation(*(values[ended] for values in self.simulation.final.observation)), len(ended))
+        last = self._observed(
+            type(self.simulation.final.observation)(*(values[ended] for values in self.simulation.final.observation)),
+            len(ended),
+        )
         observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
         metrics[:, ended] = self.simulation.final_metrics[ended].T
@@ -124,6 +124,11 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
     def _observed(self, observation: Observation, n: int) -> dict[str, np.ndarray]:
         found = observation._asdict()
         return {name: found[name] if name in found else np.stack([NOBODY[name]] * n) for name in self.groups}
+
+    @property
+    def time_limit(self) -> np.ndarray:
+        """Time limit of the running episode in every env, ``(n,)`` [s]."""
+        return self.simulation.cars["max_steps"] * CONTROL_DT
 
     def expert_plans(self) -> np.ndarray:
         """
