@@ -9,6 +9,7 @@ from sb3_delta_waypoint.driving.history import MOMENTS, look_back, remember
 from sb3_delta_waypoint.driving.kernels import kernel
 from sb3_delta_waypoint.driving.records import FRESH_TOTALS, MOMENT
 from tests.driving.scoring import IN_LANE, a_car
+from tests.driving.scoring import comfortable as scipys_verdict
 
 DT = 0.1
 
@@ -64,31 +65,6 @@ def test_a_yaw_that_wraps_is_no_jump():
     assert comfortable(yaw=np.arctan2(np.sin(3.0 + 0.5 * TIME), np.cos(3.0 + 0.5 * TIME)))
 
 
-def reference(acceleration, lateral, yaw):
-    """By SciPy's filter, on the whole episode at once."""
-    savgol = pytest.importorskip("scipy.signal").savgol_filter
-    n = len(yaw)
-
-    def fits(window):
-        return window if window <= n else n - 1 + n % 2
-
-    def smooth(values):
-        return savgol(values, fits(8), 2)
-
-    def jerk(values):
-        return savgol(smooth(values), fits(15), 2, deriv=1, delta=DT)
-
-    series = [
-        (smooth(acceleration), -4.05, 2.40),
-        (smooth(lateral), -4.89, 4.89),
-        (jerk(acceleration), -4.13, 4.13),
-        (jerk(np.hypot(acceleration, lateral)), -8.37, 8.37),
-        (savgol(np.unwrap(yaw), 5, 2, deriv=1, delta=DT), -0.95, 0.95),
-        (savgol(np.unwrap(yaw), 5, 3, deriv=2, delta=DT), -1.93, 1.93),
-    ]
-    return all(((low < values) & (values < high)).all() for values, low, high in series)
-
-
 def test_episodes_of_any_length_are_judged_as_a_whole():
     """A bump somewhere, also where one part of the history ends and the next begins."""
     rng, verdicts = np.random.default_rng(0), []
@@ -98,7 +74,7 @@ def test_episodes_of_any_length_are_judged_as_a_whole():
             bump = np.exp(-(((np.arange(n) - at) / width) ** 2))
             signals = np.zeros((3, n), np.float32)
             signals[which] = bump * rng.uniform(-1, 1) * (6.0, 10.0, 1.5)[which]
-            expected = reference(*signals.astype(float))
+            expected = scipys_verdict(*signals.astype(float))
             assert (not driven(signals.T)["uncomfortable"]) == expected, (n, at, width, which)
             verdicts.append(expected)
     assert 0.2 < np.mean(verdicts) < 0.8
