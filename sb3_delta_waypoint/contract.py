@@ -86,6 +86,12 @@ GROUPS: dict[str, ObservationGroup] = {
         0.1,
         f"the next route points, {ROUTE_SPACING} m apart, ego frame; past the end the last point repeats",
     ),
+    "speed_limit": ObservationGroup(
+        (ROUTE_POINTS,),
+        (Column("limit", "m/s", 0.0, 60.0, 10.0),),
+        0.5,
+        "the speed limit at the route points; 60 where there is none",
+    ),
     "agents": ObservationGroup(
         (OBSERVED_AGENTS,),
         (
@@ -123,7 +129,11 @@ END_OF_EPISODE = {
 FAULT = "fault"
 """Key of the info of a step in which a technical fault broke the episode off, which then does not count."""
 
-TRAFFIC_GROUPS = ("agents", "agents_valid", "signal")
+START_STEP = "start_step"
+"""Key of the info of an episode's last step if the episode began in a state of another one: the step of that state. Such an
+episode has no ``is_success`` and no ``episode_metrics``, and counts in no statistic."""
+
+TRAFFIC_GROUPS = ("speed_limit", "agents", "agents_valid", "signal")
 """The groups that an env with other road users gives in addition."""
 
 

@@ -8,7 +8,8 @@ from sb3_delta_waypoint.contract import GROUPS, check_groups
 
 def test_shapes_follow_from_rows_and_columns():
     shapes = {name: group.shape for name, group in GROUPS.items()}
-    assert shapes == {"state": (4,), "route": (10, 2), "agents": (16, 7), "agents_valid": (16,), "signal": (2,)}
+    others = {"speed_limit": (10,), "agents": (16, 7), "agents_valid": (16,), "signal": (2,)}
+    assert shapes == {"state": (4,), "route": (10, 2), **others}
 
 
 def test_columns_are_found_by_name():

@@ -31,10 +31,12 @@ from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.maps.routes import Route
-from sb3_delta_waypoint.rendering.scene import pose
+from sb3_delta_waypoint.rendering.scene import Scene, pose
 
 ATTEMPTS = 10
 """Maximum attempts to draw a random route with a free start before the map counts as occupied."""
+MEASURED_GROUPS = tuple(name for name in TRAFFIC_GROUPS if name != "speed_limit")
+"""The groups about others that the env gives with ``traffic``; a speed limit is observed only where it is asked for."""
 
 
 class CarlaWaypointEnv(DriveEnv):
@@ -109,7 +111,7 @@ class CarlaWaypointEnv(DriveEnv):
         self._cameras = cameras_of(cameras)
         self._traffic_options = traffic_options(traffic)
         config = driving_config(**kwargs)
-        usual = EGO_GROUPS if self._traffic_options is None else EGO_GROUPS + TRAFFIC_GROUPS
+        usual = EGO_GROUPS if self._traffic_options is None else EGO_GROUPS + MEASURED_GROUPS
         self.groups = check_groups(usual if observe is None else observe, GROUPS)
         given = observation_space(self.groups).spaces | camera_spaces(self._cameras)
         self._given = tuple(given)
@@ -308,6 +310,9 @@ class CarlaWaypointEnv(DriveEnv):
         fault = f"{type(error).__name__}: {error}"
         gym.logger.warn(f"an episode was broken off: {fault}")
         return self._observed(), 0.0, False, True, {FAULT: fault, "scenario": int(self.drive.cars[0]["scenario"])}
+
+    def _scene(self) -> Scene:
+        return self._stage.fill(super()._scene(), self.drive.route)
 
     @property
     def height(self) -> float:

@@ -84,6 +84,8 @@ METRICS = {
         Metric("open_loop_fde", "open-loop FDE", "m", False),
         Metric("route_completion", "route completion", "", True, of_every_episode=True),
         Metric("waypoint_hit_rate", "waypoint hit rate", "", True, of_every_episode=True),
+        Metric("time_ratio", "time ratio", "", False),
+        Metric("time_with_failures", "time with failures", "s", False),
         Metric("lateral_deviation_mean", "lateral deviation", "m", False, of_every_episode=True),
         Metric("episode_reward", "reward", "", True, of_every_episode=True),
         Metric("lateral_deviation_max", "max lateral deviation", "m", False, of_every_episode=True),
@@ -144,6 +146,8 @@ HEADLINE = (
     "open_loop_fde",
     "route_completion",
     "waypoint_hit_rate",
+    "time_ratio",
+    "time_with_failures",
     "lateral_deviation_mean",
     "episode_reward",
 )

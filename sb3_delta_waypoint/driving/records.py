@@ -31,6 +31,8 @@ CAR = np.dtype(
         # number of the scenario that is played, and number of episodes begun
         ("scenario", "i8"),
         ("episodes", "i8"),
+        # step of the episode in which it began: above 0 if it began in a state of another episode
+        ("start_step", "i8"),
     ],
     align=True,
 )
@@ -73,6 +75,9 @@ MOMENT = np.dtype(
     align=True,
 )
 """What is remembered of a step, for the terms of the score that look at several."""
+
+PLACE = np.dtype([("segment", "i4"), ("along", "f4")])
+"""A place on a road network: a segment, and the arc length from its start [m]."""
 
 WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
 """A waypoint, one row of a plan: metres, ego frame."""

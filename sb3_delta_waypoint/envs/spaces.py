@@ -9,11 +9,12 @@ from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, POSITION_BOUND
 from sb3_delta_waypoint.driving.config import DrivingConfig
 
 NOBODY = {
+    "speed_limit": np.full(GROUPS["speed_limit"].shape, GROUPS["speed_limit"].column("limit").high, np.float32),
     "agents": np.zeros(GROUPS["agents"].shape, np.float32),
     "agents_valid": np.zeros(GROUPS["agents_valid"].shape, np.float32),
     "signal": np.array([POSITION_BOUND, 1.0], np.float32),
 }
-"""Values of the groups about traffic where there is no other road user and no stop line."""
+"""Values of the groups about traffic where there is no other road user, no stop line and no speed limit."""
 
 
 class PlanSpace(spaces.Box):
