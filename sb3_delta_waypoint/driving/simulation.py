@@ -53,7 +53,7 @@ class StepResult(NamedTuple):
     :param outcome: int8 ``(n,)``, outcomes of :mod:`~.score`
     """
 
-    observation: Observation
+    observation: Any
     reward: np.ndarray
     outcome: np.ndarray
 
@@ -69,7 +69,7 @@ class Final(NamedTuple):
     :param start_step: int64 ``(n,)``, above 0 for episodes that began in this step of another one
     """
 
-    observation: Observation
+    observation: Any
     episode: np.ndarray
     displacements: np.ndarray
     scenario: np.ndarray

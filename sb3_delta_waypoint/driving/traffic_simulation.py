@@ -18,7 +18,7 @@ from sb3_delta_waypoint.driving.expert import LEAD, braking_plan
 from sb3_delta_waypoint.driving.kernels import kernel, lean
 from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.observation import NEAR, Observation, TrafficObservation, observe, write_agents
-from sb3_delta_waypoint.driving.records import WAYPOINT
+from sb3_delta_waypoint.driving.records import WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import project
 from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_plan, score_step
@@ -166,27 +166,24 @@ def look(world: World, i: int, street: Street, parameters: Parameters, seen: Tra
 
 @lean
 def _begin(
-    world: World, i: int, street: Street, schedule: Schedule, parameters: Parameters, scenario: int, scratch: Scratch
-) -> None:
-    seed = mixed_seed(schedule.base_seed, scenario, schedule.hard)
-    begin(world, i, schedule.source, parameters, seed, scenario)
-    begin_among_others(world, i, street, parameters, seed, scratch)
-
-
-@lean
-def _reset(
     world: World,
     street: Street,
     schedule: Schedule,
     packed: np.ndarray,
-    chosen: np.ndarray,
+    rows: np.ndarray,
+    numbers: np.ndarray,
     observation: TrafficObservation,
     scratch: Scratch,
 ) -> None:
+    """Put some cars at the starts of their scenarios, each given or (-1) the next in order."""
     n, parameters = world.cars.shape[0], unpacked(packed)
-    for i in range(n):
-        number = chosen[i] if len(chosen) else next_scenario(world.cars[i], i, n, schedule.group_size)
-        _begin(world, i, street, schedule, parameters, number, scratch)
+    for k in range(rows.shape[0]):
+        i, scenario = rows[k], numbers[k]
+        if scenario < 0:
+            scenario = next_scenario(world.cars[i], i, n, schedule.group_size)
+        seed = mixed_seed(schedule.base_seed, scenario, schedule.hard)
+        begin(world, i, schedule.source, parameters, seed, scenario)
+        begin_among_others(world, i, street, parameters, seed, scratch)
         look(world, i, street, parameters, observation, scratch.nearest)
 
 
@@ -216,7 +213,8 @@ def _step(world: World, street: Street, packed: np.ndarray, plans: np.ndarray, r
     for i in range(world.cars.shape[0]):
         car, totals = world.cars[i], world.totals[i]
         others = Others(world.agents[i], world.drivers[i], world.situations[i])
-        situation, driver = others.situation, others.drivers[others.agents.shape[0]]
+        situation = others.situation
+        driver: Record = others.drivers[others.agents.shape[0]]
         ade = np.nan
         if parameters.weights.imitation > 0.0:
             reference_plan(world, i, street, parameters, scratch, scratch.expert)
@@ -244,28 +242,14 @@ def _step(world: World, street: Street, packed: np.ndarray, plans: np.ndarray, r
 
 
 @kernel
-def _finish(
-    world: World,
-    street: Street,
-    schedule: Schedule,
-    packed: np.ndarray,
-    result: StepResult,
-    final: Final,
-    begin_next: bool,
-    scratch: Scratch,
-) -> None:
-    """Write down the episodes that the step has finished, and begin the next ones."""
-    n, parameters = world.cars.shape[0], unpacked(packed)
+def _finish(world: World, packed: np.ndarray, rows: np.ndarray, result: StepResult, final: Final) -> None:
+    """Write down the episodes that the step has finished."""
+    parameters = unpacked(packed)
     seen, last = result.observation, final.observation
-    for i in range(n):
-        if result.outcome[i] != RUNNING:
-            conclude(world, i, parameters, result.outcome[i], final)
-            last.state[i], last.route[i], last.speed_limit[i] = seen.state[i], seen.route[i], seen.speed_limit[i]
-            last.agents[i], last.agents_valid[i], last.signal[i] = seen.agents[i], seen.agents_valid[i], seen.signal[i]
-            if begin_next:
-                number = next_scenario(world.cars[i], i, n, schedule.group_size)
-                _begin(world, i, street, schedule, parameters, number, scratch)
-                look(world, i, street, parameters, seen, scratch.nearest)
+    for i in rows:
+        conclude(world, i, parameters, result.outcome[i], final)
+        last.state[i], last.route[i], last.speed_limit[i] = seen.state[i], seen.route[i], seen.speed_limit[i]
+        last.agents[i], last.agents_valid[i], last.signal[i] = seen.agents[i], seen.agents_valid[i], seen.signal[i]
 
 
 class TrafficSimulation(Simulation):
@@ -301,21 +285,19 @@ class TrafficSimulation(Simulation):
         super().__init__(n_cars, config, group_size, autoreset, hard)
         self._scratch = Scratch.empty(config.lanes.network.n_segments, config.horizon_steps)
 
-    def _reset(self, chosen: np.ndarray, observation: TrafficObservation) -> None:  # type: ignore[override]
-        _reset(self.world, self.street, self._schedule, self._parameters, chosen, observation, self._scratch)
+    def _reset(self, chosen: np.ndarray, observation: Any) -> None:
+        numbers = chosen if len(chosen) else np.full(self.n_cars, -1)
+        self._begin(np.arange(self.n_cars), numbers, observation)
+
+    def _begin(self, rows: np.ndarray, numbers: np.ndarray, observation: Any) -> None:
+        _begin(self.world, self.street, self._schedule, self._parameters, rows, numbers, observation, self._scratch)
 
     def _advance(self, plans: np.ndarray, result: StepResult) -> None:
         if _step(self.world, self.street, self._parameters, plans, result, self._scratch):
-            _finish(
-                self.world,
-                self.street,
-                self._schedule,
-                self._parameters,
-                result,
-                self.final,
-                self.autoreset,
-                self._scratch,
-            )
+            rows = np.flatnonzero(result.outcome)
+            _finish(self.world, self._parameters, rows, result, self.final)
+            if self.autoreset:
+                self._begin(rows, np.full(len(rows), -1), result.observation)
 
     def _observe(self, rows: np.ndarray, observation: Any) -> None:
         _look(self.world, self.street, self._parameters, rows, observation, self._scratch)

@@ -27,11 +27,10 @@ class World(NamedTuple):
     :param totals: records of :data:`~.records.TOTALS` ``(n,)``
     :param displacements: float64 ``(n, H)``, running sums of the displacement by horizon step [m]
     :param history: records of :data:`~.records.MOMENT` ``(n, MOMENTS)``, the last steps of each car
-    :param places: records of :data:`~.records.PLACE` ``(n, P)``, where the routes' points lie on the lanes; ``(n, 0)`` without
-    :param agents: records of :data:`~.records.AGENT` ``(n, A)``, the others on the road; ``(n, 0)`` without
-    :param drivers: records of :data:`~.agents.records.DRIVER` ``(n, A + 1)``, what drives them, the last one the car; ``(n, 0)``
-        without
-    :param situations: records of :data:`~.agents.records.SITUATION` ``(n,)``; ``(0,)`` without
+    :param places: records of :data:`~.records.PLACE` ``(n, P)``, where the routes' points lie on the lanes
+    :param agents: records of :data:`~.records.AGENT` ``(n, A)``, the others on the road
+    :param drivers: records of :data:`~.agents.records.DRIVER` ``(n, A + 1)``, what drives them, the last one the car
+    :param situations: records of :data:`~.agents.records.SITUATION` ``(n,)``; the last four are empty without lanes
     """
 
     cars: np.ndarray

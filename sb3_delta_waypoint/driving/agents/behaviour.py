@@ -83,7 +83,7 @@ def traffic_options(given: Mapping[str, object] | TrafficOptions | None) -> Traf
             f"{', '.join(TrafficOptions._fields)}"
         )
     behaviour = values.pop("behaviour", TrafficOptions().behaviour)
-    options = TrafficOptions(**values)._replace(behaviour=_shares(behaviour))  # type: ignore[arg-type]
+    options = TrafficOptions(**values)._replace(behaviour=_shares(behaviour))
     check_parameters("traffic", options)
     return options
 

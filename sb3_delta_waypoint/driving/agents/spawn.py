@@ -122,7 +122,7 @@ def spawn(
         drivers[j].runs_red, drivers[j].changes_lanes, drivers[j].walked, drivers[j].n_crossed = False, False, 0.0, 0
         if j < n:
             agents[j].present, agents[j].collided, agents[j].speed = False, False, 0.0
-    ego = drivers[n]
+    ego: Record = drivers[n]
     ego.standstill = 0
     ego.role, ego.segment, ego.along = CAR_DRIVER, places[0].segment, places[0].along
     ego.headway, ego.gap, ego.max_acceleration, ego.braking, ego.pace_share = 1.5, 2.0, 2.0, 2.0, 1.3
