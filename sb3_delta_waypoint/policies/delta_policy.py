@@ -41,6 +41,9 @@ class PolicyFeatures(NamedTuple):
     stretch: th.Tensor
 
 
+_STORED = set(PolicyFeatures._fields)
+
+
 class DeltaWaypointPolicy(ActorCriticPolicy):
     """
     A policy that refines a frozen planner, ``final_waypoints = sft_waypoints + delta``: the planner, a residual head whose
@@ -87,6 +90,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     features_extractor: FrozenPlannerExtractor
     optimizer: th.optim.Optimizer
     reference_log_std: th.Tensor
+    last_features: PolicyFeatures | None = None
+    """Features of the observations that :meth:`forward` has acted on last, for a buffer that stores them."""
     _place: th.Tensor
 
     def __init__(
@@ -218,11 +223,13 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """
         Run the frozen part of the policy.
 
-        :param obs: batch of observations, or features, which are returned unchanged
+        :param obs: batch of observations, or features, which are returned unchanged; in a dict as a rollout buffer stores them
         :return: the features, without gradient
         """
         if isinstance(obs, PolicyFeatures):
             return obs
+        if isinstance(obs, dict) and obs.keys() == _STORED:
+            return PolicyFeatures(**obs)
         if self._absent is not None:
             raise self._absent
         features = self.extract_features(obs)
@@ -286,7 +293,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :param deterministic: return the most likely plans instead of samples
         :return: plans ``(B, H, 2)``, values ``(B, 1)``, log densities ``(B,)``
         """
-        features = self.encode(obs)
+        features = self.last_features = self.encode(obs)
         distribution = self.get_distribution(features)
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, self.value_net(features.inputs), distribution.log_prob(actions)
