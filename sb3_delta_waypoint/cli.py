@@ -15,17 +15,19 @@ COMMANDS = {
     "demo": "Record, clone, refine, evaluate and compare, in one go.",
     "record": "Record demonstrations: the expert drives.",
     "sft": "Train a planner on demonstrations by behaviour cloning.",
+    "dagger": "Train a planner or its residual head by asking the expert (DAgger).",
     "train": "Refine a planner by reinforcement learning (rl_zoo3 train).",
     "enjoy": "Watch a trained model drive (rl_zoo3 enjoy).",
     "evaluate": "Evaluate a planner or a trained model on scenarios or recorded data.",
     "compare": "Compare a planner with its refinement on the same scenarios.",
     "select": "Pick the best of several checkpoints.",
+    "hard-split": "List the scenarios in which other planners fail.",
     "score": "Recompute the driving scores of a leaderboard or Bench2Drive result file.",
     "carla-eval": "Evaluate closed loop in CARLA, or on the loopback server that stands in for it.",
     "carla-server": "Serve the CARLA client without CARLA, for tests and development.",
     "plot-train": "Plot the training curves of runs (rl_zoo3 plot_train).",
     "all-plots": "Plot algorithms and runs side by side (rl_zoo3 all_plots).",
-    "record-video": "Record a video of a trained model (rl_zoo3 record_video).",
+    "record-video": "Record a video of a model (rl_zoo3 record_video), or of it and its planner.",
 }
 """Name and one-line help of each sub-command; ``a-b`` is the click command ``a_b`` in ``commands/a_b.py``."""
 

@@ -14,9 +14,9 @@ from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, met
 from sb3_delta_waypoint.evaluation.rollout import evaluate_scenarios, refuse_other_plans
 from sb3_delta_waypoint.evaluation.seeds import SELECTION_SEED
 from sb3_delta_waypoint.evaluation.selection import (
-    DEFAULT_METRIC,
     Where,
     check_criterion,
+    default_metric,
     describe_where,
     is_better,
     satisfies,
@@ -47,7 +47,8 @@ class WaypointEvalCallback(EvalCallback):
     :param render: whether to render the env at every step
     :param verbose: 0: silent, 1: a line for each evaluation
     :param warn: accepted as in ``EvalCallback``, without effect: the metrics come from the env, so no Monitor is needed
-    :param metric: the metric by which the best model is chosen
+    :param metric: the metric by which the best model is chosen; None for ``closed_loop_score`` in envs with a panel of
+        behaviours (an attribute ``behaviours``), ``success_rate`` in others
     :param where: constraints that the best model must meet, such as ``{"success_rate": (">=", 0.9)}``
     :param seed: base seed of the scenarios
     :param evaluate_at_start: also evaluate before training, so that the curve starts at the planner
@@ -68,7 +69,7 @@ class WaypointEvalCallback(EvalCallback):
         render: bool = False,
         verbose: int = 1,
         warn: bool = True,
-        metric: str = DEFAULT_METRIC,
+        metric: str | None = None,
         where: Where | None = None,
         seed: int = SELECTION_SEED,
         evaluate_at_start: bool = True,
@@ -86,7 +87,7 @@ class WaypointEvalCallback(EvalCallback):
             verbose,
             warn,
         )
-        self.metric = metric
+        self.metric = metric or default_metric(self.eval_env.has_attr("behaviours"))
         self.where = dict(where or {})
         check_criterion(self.metric, self.where)
         self.seed = seed

@@ -7,7 +7,7 @@ import click
 
 from sb3_delta_waypoint.commands.command import command, option, out_option
 from sb3_delta_waypoint.commands.planner_beside import planner_beside
-from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
+from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, report_options, scenario_options, wants_reference
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 
@@ -23,8 +23,9 @@ from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 @option("--rl", required=True, type=click.Path(path_type=Path), help="The refined model (.zip), or its predictions (.json).")
 @out_option("out/comparison", "Folder for comparison.json, comparison.md and the plots.")
 @scenario_options(episodes=1000, seed=REPORT_SEED)
+@report_options
 @trust_option
-def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
+def compare(sft: Path | None, rl: Path, out: Path, reference: bool | None, **scenarios: Any) -> None:
     """
     Compare a planner with its refinement, paired on the same scenarios, or two files of predictions on the same frames.
 
@@ -57,7 +58,9 @@ def compare(sft: Path | None, rl: Path, out: Path, **scenarios: Any) -> None:
         refined = WaypointPolicy(rl)
         planner = planner_beside(refined, rl, sft)
         chosen = chosen_scenarios(refined, **scenarios)
-        comparison, files = compare_on_scenarios(planner, refined, chosen, out, progress=True)
+        comparison, files = compare_on_scenarios(
+            planner, refined, chosen, out, progress=True, reference=wants_reference(reference, chosen)
+        )
     show = console()
     show.print(comparison_table(comparison))
     show.print(comparison["verdict"], highlight=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sb3_delta_waypoint.commands.command import option
-from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
+from sb3_delta_waypoint.evaluation.selection import DEFAULT_AMONG_OTHERS, DEFAULT_METRIC
 
 
 def criterion_options(what: str, exception: str) -> Callable[[Any], Any]:
@@ -19,7 +19,8 @@ def criterion_options(what: str, exception: str) -> Callable[[Any], Any]:
         "--metric",
         metavar="NAME",
         help=f"{what}: success_rate, ade, fde, route_completion, episode_reward, … In a tie route completion decides, then "
-        f"lateral deviation, then the earliest. {exception}  [default: {DEFAULT_METRIC}]",
+        f"lateral deviation, then the earliest. {exception}  [default: {DEFAULT_METRIC}; "
+        f"{DEFAULT_AMONG_OTHERS} where others drive]",
     )
     under = option(
         "--where",

@@ -12,7 +12,6 @@ from sb3_delta_waypoint.commands.criterion_options import criterion_options
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, scenario_options
 from sb3_delta_waypoint.commands.trust_option import trust_option
 from sb3_delta_waypoint.evaluation.seeds import SELECTION_SEED
-from sb3_delta_waypoint.evaluation.selection import DEFAULT_METRIC
 from sb3_delta_waypoint.zoo.options import ALGORITHM, LOG_FOLDER
 
 
@@ -61,12 +60,14 @@ def select(
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.evaluation import selection
     from sb3_delta_waypoint.evaluation.open_loop import evaluate_open_loop, open_loop_name
+    from sb3_delta_waypoint.evaluation.panel import behaviours_of
     from sb3_delta_waypoint.evaluation.report import console, selection_table
     from sb3_delta_waypoint.evaluation.statistics import means
     from sb3_delta_waypoint.files import write_atomically
     from sb3_delta_waypoint.policies.inference import WaypointPolicy
 
-    where, metric = selection.parse_where(constraints), metric or DEFAULT_METRIC
+    where = selection.parse_where(constraints)
+    metric = metric or selection.default_metric(bool(behaviours_of(scenarios["env_id"])))
     if eval_data is not None:
         metric, where = open_loop_name(metric), {open_loop_name(name): bound for name, bound in where.items()}
     selection.check_criterion(metric, where)

@@ -115,3 +115,34 @@ def expert_plans(
     _follow_profiles(cars, routes, expert, plan_dt, leads)
     for i in range(cars.shape[0]):
         _rejoin(cars[i], routes[i, cars[i].index], expert, leads[i], plans[i])
+
+
+@inlined
+def braking_plan(
+    car: Record,
+    route: np.ndarray,
+    expert: ExpertParameters,
+    plan_dt: float,
+    acceleration: float,
+    leads: np.ndarray,
+    plan: np.ndarray,
+) -> None:
+    """
+    Write the expert's plan for one car that accelerates no more, or brakes as hard, as somebody ahead demands.
+
+    :param car: record of :data:`~.records.CAR`, projected on its route
+    :param route: records of :data:`~.records.ROUTE_POINT`
+    :param expert: parameters of the expert
+    :param plan_dt: seconds between the plan's rows
+    :param acceleration: largest acceleration [m/s²], negative to brake
+    :param leads: records of :data:`LEAD` ``(H + 1,)``, working memory
+    :param plan: records of :data:`~.records.WAYPOINT` ``(H,)``, written: metres, ego frame
+    """
+    faster, slower = expert.acceleration * plan_dt, expert.braking * plan_dt
+    _place(leads[0], car, route, car.progress, car.speed)
+    for h in range(1, leads.shape[0]):
+        before = leads[h - 1]
+        speed = clip(before.limit, before.speed - slower, before.speed + faster)
+        speed = max(min(speed, before.speed + acceleration * plan_dt), 0.0)
+        _place(leads[h], car, route, before.distance + 0.5 * (before.speed + speed) * plan_dt, speed)
+    _rejoin(car, route[car.index], expert, leads, plan)

@@ -22,12 +22,22 @@ _IMPORT = re.compile(rf"^from {_PACKAGE.name}\.([\w.]+) import", re.MULTILINE)
 
 def kernel(function: Function) -> Function:
     """Decorator that compiles a loop over cars, or a function that such a loop seldom calls."""
-    return _compiled(function)
+    # said, so that a kernel that a lean function calls may allocate
+    return _compiled(function, _nrt=True)
 
 
 def inlined(function: Function) -> Function:
     """Decorator that compiles and inlines a function about one car; any other call counts references to its arrays."""
     return _compiled(function, inline="always")
+
+
+def lean(function: Function) -> Function:
+    """
+    Decorator that compiles a function that allocates nothing itself.
+
+    Counting references to the arrays in its arguments would cost several times its arithmetic.
+    """
+    return _compiled(function, _nrt=False)
 
 
 def _compiled(function: Function, **options: Any) -> Function:

@@ -12,17 +12,19 @@ from sb3_delta_waypoint.driving.kernels import inlined, kernel
 from sb3_delta_waypoint.driving.network import from_paths
 from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
-from sb3_delta_waypoint.driving.records import EPISODE, WAYPOINT, Record
+from sb3_delta_waypoint.driving.records import AGENT, EPISODE, WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import RouteSource, project
 from sb3_delta_waypoint.driving.score import (
     OFF_ROUTE,
     RUNNING,
     Before,
+    Surroundings,
     score_episode,
     score_event,
     score_plan,
     score_step,
 )
+from sb3_delta_waypoint.driving.standing import Standing, stand_on_route
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
@@ -113,12 +115,30 @@ def _move(world: World, measurement: Measurement, steer: float) -> None:
 
 
 @kernel
-def _judge(world: World, packed: np.ndarray, before: Before, event: int, sight: Sight) -> tuple[float, int]:
+def _alone(world: World, packed: np.ndarray) -> Standing:
+    parameters = unpacked(packed)
+    return stand_on_route(world.cars[0], world.routes[0], parameters.vehicle, parameters.rules.off_route_distance)
+
+
+@kernel
+def _judge(
+    world: World, packed: np.ndarray, before: Before, surroundings: Surroundings, event: int, sight: Sight
+) -> tuple[float, int]:
     totals, parameters = world.totals[0], unpacked(packed)
     weights = parameters.weights
-    reward, outcome = score_step(world.cars[0], totals, before, weights, parameters.rules, CONTROL_DT)
+    reward, outcome = score_step(
+        world.cars[0],
+        totals,
+        world.history[0],
+        before,
+        surroundings,
+        parameters.vehicle,
+        weights,
+        parameters.rules,
+        CONTROL_DT,
+    )
     if event != RUNNING and outcome != OFF_ROUTE:
-        reward = score_event(totals, reward, outcome, weights)
+        reward = score_event(totals, reward, outcome, event, weights)
         outcome = event
     _look(world, parameters, sight)
     return reward, outcome
@@ -126,11 +146,14 @@ def _judge(world: World, packed: np.ndarray, before: Before, event: int, sight: 
 
 @kernel
 def _score_episode(world: World, packed: np.ndarray, outcome: int, episode: np.ndarray) -> None:
-    score_episode(world.cars[0], world.totals[0], outcome, unpacked(packed).rules, episode[0])
+    car, rules = world.cars[0], unpacked(packed).rules
+    score_episode(car, world.totals[0], world.history[0], outcome, rules, car.route_length, CONTROL_DT, episode[0])
 
 
 NO_HAZARDS = np.zeros(0, HAZARD)
 """Nothing to yield to."""
+NOBODY = np.zeros(0, AGENT)
+"""No others."""
 
 
 class MeasuredDrive(Drive):
@@ -152,7 +175,7 @@ class MeasuredDrive(Drive):
         self._leads = np.zeros((BLOCK, horizon + 1), LEAD)
         self._slowed = np.zeros_like(self.routes)
         self._command = (0.0, 0.0, 0.0)
-        self._before = Before(0.0, 0.0, 0.0)
+        self._before = Before(0.0, 0.0)
 
     @property
     def route(self) -> np.ndarray:
@@ -177,7 +200,7 @@ class MeasuredDrive(Drive):
             self.world = World.empty(1, max_points, self.config.horizon_steps)
             self._slowed = np.zeros_like(self.routes)
         nowhere, everything = np.zeros((1, 2), np.int64), np.full(1, np.inf)
-        source = RouteSource(True, True, False, max_points, network, nowhere, everything)
+        source = RouteSource(True, True, False, max_points, network, nowhere, everything, np.ones(1), np.array([0, 1]))
         _set_out(self.world, source, self._parameters, np.uint64(seed), scenario)
         self._begun = True
 
@@ -218,18 +241,24 @@ class MeasuredDrive(Drive):
         self._before = Before(float(car["progress"]), float(car["acceleration"]), self._command[2])
         _move(self.world, measurement, self._command[0])
 
-    def judge(self, event: int = RUNNING, hazards: np.ndarray = NO_HAZARDS) -> tuple[dict[str, np.ndarray], float, int]:
+    def judge(
+        self, event: int = RUNNING, hazards: np.ndarray = NO_HAZARDS, surroundings: Surroundings | None = None
+    ) -> tuple[dict[str, np.ndarray], float, int]:
         """
         Score the step and observe the car.
 
         :param event: an outcome that was detected outside, such as a collision; it ends the episode and costs as much as
             leaving the route
         :param hazards: records of :data:`~.yielding.HAZARD` to which the expert yields
+        :param surroundings: what is around the car; None for nobody, and no lanes
         :return: the observation, the reward, and one of the outcomes of :mod:`~.score`
         """
         self._check_begun()
         sight = self._sight(hazards)
-        reward, outcome = _judge(self.world, self._parameters, self._before, event, sight)
+        if surroundings is None:
+            standing = _alone(self.world, self._parameters)
+            surroundings = Surroundings(NOBODY, standing, np.inf, False, False, False)
+        reward, outcome = _judge(self.world, self._parameters, self._before, surroundings, event, sight)
         return _first(sight.observation), reward, outcome
 
     def expert_plans(self) -> np.ndarray:
@@ -251,7 +280,7 @@ class MeasuredDrive(Drive):
         """
         episode = np.zeros(1, EPISODE)
         _score_episode(self.world, self._parameters, outcome, episode)
-        displacements = self.world.displacements[0] / self.totals[0]["steps"]
+        displacements = self.world.displacements[0] / self.totals[0]["compared"]
         return dict(zip(self.metric_names, (*episode[0].tolist(), *displacements.tolist()), strict=True))
 
     def _sight(self, hazards: np.ndarray) -> Sight:

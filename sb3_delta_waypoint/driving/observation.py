@@ -7,7 +7,7 @@ import numpy as np
 
 from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.frames import to_ego
-from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.kernels import inlined, lean
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.world import World
 
@@ -60,6 +60,68 @@ def observe(world: World, i: int, observation: Observation) -> None:
     car = world.cars[i]
     _write_state(car, observation.state[i])
     _write_route(car, world.routes[i], observation.route[i])
+
+
+class TrafficObservation(NamedTuple):
+    """Observations of ``n`` cars among others: float32 ``(n, ...)`` for each group of the contract."""
+
+    state: np.ndarray
+    route: np.ndarray
+    speed_limit: np.ndarray
+    agents: np.ndarray
+    agents_valid: np.ndarray
+    signal: np.ndarray
+
+    @classmethod
+    def empty(cls, n_cars: int) -> "TrafficObservation":
+        """Memory for the observations of some cars."""
+        return cls(*(np.empty((n_cars, *GROUPS[name].shape), np.float32) for name in cls._fields))
+
+
+NEAR = np.dtype([("row", "i8"), ("squared", "f8")], align=True)
+"""One of the nearest others: its row, and the square of its distance [m²]."""
+
+
+@lean
+def write_agents(agents: np.ndarray, car: Record, nearest: np.ndarray, rows: np.ndarray, valid: np.ndarray) -> None:
+    """
+    Write the nearest other road users that lie within the bounds of the observation, the nearest first.
+
+    :param agents: records of :data:`~.records.AGENT`, the car itself not among them
+    :param car: record of :data:`~.records.CAR`
+    :param nearest: records of :data:`NEAR` ``(16,)``, working memory
+    :param rows: float32 ``(16, 7)``, written
+    :param valid: float32 ``(16,)``, written
+    """
+    cos, sin = math.cos(car.yaw), math.sin(car.yaw)
+    n = 0
+    for j in range(agents.shape[0]):
+        agent = agents[j]
+        if not agent.present:
+            continue
+        dx, dy = agent.x - car.x, agent.y - car.y
+        x, y = cos * dx + sin * dy, cos * dy - sin * dx
+        squared = x * x + y * y
+        if max(abs(x), abs(y)) > POSITION_BOUND or (n == OBSERVED_AGENTS and squared >= nearest[n - 1].squared):
+            continue
+        k = n if n < OBSERVED_AGENTS else OBSERVED_AGENTS - 1
+        n = k + 1
+        while k > 0 and nearest[k - 1].squared > squared:
+            nearest[k].row, nearest[k].squared = nearest[k - 1].row, nearest[k - 1].squared
+            k -= 1
+        nearest[k].row, nearest[k].squared = j, squared
+    for k in range(n):
+        agent, row = agents[nearest[k].row], rows[k]
+        dx, dy = agent.x - car.x, agent.y - car.y
+        turned = agent.yaw - car.yaw
+        row[0], row[1] = cos * dx + sin * dy, cos * dy - sin * dx
+        row[2] = turned - 2.0 * math.pi * np.round(turned / (2.0 * math.pi))
+        row[3], row[4], row[5], row[6] = agent.speed, agent.length, agent.width, agent.kind
+        valid[k] = 1.0
+    for k in range(n, OBSERVED_AGENTS):
+        valid[k] = 0.0
+        for column in range(rows.shape[1]):
+            rows[k, column] = 0.0
 
 
 def observe_agents(agents: np.ndarray, car: Record) -> dict[str, np.ndarray]:

@@ -31,6 +31,8 @@ CAR = np.dtype(
         # number of the scenario that is played, and number of episodes begun
         ("scenario", "i8"),
         ("episodes", "i8"),
+        # step of the episode in which it began: above 0 if it began in a state of another episode
+        ("start_step", "i8"),
     ],
     align=True,
 )
@@ -58,11 +60,30 @@ AGENT = np.dtype(
 )
 """Another road user as it is seen: SI units, radians, world frame; its kind is one of :data:`VEHICLE` and those below it."""
 
-VEHICLE, CYCLIST, PEDESTRIAN = 0.0, 0.5, 1.0
-"""Kinds of agents; a standing object is a vehicle of speed 0."""
+VEHICLE, CYCLIST, PEDESTRIAN, OBJECT = 0.0, 0.5, 1.0, -1.0
+"""Kinds of agents; an object is seen as a vehicle of speed 0, and counts less in the score than a vehicle."""
+
+MOMENT = np.dtype(
+    [
+        # along and across the car's heading, at the rear axle [m/s²]
+        ("acceleration", "f4"),
+        ("lateral_acceleration", "f4"),
+        ("yaw", "f4"),
+        # distance driven against the lane's direction in this step [m]
+        ("against", "f4"),
+    ],
+    align=True,
+)
+"""What is remembered of a step, for the terms of the score that look at several."""
+
+PLACE = np.dtype([("segment", "i4"), ("along", "f4")])
+"""A place on a road network: a segment, and the arc length from its start [m]."""
 
 WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
 """A waypoint, one row of a plan: metres, ego frame."""
+
+CONTACT_CLASSES = ("vehicle", "vulnerable", "object")
+"""Classes of others in the score: vehicles, vulnerable road users, and objects."""
 
 TOTALS = np.dtype(
     [
@@ -80,10 +101,39 @@ TOTALS = np.dtype(
         ("lateral_sum", "f8"),
         ("jerk_sum", "f8"),
         ("speed_sum", "f8"),
+        # number of steps with an expert's plan to compare with
+        ("compared", "i8"),
+        # of the history: rows in use, parts of the episode looked at, whether comfort was violated there
+        ("moments", "i8"),
+        ("parts", "i8"),
+        ("uncomfortable", "?"),
+        ("against_max", "f8"),
+        # others touched, and those touched by the car's own fault
+        *((f"{prefix}_{name}", "i8") for prefix in ("hit", "fault") for name in CONTACT_CLASSES),
+        ("hit_pedestrian", "i8"),
+        # nearest approaches
+        ("gap_min", "f8"),
+        ("time_to_collision_min", "f8"),
+        # numbers of steps
+        ("steps_met", "i8"),
+        ("steps_off_area", "i8"),
+        ("steps_off_lane", "i8"),
+        ("steps_directed", "i8"),
+        ("steps_limited", "i8"),
+        ("steps_unlit", "i8"),
+        ("steps_braking", "i8"),
+        ("overspeed_sum", "f8"),
+        ("stop_lines", "i8"),
+        ("red_lights", "i8"),
+        ("start_progress", "f8"),
     ],
     align=True,
 )
-"""Running totals of one episode, zero at its start."""
+"""Running totals of one episode, at its start as :data:`FRESH_TOTALS`."""
+
+FRESH_TOTALS = np.zeros(1, TOTALS)
+"""The totals at the start of an episode."""
+FRESH_TOTALS["gap_min"] = FRESH_TOTALS["time_to_collision_min"] = np.inf
 
 EPISODE = np.dtype([(name, "f8") for name in (*EPISODE_METRICS, *REWARD_TERMS)])
 """The metrics of a finished episode, except the displacements by horizon step, which are kept in a separate array."""

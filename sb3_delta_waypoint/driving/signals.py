@@ -4,10 +4,50 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sb3_delta_waypoint.driving.kernels import inlined
+from sb3_delta_waypoint.driving.records import Record
+from sb3_delta_waypoint.driving.scenarios import hash64, uniform
+
 RED, YELLOW, GREEN = 0, 1, 2
 """States of a light; cars may pass at green only."""
 GREEN_SECONDS, YELLOW_SECONDS, RED_SECONDS = 10.0, 3.0, 2.0
 """CARLA's default lengths of the phases [s]; red is the time from the end of a light's yellow to the next light's green."""
+SHORTEST_GREEN, LONGEST_GREEN, ALL_RED = 6.0, 10.0, 1.0
+"""Range from which a scenario draws the length of green at each junction, and red between two turns [s]."""
+_GREEN, _OFFSET = 1 << 20, 1 << 21
+
+
+@inlined
+def light_turn(seed: np.uint64, light: Record) -> float:
+    """
+    Length of one turn of the lights of a junction: green, yellow and red for all.
+
+    :param seed: the scenario's seed
+    :param light: record of :data:`~.lanes.LIGHT`
+    :return: [s]
+    """
+    return uniform(seed, _GREEN + light.junction, SHORTEST_GREEN, LONGEST_GREEN) + YELLOW_SECONDS + ALL_RED
+
+
+@inlined
+def light_state(seed: np.uint64, light: Record, seconds: float) -> int:
+    """
+    State of a light whose phases are a function of the scenario's seed.
+
+    :param seed: the scenario's seed
+    :param light: record of :data:`~.lanes.LIGHT`
+    :param seconds: time since the scenario began [s]
+    :return: ``RED``, ``YELLOW`` or ``GREEN``
+    """
+    turn = light_turn(seed, light)
+    offset = float(hash64(seed, np.uint64(_OFFSET + light.junction)) >> np.uint64(40)) / 2.0**24
+    now = (seconds / turn + offset * light.turns) % light.turns - light.turn
+    if now < 0.0 or now >= 1.0:
+        return RED
+    left = (1.0 - now) * turn - ALL_RED
+    if left <= 0.0:
+        return RED
+    return YELLOW if left <= YELLOW_SECONDS else GREEN
 
 
 class SignalPhases:

@@ -1,6 +1,7 @@
 """The simulation of any number of cars, each alone on its route: a loop over the functions about one car."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,13 +11,13 @@ from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, expert_plans
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
-from sb3_delta_waypoint.driving.records import CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
-from sb3_delta_waypoint.driving.routes import RouteSource, project
-from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.score import RUNNING, Before, score_episode, score_plan, score_step
+from sb3_delta_waypoint.driving.records import AGENT, CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.driving.routes import RouteSource, project, route_source
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
+from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_episode, score_plan, score_step
+from sb3_delta_waypoint.driving.standing import stand_on_route
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import advance
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
@@ -25,8 +26,6 @@ N_CARS = Bounds(1, 1_000_000, whole=True)
 """Accepted numbers of cars, within :data:`MAX_BYTES`."""
 MAX_BYTES = 2**31
 """Largest memory for the cars and their routes [bytes]."""
-MIN_DRIVE = 10.0
-"""Shortest recorded drive that is replayed [m]."""
 
 
 class Schedule(NamedTuple):
@@ -36,11 +35,13 @@ class Schedule(NamedTuple):
     :param source: source of the routes
     :param base_seed: base seed of the scenarios
     :param group_size: number of consecutive episodes that share a scenario
+    :param hard: hard scenarios that are mixed in, see :func:`~.scenarios.mixed_seed`
     """
 
     source: RouteSource
     base_seed: int
     group_size: int
+    hard: HardScenarios
 
 
 class StepResult(NamedTuple):
@@ -65,22 +66,25 @@ class Final(NamedTuple):
     :param episode: records of :data:`~.records.EPISODE` ``(n,)``
     :param displacements: float64 ``(n, H)``, means over the episode by horizon step [m]
     :param scenario: int64 ``(n,)``, scenario numbers
+    :param start_step: int64 ``(n,)``, above 0 for episodes that began in this step of another one
     """
 
     observation: Observation
     episode: np.ndarray
     displacements: np.ndarray
     scenario: np.ndarray
+    start_step: np.ndarray
 
 
 @inlined
 def _begin(world: World, i: int, schedule: Schedule, parameters: Parameters, scenario: int) -> None:
     """Put a car at the start of a scenario."""
-    begin(world, i, schedule.source, parameters, scenario_seed(schedule.base_seed, scenario), scenario)
+    seed = mixed_seed(schedule.base_seed, scenario, schedule.hard)
+    begin(world, i, schedule.source, parameters, seed, scenario)
 
 
 @inlined
-def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
+def next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
     """Number of the scenario that car ``i`` of ``n`` plays next; counts the episode."""
     number = (car.episodes * n + i) // group_size
     car.episodes += 1
@@ -88,11 +92,17 @@ def _next_scenario(car: Record, i: int, n: int, group_size: int) -> int:
 
 
 @kernel
-def _reset(world: World, schedule: Schedule, packed: np.ndarray, scenario: int, observation: Observation) -> None:
+def _reset(world: World, schedule: Schedule, packed: np.ndarray, chosen: np.ndarray, observation: Observation) -> None:
     n, parameters = world.cars.shape[0], unpacked(packed)
     for i in range(n):
-        number = scenario if scenario >= 0 else _next_scenario(world.cars[i], i, n, schedule.group_size)
+        number = chosen[i] if len(chosen) else next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, schedule, parameters, number)
+        observe(world, i, observation)
+
+
+@kernel
+def _observe(world: World, rows: np.ndarray, observation: Observation) -> None:
+    for i in rows:
         observe(world, i, observation)
 
 
@@ -109,6 +119,7 @@ def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResul
     """Drive every car for one control step; return the number of cars that finished."""
     parameters = unpacked(packed)
     leads, expert = np.empty((BLOCK, plans.shape[1] + 1), LEAD), np.empty((BLOCK, plans.shape[1]), WAYPOINT)
+    nobody, vehicle = np.empty(0, AGENT), parameters.vehicle
     n_finished = 0
     for i in range(world.cars.shape[0]):
         car, totals = world.cars[i], world.totals[i]
@@ -117,14 +128,36 @@ def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResul
             expert_plans(world.cars[block], world.routes[block], parameters.expert, parameters.plan_dt, leads, expert)
         ade = score_plan(totals, plans[i], expert[i % BLOCK], world.displacements[i])
         before = Before(car.progress, car.acceleration, ade)
-        steer, acceleration = track(car, plans[i], parameters.plan_dt, parameters.vehicle)
-        advance(car, parameters.vehicle, steer, acceleration, CONTROL_DT)
+        steer, acceleration = track(car, plans[i], parameters.plan_dt, vehicle)
+        advance(car, vehicle, steer, acceleration, CONTROL_DT)
         project(car, world.routes[i])
-        result.reward[i], outcome = score_step(car, totals, before, parameters.weights, parameters.rules, CONTROL_DT)
+        standing = stand_on_route(car, world.routes[i], vehicle, parameters.rules.off_route_distance)
+        alone = Surroundings(nobody, standing, np.inf, False, False, False)
+        result.reward[i], outcome = score_step(
+            car, totals, world.history[i], before, alone, vehicle, parameters.weights, parameters.rules, CONTROL_DT
+        )
         result.outcome[i] = outcome
         n_finished += outcome != RUNNING
         observe(world, i, result.observation)
     return n_finished
+
+
+@inlined
+def conclude(world: World, i: int, parameters: Parameters, outcome: int, final: Final) -> None:
+    """
+    Write down an episode that has ended.
+
+    :param world: state of the cars
+    :param i: row of the car
+    :param parameters: parameters of the episode
+    :param outcome: outcome of its last step
+    :param final: written in row ``i``, except the observation
+    """
+    car, totals = world.cars[i], world.totals[i]
+    score_episode(car, totals, world.history[i], outcome, parameters.rules, car.route_length, CONTROL_DT, final.episode[i])
+    for h in range(world.displacements.shape[1]):
+        final.displacements[i, h] = world.displacements[i, h] / totals.compared
+    final.scenario[i], final.start_step[i] = car.scenario, car.start_step
 
 
 @kernel
@@ -134,15 +167,11 @@ def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepRe
     observation = result.observation
     for i in range(n):
         if result.outcome[i] != RUNNING:
-            car, totals = world.cars[i], world.totals[i]
-            score_episode(car, totals, result.outcome[i], parameters.rules, final.episode[i])
-            for h in range(world.displacements.shape[1]):
-                final.displacements[i, h] = world.displacements[i, h] / totals.steps
-            final.scenario[i] = car.scenario
+            conclude(world, i, parameters, result.outcome[i], final)
             final.observation.state[i] = observation.state[i]
             final.observation.route[i] = observation.route[i]
             if begin_next:
-                _begin(world, i, schedule, parameters, _next_scenario(car, i, n, schedule.group_size))
+                _begin(world, i, schedule, parameters, next_scenario(world.cars[i], i, n, schedule.group_size))
                 observe(world, i, observation)
 
 
@@ -156,29 +185,41 @@ class Simulation(Drive):
     :param config: the driving configuration
     :param group_size: number of consecutive episodes that share a scenario
     :param autoreset: whether a finished car begins its next episode within the step
+    :param hard: hard scenarios that are mixed in
     """
 
     first_call = "reset()"
+    observation_type: Any = Observation
+    """Named tuple of the observation groups that the cars have."""
+    n_agents = -1
 
-    def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
+    def __init__(
+        self,
+        n_cars: int,
+        config: DrivingConfig,
+        group_size: int = 1,
+        autoreset: bool = True,
+        hard: HardScenarios = NO_HARD_SCENARIOS,
+    ):
         check_number("n_cars", n_cars, N_CARS)
         check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
-        source = _route_source(config)
+        source = route_source(config.network, config.route_length, config.recorded, config.shares)
         _check_memory(n_cars, source.max_points, config.horizon_steps)
-        super().__init__(config, n_cars, source.max_points)
+        super().__init__(config, n_cars, source.max_points, self.n_agents)
         self.n_cars = n_cars
         self.autoreset = autoreset
-        self._schedule = Schedule(source, 0, group_size)
+        self._schedule = Schedule(source, 0, group_size, hard)
         self.final_metrics = np.zeros((n_cars, len(self.metric_names)))
         """Metrics of the episodes that finished in the last step, ``(n, len(metric_names))``."""
         n_fields = len(self.metric_names) - config.horizon_steps
         self.final = Final(
-            Observation.empty(n_cars),
+            self.observation_type.empty(n_cars),
             self.final_metrics[:, :n_fields].view(EPISODE)[:, 0],
             self.final_metrics[:, n_fields:],
             np.zeros(n_cars, np.int64),
+            np.zeros(n_cars, np.int64),
         )
-        """Last observations, metrics and scenario numbers of the episodes that finished in the last step."""
+        """Last observations, metrics, scenario numbers and first steps of the episodes that finished in the last step."""
 
     @property
     def group_size(self) -> int:
@@ -199,15 +240,16 @@ class Simulation(Drive):
         self._schedule = self._schedule._replace(base_seed=int(seed) % 2**63)
         self.cars["episodes"] = 0
 
-    def reset(self, scenario: int | None = None) -> Observation:
+    def reset(self, scenario: int | np.ndarray | None = None) -> Observation:
         """
         Begin an episode with every car.
 
-        :param scenario: number of the scenario to play; None for the next in order
+        :param scenario: number of the scenario to play, or one for each car, int64 ``(n,)``; None for the next in order
         :return: the first observations of the episodes
         """
-        observation = Observation.empty(self.n_cars)
-        _reset(self.world, self._schedule, self._parameters, -1 if scenario is None else scenario, observation)
+        observation = self.observation_type.empty(self.n_cars)
+        chosen = np.full(0 if scenario is None else self.n_cars, 0 if scenario is None else scenario, np.int64)
+        self._reset(chosen, observation)
         self._begun = True
         return observation
 
@@ -222,10 +264,42 @@ class Simulation(Drive):
         """
         self._check_begun()
         plans = checked_plans(plans, self.n_cars, self.config.horizon_steps, 2)
-        result = StepResult(Observation.empty(self.n_cars), np.empty(self.n_cars), np.empty(self.n_cars, np.int8))
-        if _step(self.world, self._parameters, plans, result):
-            _finish(self.world, self._schedule, self._parameters, result, self.final, self.autoreset)
+        result = StepResult(self.observation_type.empty(self.n_cars), np.empty(self.n_cars), np.empty(self.n_cars, np.int8))
+        self._advance(plans, result)
         return result
+
+    def state_of(self, car: int) -> World:
+        """
+        Copy the state of a car in mid-episode.
+
+        :param car: index of the car
+        :return: the state, for :meth:`begin_in_state`
+        :raises RuntimeError: before the first :meth:`reset`
+        """
+        self._check_begun()
+        return self.world.state_of(car)
+
+    def begin_in_state(self, cars: Sequence[int], state: World) -> Observation:
+        """
+        Begin the current episodes of some cars again, all in one state of a running episode. Scenario, clock, time limit and
+        the totals so far are those of that state; the order of the scenarios is not changed.
+
+        :param cars: indices of the cars
+        :param state: the state, from :meth:`state_of`
+        :return: the observations of these cars, in their order
+        :raises ValueError: if it is no state of this simulation's cars
+        :raises RuntimeError: before the first :meth:`reset`
+        """
+        self._check_begun()
+        shapes, given = ([(values.shape[1:], values.dtype) for values in world] for world in (self.world, state))
+        if shapes != given:
+            raise ValueError(f"a state of arrays {given} does not fit cars of {shapes}: take it from the same simulation")
+        rows, observation = np.array(cars, np.int64), self.observation_type.empty(self.n_cars)
+        for i in rows:
+            self.world.put(state, i)
+        self.cars["start_step"][rows] = state.totals["steps"]
+        self._observe(rows, observation)
+        return self.observation_type(*(values[rows] for values in observation))
 
     def expert_plans(self) -> np.ndarray:
         """
@@ -236,8 +310,21 @@ class Simulation(Drive):
         """
         self._check_begun()
         plans = np.empty((self.n_cars, self.config.horizon_steps, 2), np.float32)
-        _expert_plans(self.world, self._parameters, plans.view(WAYPOINT)[..., 0])
+        self._plan(plans.view(WAYPOINT)[..., 0])
         return within_bound(plans)
+
+    def _reset(self, chosen: np.ndarray, observation: Observation) -> None:
+        _reset(self.world, self._schedule, self._parameters, chosen, observation)
+
+    def _advance(self, plans: np.ndarray, result: StepResult) -> None:
+        if _step(self.world, self._parameters, plans, result):
+            _finish(self.world, self._schedule, self._parameters, result, self.final, self.autoreset)
+
+    def _observe(self, rows: np.ndarray, observation: Observation) -> None:
+        _observe(self.world, rows, observation)
+
+    def _plan(self, plans: np.ndarray) -> None:
+        _expert_plans(self.world, self._parameters, plans)
 
 
 def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
@@ -248,35 +335,3 @@ def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
             f"{n_cars} envs with routes of up to {max_points} m take {size / 2**30:.1f} GiB of memory; at most "
             f"{MAX_BYTES / 2**30:g} GiB are allowed: make fewer envs, or shorter routes"
         )
-
-
-def _route_source(config: DrivingConfig) -> RouteSource:
-    """The source of routes: a network, the points at which a route of the given length can start, and its segments' reach."""
-    network, max_points = config.network, int(config.route_length) + 1
-    if network is None:
-        empty = np.zeros(0, np.int64)
-        nothing = RoadNetwork(np.zeros((0, 2)), np.zeros(0), empty, empty, empty)
-        return RouteSource(False, False, False, max_points, nothing, np.zeros((0, 2), np.int64), np.zeros(0))
-    n_segments = len(network.offsets) - 1
-    steps = np.hypot(*np.diff(network.points, axis=0).T)
-    travelled = np.concatenate([[0.0], np.cumsum(steps)])
-    segment_of = np.repeat(np.arange(n_segments), np.diff(network.offsets))
-    if config.recorded:
-        reach = travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]
-        starts = np.stack([np.arange(n_segments), network.offsets[:-1]], axis=1)[reach >= MIN_DRIVE]
-        if len(starts) == 0:
-            raise ValueError(f"none of the {n_segments} recorded drives is at least {MIN_DRIVE:g} m long")
-        return RouteSource(True, True, True, int(reach.max()) + 1, network, np.ascontiguousarray(starts), reach)
-    wanted = config.route_length + 2.0
-    longest = float((travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]).max())
-    reach = reachable_length(network, wanted + longest)
-    available = reach[segment_of] - (travelled - travelled[network.offsets[:-1]][segment_of])
-    points = np.flatnonzero(available >= wanted)
-    # the last point of a segment is the first of the next
-    points = points[~np.isin(points, network.offsets[1:] - 1)]
-    if len(points) == 0:
-        raise ValueError(
-            f"route_length={config.route_length} m: the longest drive in this road network is {reach.max():.0f} m"
-        )
-    starts = np.ascontiguousarray(np.stack([segment_of[points], points], axis=1))
-    return RouteSource(True, False, False, max_points, network, starts, reach)

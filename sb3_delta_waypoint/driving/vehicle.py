@@ -30,6 +30,16 @@ class VehicleParameters(NamedTuple):
     """Largest deceleration [m/s²]."""
     max_speed: Annotated[float, Bounds(0.1, 60.0, "m/s")] = 20.0
     """Highest speed [m/s]."""
+    length: Annotated[float, Bounds(0.5, 30.0, "m")] = 4.7
+    """Length of its box [m]."""
+    width: Annotated[float, Bounds(0.3, 10.0, "m")] = 1.9
+    """Width of its box [m]."""
+    rear_overhang: Annotated[float, Bounds(0.0, 10.0, "m")] = 1.0
+    """Distance from the rear axle to the rear bumper [m]."""
+
+
+DYNAMICS = VehicleParameters._fields[: VehicleParameters._fields.index("length")]
+"""Names of the parameters that say how a car moves; the others describe its box."""
 
 
 @inlined

@@ -5,17 +5,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.np.unsafe import ndarray
 
+from sb3_delta_waypoint.driving.agents.records import DRIVER, SITUATION
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
+from sb3_delta_waypoint.driving.history import MOMENTS
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.records import CAR, ROUTE_POINT, TOTALS
-from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.records import AGENT, CAR, FRESH_TOTALS, MOMENT, PLACE, ROUTE_POINT, TOTALS
+from sb3_delta_waypoint.driving.reward import PRODUCT, RewardWeights
 from sb3_delta_waypoint.driving.routes import RouteSource, draw_network_route, draw_random_route, finish_route
 from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters, set_out
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
-
-_FRESH = np.zeros(1, TOTALS)
 
 
 class World(NamedTuple):
@@ -26,21 +26,33 @@ class World(NamedTuple):
     :param routes: records of :data:`~.records.ROUTE_POINT` ``(n, P)``, 1 m apart; each car uses its first ``n_points``
     :param totals: records of :data:`~.records.TOTALS` ``(n,)``
     :param displacements: float64 ``(n, H)``, running sums of the displacement by horizon step [m]
+    :param history: records of :data:`~.records.MOMENT` ``(n, MOMENTS)``, the last steps of each car
+    :param places: records of :data:`~.records.PLACE` ``(n, P)``, where the routes' points lie on the lanes; ``(n, 0)`` without
+    :param agents: records of :data:`~.records.AGENT` ``(n, A)``, the others on the road; ``(n, 0)`` without
+    :param drivers: records of :data:`~.agents.records.DRIVER` ``(n, A + 1)``, what drives them, the last one the car; ``(n, 0)``
+        without
+    :param situations: records of :data:`~.agents.records.SITUATION` ``(n,)``; ``(0,)`` without
     """
 
     cars: np.ndarray
     routes: np.ndarray
     totals: np.ndarray
     displacements: np.ndarray
+    history: np.ndarray
+    places: np.ndarray
+    agents: np.ndarray
+    drivers: np.ndarray
+    situations: np.ndarray
 
     @classmethod
-    def empty(cls, n_cars: int, max_points: int, horizon_steps: int) -> "World":
+    def empty(cls, n_cars: int, max_points: int, horizon_steps: int, n_agents: int = -1) -> "World":
         """
         Allocate the state of some cars.
 
         :param n_cars: number of cars ``n``
         :param max_points: largest number of route points ``P``
         :param horizon_steps: rows ``H`` of a plan
+        :param n_agents: number of others on the road of each car; -1 for cars without lanes
         :return: arrays of zeros
         """
         return cls(
@@ -48,7 +60,33 @@ class World(NamedTuple):
             np.zeros((n_cars, max_points), ROUTE_POINT),
             np.zeros(n_cars, TOTALS),
             np.zeros((n_cars, horizon_steps)),
+            np.zeros((n_cars, MOMENTS), MOMENT),
+            np.zeros((n_cars, max_points if n_agents >= 0 else 0), PLACE),
+            np.zeros((n_cars, max(n_agents, 0)), AGENT),
+            np.zeros((n_cars, n_agents + 1), DRIVER),
+            np.zeros(n_cars if n_agents >= 0 else 0, SITUATION),
         )
+
+    def state_of(self, i: int) -> "World":
+        """
+        Copy the state of one car.
+
+        :param i: row of the car
+        :return: its row of every array
+        """
+        return World(*(values[i : i + 1].copy() for values in self))
+
+    def put(self, state: "World", i: int) -> None:
+        """
+        Put a car into a state, with its scenario, clock and totals. The car keeps its own count of episodes.
+
+        :param state: state of one car, from :meth:`state_of` of the same world
+        :param i: row of the car
+        """
+        episodes = self.cars["episodes"][i]
+        for values, given in zip(self, state, strict=True):
+            values[i : i + 1] = given  # which is empty where the cars have none
+        self.cars["episodes"][i] = episodes
 
 
 class Parameters(NamedTuple):
@@ -80,7 +118,8 @@ def packed(config: DrivingConfig) -> np.ndarray:
     :return: float64, the values of :class:`Parameters` in their order
     """
     groups = (config.vehicle, config.expert, config.rules, config.start, config.reward)
-    return np.array([config.plan_dt, *(value for group in groups for value in group)], np.float64)
+    values = [config.plan_dt, *(value for group in groups for value in group)]
+    return np.array([float(value == PRODUCT) if isinstance(value, str) else value for value in values], np.float64)
 
 
 @inlined
@@ -116,12 +155,12 @@ def begin(world: World, i: int, source: RouteSource, parameters: Parameters, see
     route = world.routes[i]
     n_points = source.max_points
     if source.from_network:
-        n_points = draw_network_route(seed, source, route, n_points)
+        n_points = draw_network_route(seed, source, route, world.places[i], n_points)
     else:
         draw_random_route(seed, route, n_points)
     seconds = finish_route(route, n_points, source.recorded, parameters.expert)
     car = world.cars[i]
-    car.n_points, car.scenario = n_points, scenario
+    car.n_points, car.scenario, car.start_step = n_points, scenario, 0
     set_out(car, route, seed, parameters.start, parameters.vehicle, seconds)
-    world.totals[i] = _FRESH[0]
+    world.totals[i] = FRESH_TOTALS[0]
     world.displacements[i] = 0.0

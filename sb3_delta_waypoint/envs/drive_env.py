@@ -8,8 +8,8 @@ from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import to_ego, to_world
 from sb3_delta_waypoint.driving.plans import checked_plans
 from sb3_delta_waypoint.envs.resets import check_reset
-from sb3_delta_waypoint.rendering.birds_eye import Renderer, Scene
-from sb3_delta_waypoint.rendering.scene import pose, scene
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
+from sb3_delta_waypoint.rendering.scene import Scene, pose, scene
 
 
 class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
@@ -36,6 +36,11 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self._outcome = 0
         self._trail: list[tuple[float, float]] = []
         self._shown: dict[str, np.ndarray] = {}  # plans to draw, in the world frame
+
+    @property
+    def time_limit(self) -> float:
+        """Time limit of the running episode [s]."""
+        return float(self.drive.cars[0]["max_steps"] * CONTROL_DT)
 
     def expert_plan(self) -> np.ndarray:
         """

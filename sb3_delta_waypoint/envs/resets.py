@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from gymnasium.error import ResetNeeded
 
 from sb3_delta_waypoint.bounds import Bounds, check_number
@@ -43,3 +44,27 @@ def scenario_of(options: Mapping[str, Any] | None) -> int | None:
         return None
     check_number("options['scenario']", scenario, SCENARIOS)
     return int(scenario)
+
+
+def scenarios_of(options: Mapping[str, Any] | None, num_envs: int) -> np.ndarray | None:
+    """
+    Get the scenario numbers from the options of a vector env's ``reset(options={"scenarios": numbers})``.
+
+    :param options: options of ``reset()``
+    :param num_envs: number of envs
+    :return: int64 ``(num_envs,)``, number of the scenario of each env; None for the next in order
+    :raises ValueError: for an unknown option, or values that are not one scenario number per env
+    """
+    if not options:
+        return None
+    if not isinstance(options, Mapping) or set(options) != {"scenarios"}:
+        raise ValueError(
+            f"options={short_repr(options)}: a vector env takes 'scenarios', one number per env; "
+            "the scalar env plays a chosen scenario, reset(options={'scenario': 3})"
+        )
+    numbers = options["scenarios"]
+    if np.ndim(numbers) != 1 or len(numbers) != num_envs:
+        raise ValueError(f"options['scenarios']={short_repr(numbers)}: expected {num_envs} numbers, one per env")
+    for number in numbers:
+        check_number("options['scenarios']", number, SCENARIOS)
+    return np.array(numbers, dtype=np.int64)

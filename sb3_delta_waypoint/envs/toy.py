@@ -1,6 +1,7 @@
 """``ToyWaypoint-v0``: an env of one simulated car."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sb3_delta_waypoint.driving.score import succeeded, terminated, truncated
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
+from sb3_delta_waypoint.envs.hard_scenarios import read_hard_scenarios
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 
@@ -25,16 +27,39 @@ class ToyWaypointEnv(DriveEnv):
     :param render_mode: ``"human"``, ``"rgb_array"`` or None
     :param observe: names of the observation groups, of :data:`~.contract.GROUPS`; those about traffic say that there is none,
         so that a planner for traffic can drive here, too
+    :param hard_scenarios: file of scenarios that a policy failed in, written by ``sb3-delta-waypoint evaluate --failed``; each
+        scenario of this env is one of them with probability ``hard_share``; None for none
+    :param hard_share: that probability; with 1, any ``m`` consecutive scenarios are all ``m`` of the file
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
-    def __init__(self, render_mode: str | None = None, observe: Sequence[str] = EGO_GROUPS, **kwargs: Any):
+    def __init__(
+        self,
+        render_mode: str | None = None,
+        observe: Sequence[str] = EGO_GROUPS,
+        hard_scenarios: str | Path | None = None,
+        hard_share: float = 0.5,
+        **kwargs: Any,
+    ):
         super().__init__(render_mode)
         self.groups = check_groups(observe, GROUPS)
-        self.drive = self.simulation = Simulation(1, driving_config(**kwargs), autoreset=False)
+        self.drive = self.simulation = self._simulation(
+            1, autoreset=False, hard=read_hard_scenarios(hard_scenarios, hard_share), **kwargs
+        )
         self.observation_space = observation_space(self.groups)  # type: ignore[assignment]
         self.action_space = action_space(self.simulation.config)
         self._seeded = False
+
+    @staticmethod
+    def _simulation(
+        n_cars: int,
+        group_size: int = 1,
+        autoreset: bool = True,
+        hard: HardScenarios = NO_HARD_SCENARIOS,
+        **kwargs: Any,
+    ) -> Simulation:
+        """The simulation of some cars."""
+        return Simulation(n_cars, driving_config(**kwargs), group_size, autoreset, hard)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

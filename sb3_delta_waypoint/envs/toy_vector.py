@@ -1,6 +1,7 @@
 """``ToyWaypoint-v0`` for many cars at once, as made by ``gym.make_vec``."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from sb3_delta_waypoint.bounds import check_number
-from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, check_groups
+from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, GROUPS, START_STEP, check_groups
 from sb3_delta_waypoint.driving.observation import Observation
 from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
-from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
-from sb3_delta_waypoint.envs.configuration import driving_config
-from sb3_delta_waypoint.envs.resets import check_reset
+from sb3_delta_waypoint.driving.simulation import N_CARS
+from sb3_delta_waypoint.driving.world import World
+from sb3_delta_waypoint.envs.hard_scenarios import read_hard_scenarios
+from sb3_delta_waypoint.envs.resets import check_reset, scenarios_of
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
-from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
 from sb3_delta_waypoint.rendering.scene import scene
 
@@ -31,6 +32,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
     :param group_size: number of consecutive episodes that share a scenario
     :param render_mode: ``"rgb_array"`` or None
     :param observe: names of the observation groups, see :class:`~.toy.ToyWaypointEnv`
+    :param hard_scenarios: file of hard scenarios, see :class:`~.toy.ToyWaypointEnv`
+    :param hard_share: probability that a scenario is one of them
     :param kwargs: see :func:`~.configuration.driving_config`
     """
 
@@ -39,6 +42,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         "render_fps": ToyWaypointEnv.metadata["render_fps"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
+    scalar_env = ToyWaypointEnv
+    """The scalar env of the same cars."""
 
     def __init__(
         self,
@@ -46,6 +51,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         group_size: int = 1,
         render_mode: str | None = None,
         observe: Sequence[str] = EGO_GROUPS,
+        hard_scenarios: str | Path | None = None,
+        hard_share: float = 0.5,
         **kwargs: Any,
     ):
         if render_mode not in (None, "rgb_array"):
@@ -55,7 +62,9 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         self.group_size = group_size
         self.render_mode = render_mode
         self.groups = check_groups(observe, GROUPS)
-        self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size)
+        self.simulation = self.scalar_env._simulation(
+            num_envs, group_size, hard=read_hard_scenarios(hard_scenarios, hard_share), **kwargs
+        )
         self.single_observation_space = observation_space(self.groups)
         self.single_action_space = action_space(self.simulation.config)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -70,22 +79,19 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         Begin an episode in every env.
 
         :param seed: base seed of the scenarios, which then start from number 0; None to go on to the next
-        :param options: none are accepted, since the order of the scenarios is fixed
+        :param options: ``{"scenarios": numbers}`` plays one chosen scenario in each env, and does not change the order of the
+            others, which follow
         :return: observations, ``state (n, 4)`` and ``route (n, 10, 2)``, and an empty info
-        :raises ValueError: for options, or a list of seeds: one base seed numbers the scenarios of all envs
+        :raises ValueError: for other options, or a list of seeds: one base seed numbers the scenarios of all envs
         """
         if isinstance(seed, list | tuple | np.ndarray):
             raise ValueError(f"seed={seed!r}: give one base seed; it numbers the scenarios of all {self.num_envs} envs")
-        if options:
-            raise ValueError(
-                f"options={short_repr(options)}: a vector env takes none; the scalar env plays a chosen scenario, "
-                "reset(options={'scenario': 3})"
-            )
+        scenarios = scenarios_of(options, self.num_envs)
         super().reset(seed=seed)
         if seed is not None or not self._seeded:
             self.simulation.seed(int(self.np_random.integers(2**62)) if seed is None else seed)
             self._seeded = True
-        observation = self.simulation.reset()
+        observation = self.simulation.reset(scenarios)
         self._begun = True
         return self._observed(observation, self.num_envs), {}
 
@@ -110,20 +116,31 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         finished = np.zeros(self.num_envs, bool)
         finished[ended] = True
         observations = np.empty(self.num_envs, object)  # of None
-        last = self._observed(Observation(*(values[ended] for values in self.simulation.final.observation)), len(ended))
+        last = self._observed(
+            type(self.simulation.final.observation)(*(values[ended] for values in self.simulation.final.observation)),
+            len(ended),
+        )
         observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
+        # an episode that began in a state of another one has neither success nor metrics
+        start_steps = self.simulation.final.start_step
+        whole = finished & (start_steps == 0)
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
-        metrics[:, ended] = self.simulation.final_metrics[ended].T
-        info = {
-            "is_success": success,
-            "scenario": self.simulation.final.scenario.copy(),
-            "episode_metrics": _masked(dict(zip(self.simulation.metric_names, metrics, strict=True)), finished),
-        }
-        return _masked({"final_obs": observations, "final_info": _masked(info, finished)}, finished)
+        metrics[:, whole] = self.simulation.final_metrics[whole].T
+        episode = dict(zip(self.simulation.metric_names, metrics, strict=True))
+        info = _masked({"is_success": success & whole, "episode_metrics": _masked(episode, whole)}, whole)
+        info |= _masked({"scenario": self.simulation.final.scenario.copy()}, finished)
+        if (cut := finished & ~whole).any():
+            info |= _masked({START_STEP: np.where(cut, start_steps, 0)}, cut)
+        return _masked({"final_obs": observations, "final_info": info}, finished)
 
     def _observed(self, observation: Observation, n: int) -> dict[str, np.ndarray]:
         found = observation._asdict()
         return {name: found[name] if name in found else np.stack([NOBODY[name]] * n) for name in self.groups}
+
+    @property
+    def time_limit(self) -> np.ndarray:
+        """Time limit of the running episode in every env, ``(n,)`` [s]."""
+        return self.simulation.cars["max_steps"] * CONTROL_DT
 
     def expert_plans(self) -> np.ndarray:
         """
@@ -134,6 +151,32 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         """
         check_reset(self._begun)
         return self.simulation.expert_plans()
+
+    def state_of(self, index: int) -> World:
+        """
+        Copy the state of an env in mid-episode.
+
+        :param index: index of the env
+        :return: the state, for :meth:`begin_in_state`
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
+        """
+        check_reset(self._begun)
+        return self.simulation.state_of(index)
+
+    def begin_in_state(self, indices: Sequence[int], state: World) -> dict[str, np.ndarray]:
+        """
+        Begin the current episodes of some envs again, all in one state of a running episode. Scenario, clock and time limit
+        are those of that state; at the end of such an episode, ``final_info`` holds its ``start_step`` and ``scenario``, but
+        neither ``is_success`` nor ``episode_metrics``. The order of the scenarios is not changed.
+
+        :param indices: indices of the envs
+        :param state: the state, from :meth:`state_of`
+        :return: observations of these envs, in their order
+        :raises ValueError: if it is no state of these envs
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
+        """
+        check_reset(self._begun)
+        return self._observed(self.simulation.begin_in_state(indices, state), len(indices))
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """

@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 import numpy as np
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, as_rates, in_reading_order, metric_info
-from sb3_delta_waypoint.evaluation.statistics import Summary, bootstrap_ci95, summarise
+from sb3_delta_waypoint.evaluation.statistics import Summary, bootstrap_ci95, means, summarise
 
 MIN_SCENARIOS = 20
 """Minimum number of pairs for a verdict; with fewer, the bootstrap interval is too short to be trusted."""
@@ -19,6 +19,8 @@ class Difference(TypedDict):
 
     mean: float
     ci95: list[float]
+    n: NotRequired[int]
+    """Number of pairs in which both sides are defined; absent if they are in all."""
 
 
 class MetricComparison(TypedDict):
@@ -45,7 +47,8 @@ def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comp
     together, so that the difficulty of a scenario cancels out.
 
     :param sft: one value per scenario for each metric, (n_scenarios,) each, from the planner
-    :param rl: the same from the refined policy, in the same order of scenarios; metrics that only one side has are omitted
+    :param rl: the same from the refined policy, in the same order of scenarios; metrics that only one side has are omitted.
+        Where a metric is not defined (NaN), it is left out; the difference is that of the pairs in which both are
     :return: statistics of each side and of the paired difference (RL - SFT), a verdict for each metric and one in words
     :raises ValueError: if the sides differ in length or have no metric in common
     """
@@ -64,11 +67,13 @@ def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comp
     metrics: dict[str, MetricComparison] = {}
     for column, name in enumerate(names):
         low, high = intervals[2, column].tolist()
+        n_pairs = int((~np.isnan(difference[:, column])).sum())
+        change: Difference = {"mean": means({name: difference[:, column]})[name], "ci95": [low, high]}
         metrics[name] = {
             "sft": summarise(before[:, column], intervals[0, column]),
             "rl": summarise(after[:, column], intervals[1, column]),
-            "difference": {"mean": float(difference[:, column].mean()), "ci95": [low, high]},
-            "verdict": _verdict(name, low, high, n_scenarios),
+            "difference": change if n_pairs == n_scenarios else {**change, "n": n_pairs},
+            "verdict": _verdict(name, low, high, n_pairs),
         }
     return {"n_scenarios": n_scenarios, "metrics": metrics, "verdict": verdict_in_words(n_scenarios, metrics)}
 

@@ -20,6 +20,18 @@ from sb3_delta_waypoint.files import write_atomically, write_json
 
 COLOURS: dict[Verdict, str] = {"better": "green", "worse": "red", "different": "yellow", "cannot tell": "dim"}
 
+PANEL = (
+    "success_rate",
+    "closed_loop_score",
+    "collision_at_fault",
+    "collision",
+    "red_light",
+    "time_ratio",
+    "time_with_failures",
+    "route_completion",
+)
+"""The metrics that a panel shows; its file holds the others as well."""
+
 WIDTH = 100
 """Width of the tables in columns; used if the output is not a terminal."""
 
@@ -50,7 +62,7 @@ def comparison_table(comparison: Comparison) -> Table:
         sft, rl, difference = _metric_texts(metric)
         colour = COLOURS[metric["verdict"]]
         table.add_row(
-            Text.assemble(f"{info.label} {info.arrow}", "\n", (info.unit, "dim")),
+            Text.assemble(f"{info.label} {info.arrow}", "\n", (", ".join(filter(None, (info.unit, _defined(metric)))), "dim")),
             *(Text.assemble((side[0], "bold"), *side[2:], "\n", (side[1], "dim")) for side in (sft, rl)),
             Text("\n".join(difference), style=colour),
             Text(metric["verdict"], style=colour),
@@ -74,7 +86,29 @@ def summary_table(summaries: Mapping[str, Summary], title: str) -> Table:
         summary = summaries[name]
         decimals = _decimals(summary["ci95"])
         mean, median, iqm = (_number(value, decimals) for value in (summary["mean"], summary["median"], summary["iqm"]))
-        table.add_row(_label(name), mean, _interval(summary["ci95"], decimals), median, iqm)
+        # what is defined only in some episodes says in how many
+        label = _label(name) + (f", n = {summary['n']}" if "n" in summary else "")
+        table.add_row(label, mean, _interval(summary["ci95"], decimals), median, iqm)
+    return table
+
+
+def panel_table(by_behaviour: Mapping[str, Mapping[str, Summary]], overall: Mapping[str, Summary], title: str) -> Table:
+    """
+    Return a table of the metrics of one policy in :data:`PANEL`: their means under each behaviour, mean and interval overall.
+
+    :param by_behaviour: statistics of every metric, by behaviour
+    :param overall: the same over all behaviours
+    :param title: title of the table
+    :return: a rich table
+    """
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("metric")
+    for column in (*by_behaviour, "overall", "95% interval"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name in [name for name in PANEL if name in overall] or list(overall):
+        decimals = _decimals(overall[name]["ci95"])
+        cells = [_number(summaries[name]["mean"], decimals) for summaries in (*by_behaviour.values(), overall)]
+        table.add_row(_label(name), *cells, _interval(overall[name]["ci95"], decimals))
     return table
 
 
@@ -127,7 +161,7 @@ def markdown(comparison: Comparison, plots: Sequence[Path] = ()) -> str:
     ]
     metrics = comparison["metrics"]
     for name in [*_without_steps(metrics), *displacement_names(metrics)]:
-        cells = [_label(name)]
+        cells = [", ".join(filter(None, (_label(name), _defined(metrics[name]))))]
         for mean, interval, *others in _metric_texts(metrics[name]):
             cells += [f"{mean} {interval}", *(other.removeprefix(" · ") for other in others)]
         lines.append(f"| {' | '.join([*cells, metrics[name]['verdict']])} |")
@@ -166,6 +200,11 @@ def _without_steps(names: Mapping[str, object]) -> list[str]:
 def _label(name: str) -> str:
     info = metric_info(name)
     return " ".join(part for part in (info.label, f"({info.unit})" if info.unit else "", info.arrow) if part)
+
+
+def _defined(metric: MetricComparison) -> str:
+    """Return how many pairs a difference is of, if it is not all."""
+    return f"n = {metric['difference']['n']}" if "n" in metric["difference"] else ""
 
 
 def _metric_texts(metric: MetricComparison) -> tuple[list[str], list[str], list[str]]:

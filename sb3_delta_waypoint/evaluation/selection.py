@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sb3_delta_waypoint.driving.metrics import METRICS, metric_info
 
 DEFAULT_METRIC = "success_rate"
-"""Default metric by which the callback, ``train``, ``demo`` and ``select`` choose the best model."""
+"""Default metric by which the callback, ``train``, ``demo`` and ``select`` choose the best model of a car that is alone."""
+DEFAULT_AMONG_OTHERS = "closed_loop_score"
+"""The same in envs with a panel of behaviours, where reaching the goal is not all."""
 
 TIE_BREAKERS = ("route_completion", "lateral_deviation_mean")
 """Metrics that break ties between evaluations, in this order."""
@@ -18,6 +20,16 @@ Where = Mapping[str, tuple[str, float]]
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _CONSTRAINT = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
+
+
+def default_metric(has_behaviours: bool) -> str:
+    """
+    Return the default metric by which the best model is chosen.
+
+    :param has_behaviours: whether the env has the attribute ``behaviours``, the panel of behaviours of other road users
+    :return: the metric's name
+    """
+    return DEFAULT_AMONG_OTHERS if has_behaviours else DEFAULT_METRIC
 
 
 def parse_where(constraints: Iterable[str]) -> dict[str, tuple[str, float]]:

@@ -6,6 +6,7 @@ import gymnasium as gym
 import numpy as np
 
 from sb3_delta_waypoint.evaluation.compare import Comparison, compare, most_different
+from sb3_delta_waypoint.evaluation.reference import reference_metrics, with_times
 from sb3_delta_waypoint.evaluation.report import write_report
 from sb3_delta_waypoint.evaluation.rollout import BatchPolicy, Scenarios
 from sb3_delta_waypoint.evaluation.trajectories import record_pairs
@@ -16,7 +17,12 @@ N_TRAJECTORIES = 6
 
 
 def compare_on_scenarios(
-    sft: BatchPolicy, rl: BatchPolicy, scenarios: Scenarios, folder: str | Path, progress: bool = False
+    sft: BatchPolicy,
+    rl: BatchPolicy,
+    scenarios: Scenarios,
+    folder: str | Path,
+    progress: bool = False,
+    reference: bool = False,
 ) -> tuple[Comparison, list[Path]]:
     """
     Drive a planner and its refinement through the same scenarios and write the report.
@@ -26,9 +32,13 @@ def compare_on_scenarios(
     :param scenarios: the scenarios
     :param folder: folder for ``comparison.json``, ``comparison.md`` and the plots
     :param progress: whether to show progress bars
+    :param reference: whether to drive the env's expert, too, and compare the times to the goal with its own
     :return: the comparison and the paths of the files
     """
     before, after = (scenarios.evaluate(policy, progress) for policy in (sft, rl))
+    if reference:
+        driven = reference_metrics(scenarios, folder, progress)
+        before, after = (with_times(metrics, driven) for metrics in (before, after))
     comparison = compare(before, after)
     if scenarios.backend is not None:
         comparison["backend"] = scenarios.backend
@@ -37,6 +47,8 @@ def compare_on_scenarios(
         pairs = []
         if hasattr(env.unwrapped, "drive"):  # only the paths of such envs can be drawn
             numbers = most_different(before, after, N_TRAJECTORIES)
+            if scenarios.numbers is not None:
+                numbers = [scenarios.numbers[row] for row in numbers]
             pairs = record_pairs(sft, rl, env, scenarios.seed, numbers)
     finally:
         env.close()

@@ -29,8 +29,9 @@ def sample_lanes(text: str, sections: dict[str, list[dict[str, Any]]]) -> dict[s
 
     :param text: OpenDRIVE text
     :param sections: for each road id its lane sections, ``{"begin": s, "end": s, "lanes": [ids of driving lanes]}``, metres
-    :return: ``lanes``: list of ``{"road": id, "s": [...], "x": [...], "y": [...]}`` in driving order, in CARLA's left-handed
-        frame, metres; ``successors``: for each lane the indices of the lanes that follow
+    :return: ``lanes``: list of ``{"road": id, "s": [...], "x": [...], "y": [...], "width": [...]}`` in driving order, in
+        CARLA's left-handed frame, metres; ``successors``: for each lane the indices of the lanes that follow; ``crossings``:
+        list of outlines ``[[x, y], ...]`` of pedestrian crossings
     """
     import carla
 
@@ -51,22 +52,39 @@ def sample_lanes(text: str, sections: dict[str, list[dict[str, Any]]]) -> dict[s
         # for a dead end the topology gives the end of the lane itself
         if end is not None and start is not None and abs(following.s - lanes[start]["s"][0]) < 4 * INSIDE:
             successors[end].add(start)
-    return {"lanes": lanes, "successors": [sorted(following) for following in successors]}
+    return {
+        "lanes": lanes,
+        "successors": [sorted(following) for following in successors],
+        "crossings": _outlines([[corner.x, corner.y] for corner in road_map.get_crosswalks()]),
+    }
+
+
+def _outlines(corners: list[list[float]]) -> list[list[list[float]]]:
+    """Outlines from their corners in one list, in which each outline ends with its first corner."""
+    outlines: list[list[list[float]]] = []
+    begun: list[list[float]] = []
+    for corner in corners:
+        if begun and corner == begun[0]:
+            outlines.append(begun)
+            begun = []
+        else:
+            begun.append(corner)
+    return outlines
 
 
 def _sample(road_map: Any, road: int, lane: int, begin: float, end: float) -> dict[str, list[float]]:
     """Sample the centre line of a lane within a lane section, in driving direction."""
     if end - begin < 4 * INSIDE:  # too short for two distinct samples; lanes without length are bypassed
-        return {"s": [begin, end], "x": [0.0, 0.0], "y": [0.0, 0.0]}
+        return {"s": [begin, end], "x": [0.0, 0.0], "y": [0.0, 0.0], "width": [0.0, 0.0]}
     steps = max(1, round((end - begin) / SAMPLE_SPACING))
-    samples: dict[str, list[float]] = {"s": [], "x": [], "y": []}
+    samples: dict[str, list[float]] = {"s": [], "x": [], "y": [], "width": []}
     for step in range(steps + 1):
         s = begin + INSIDE + (end - begin - 2 * INSIDE) * step / steps
         waypoint = road_map.get_waypoint_xodr(road, lane, s)
         if waypoint is None:
             raise RuntimeError(f"road {road} has no lane {lane} at {s:.3f} m")
         location = waypoint.transform.location
-        for key, value in (("s", s), ("x", location.x), ("y", location.y)):
+        for key, value in (("s", s), ("x", location.x), ("y", location.y), ("width", waypoint.lane_width)):
             samples[key].append(value)
     if against_the_road(waypoint):
         samples = {key: values[::-1] for key, values in samples.items()}

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from collections import deque
 from pathlib import Path
-from typing import Any
-from xml.etree.ElementTree import Element, tostring
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from sb3_delta_waypoint.driving.network import (
 from sb3_delta_waypoint.files import naming, read_xml
 from sb3_delta_waypoint.maps import carla_lanes
 from sb3_delta_waypoint.maps.carla_frame import points_of
-from sb3_delta_waypoint.maps.lanes import meet, speed_limits, strip_namespaces
+from sb3_delta_waypoint.maps.lanes import LaneKey, meet, speed_limits, strip_namespaces
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 MAX_SAMPLE_STEP = 10 * carla_lanes.SAMPLE_SPACING
@@ -34,6 +34,32 @@ MAX_ID = 2**31 - 1
 """Largest id of a road or lane, which ``carla.Map`` stores in 32 bits."""
 TIMEOUT = 120.0
 """Longest wait for ``carla.Map`` [s]; Town01 takes 0.1 s."""
+
+
+class LaneSamples(NamedTuple):
+    """
+    The driving lanes of a map, sampled within each lane section, and the segments that they form.
+
+    :param root: the map's XML
+    :param keys: for each lane the ids of its road, lane section and lane
+    :param s: for each lane the places of its samples along the road [m], in driving order
+    :param points: for each lane its samples, float64 ``(N, 2)`` [m]
+    :param speeds: for each lane the speed limits at its samples [m/s], ``inf`` where there is none
+    :param widths: for each lane its widths at its samples [m]
+    :param successors: for each lane the lanes that follow
+    :param chains: for each segment its lanes, one after another
+    :param crossings: outlines of pedestrian crossings, float64 ``(N, 2)`` [m]
+    """
+
+    root: Element
+    keys: list[LaneKey]
+    s: list[NDArray[np.float64]]
+    points: list[NDArray[np.float64]]
+    speeds: list[NDArray[np.float64]]
+    widths: list[NDArray[np.float64]]
+    successors: list[list[int]]
+    chains: list[list[int]]
+    crossings: list[NDArray[np.float64]]
 
 
 def load_opendrive(path: str | Path) -> RoadNetwork:
@@ -50,34 +76,58 @@ def load_opendrive(path: str | Path) -> RoadNetwork:
     :raises ImportError: if ``carla`` or ``defusedxml`` is not installed
     :raises ValueError: if the file is not a readable OpenDRIVE map, or has no driving lane
     """
+    return network_of(path, read_samples(path))
+
+
+def read_samples(path: str | Path, crossings: bool = False) -> LaneSamples:
+    """
+    Read the driving lanes of a map as samples.
+
+    :param path: the ``.xodr`` file
+    :param crossings: whether to read pedestrian crossings, too
+    :return: the samples
+    :raises FileNotFoundError: if there is no such file
+    :raises ImportError: if ``carla`` or ``defusedxml`` is not installed
+    :raises ValueError: if the file is not a readable OpenDRIVE map, or has no driving lane
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such map file")
     with naming(path):
-        points, speeds, successors = _lanes(path, _parse(path))
-    short = {lane for lane, line in enumerate(points) if polyline_length(line) < carla_lanes.SAMPLE_SPACING}
-    if len(short) == len(points):
-        raise ValueError(f"{path}: no drivable route; none of its {len(points)} driving lanes has any length")
-    successors = _drivable_joints(points, _led_past(short, successors))
-    _spread_limits(speeds, successors)
-    points = _closed_gaps(points, successors)
-
+        lanes = _lanes(path, _parse(path), crossings)
+    short = {lane for lane, line in enumerate(lanes.points) if polyline_length(line) < carla_lanes.SAMPLE_SPACING}
+    if len(short) == len(lanes.points):
+        raise ValueError(f"{path}: no drivable route; none of its {len(lanes.points)} driving lanes has any length")
+    successors = _drivable_joints(lanes.points, _led_past(short, lanes.successors))
+    _spread_limits(lanes.speeds, successors)
     chains = [chain for chain in _chains(successors) if chain[0] not in short]
-    segment_of_head = {chain[0]: number for number, chain in enumerate(chains)}
+    return lanes._replace(points=_closed_gaps(lanes.points, successors), successors=successors, chains=chains)
+
+
+def network_of(path: str | Path, lanes: LaneSamples) -> RoadNetwork:
+    """
+    Make the road network of sampled lanes.
+
+    :param path: the file that they are from, for messages
+    :param lanes: the lanes
+    :return: the network, a segment for each chain
+    :raises ValueError: if it breaks a rule of :func:`~.network.validate_network`
+    """
+    segment_of_head = {chain[0]: number for number, chain in enumerate(lanes.chains)}
     try:
         return from_segments(
             [
-                resample(np.concatenate([points[i] for i in chain]), np.concatenate([speeds[i] for i in chain]))
-                for chain in chains
+                resample(np.concatenate([lanes.points[i] for i in chain]), np.concatenate([lanes.speeds[i] for i in chain]))
+                for chain in lanes.chains
             ],
-            [[segment_of_head[lane] for lane in successors[chain[-1]]] for chain in chains],
+            [[segment_of_head[lane] for lane in lanes.successors[chain[-1]]] for chain in lanes.chains],
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
 def _parse(path: Path) -> Element:
-    """The map's XML without the parts for traffic lights only, checked just enough to tell that it is a map."""
+    """The map's XML, checked just enough to tell that it is a map."""
     if missing := [name for name in ("carla", "defusedxml") if importlib.util.find_spec(name) is None]:
         raise ImportError(f"Reading {path} needs {' and '.join(missing)}: pip install sb3_delta_waypoint[carla]")
     root = read_xml(path, "OpenDRIVE")
@@ -86,16 +136,26 @@ def _parse(path: Path) -> Element:
         raise ValueError(f"{path} is not OpenDRIVE: its root element is <{short_text(root.tag)}>, not <OpenDRIVE>")
     if root.find("road/lanes/laneSection//lane[@type='driving']") is None:
         raise ValueError(f"{path}: no drivable route; the map has {len(root.findall('road'))} roads and no driving lane")
-    for controller in root.findall("controller"):
-        root.remove(controller)
-    for road in root.findall("road"):
-        for part in road.findall("signals") + road.findall("objects"):
-            road.remove(part)
     return root
 
 
-def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[list[int]]]:
-    """Points, speed limits and successors of each lane of each lane section."""
+def _roads_only(root: Element, crossings: bool) -> Element:
+    """The map without its signals and objects, on which ``carla.Map`` might crash; crossings may stay."""
+    bare = Element(root.tag, root.attrib)
+    for part in root:
+        if part.tag == "road":
+            road = SubElement(bare, part.tag, part.attrib)
+            road.extend(child for child in part if child.tag not in ("signals", "objects"))
+            crosswalks = part.findall("objects/object[@type='crosswalk']")
+            if crossings and crosswalks:
+                SubElement(road, "objects").extend(crosswalks)
+        elif part.tag != "controller":
+            bare.append(part)
+    return bare
+
+
+def _lanes(path: Path, root: Element, crossings: bool) -> LaneSamples:
+    """The samples of each lane of each lane section."""
     sections: dict[str, list[dict[str, Any]]] = {}
     limits, total = {}, 0.0
     for road in root.findall("road"):
@@ -127,7 +187,9 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
     if total > MAX_LANES:
         raise ValueError(f"{path}: its roads and driving lanes are {total:g} m long; at most {MAX_LANES:g} m are sampled")
 
-    sampled = _sample(path, {"text": tostring(root, encoding="unicode"), "sections": sections})
+    request = {"text": tostring(_roads_only(root, crossings), encoding="unicode"), "sections": sections}
+    sampled = _sample(path, request)
+    keys = [(int(road), number, lane) for road in sections for number, s in enumerate(sections[road]) for lane in s["lanes"]]
     points, speeds = [], []
     for lane in sampled["lanes"]:
         begin, limit = limits[str(lane["road"])]
@@ -139,7 +201,17 @@ def _lanes(path: Path, root: Element) -> tuple[list[NDArray[np.float64]], list[N
                 f"{path}: road {lane['road']}: a lane jumps by {steps.max():.1f} m at s = {lane['s'][steps.argmax()]:.1f} m; "
                 "its geometry has a gap, or a number that is not finite"
             )
-    return points, speeds, sampled["successors"]
+    return LaneSamples(
+        root,
+        keys,
+        [np.array(lane["s"]) for lane in sampled["lanes"]],
+        points,
+        speeds,
+        [np.array(lane["width"]) for lane in sampled["lanes"]],
+        sampled["successors"],
+        [],
+        [points_of(*np.transpose(outline)) for outline in sampled["crossings"]],
+    )
 
 
 def _driving_lanes(section: Element) -> list[int]:

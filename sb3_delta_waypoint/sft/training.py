@@ -134,7 +134,7 @@ def train_sft(
 
     history: list[dict[str, float]] = []
     interrupted = False
-    with _progress_bar(disable=not progress) as bar:
+    with progress_bar(disable=not progress) as bar:
         task = bar.add_task("Training the planner", total=num_steps, note="")
         best_step, best_weights = 0, model.state_dict()
         try:
@@ -190,7 +190,7 @@ def _fit(model: nn.Module, train: Frames, held_out: Frames, settings: TrainingSe
     for step in range(1, settings.num_steps + 1):
         learning_rate = float(schedule.get_last_lr()[0])
         batch = train[torch.randint(len(train), (settings.batch_size,), generator=generator, device=device)]
-        loss = _loss(model(batch.observations)[1] - batch.waypoints)
+        loss = waypoint_loss(model(batch.observations)[1] - batch.waypoints)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -221,20 +221,32 @@ def _errors(model: nn.Module, frames: Frames) -> torch.Tensor:
     return errors
 
 
-def _loss(errors: torch.Tensor) -> torch.Tensor:
+def waypoint_loss(errors: torch.Tensor) -> torch.Tensor:
+    """
+    Return the loss of behaviour cloning: the smooth L1 error of the waypoints.
+
+    :param errors: predicted minus taught waypoints, (B, H, 2), metres
+    :return: scalar
+    """
     return F.smooth_l1_loss(errors, torch.zeros_like(errors), beta=LOSS_BETA)
 
 
 def _summary(errors: torch.Tensor) -> dict[str, float]:
     displacement = errors.norm(dim=-1)
     return {
-        "validation_loss": _loss(errors).item(),
+        "validation_loss": waypoint_loss(errors).item(),
         "validation_ade": displacement.mean().item(),
         "validation_fde": displacement[:, -1].mean().item(),
     }
 
 
-def _progress_bar(disable: bool) -> Progress:
+def progress_bar(disable: bool) -> Progress:
+    """
+    Return a progress bar for a training, with a field ``note``.
+
+    :param disable: whether to show nothing
+    :return: the progress bar
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

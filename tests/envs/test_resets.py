@@ -153,3 +153,22 @@ def test_seeds_that_are_none_are_refused(seed):
     for kind in ("scalar", "vector"):
         with pytest.raises(gym.error.Error, match="Seed must be"):
             MAKERS[kind]().reset(seed=seed)
+
+
+def test_a_vector_env_plays_chosen_scenarios():
+    env = gym.make_vec("ToyWaypoint-v0", num_envs=3)
+    observation, _ = env.reset(seed=4, options={"scenarios": [8, 1, 8]})
+    scalar = gym.make("ToyWaypoint-v0")
+    for i, number in enumerate([8, 1, 8]):
+        expected, _ = scalar.reset(seed=4, options={"scenario": number})
+        np.testing.assert_array_equal(observation["route"][i], expected["route"])
+    # the order of the others is as it was
+    np.testing.assert_array_equal(env.reset()[0]["route"], env.reset(seed=4)[0]["route"])
+    for options, said in (
+        ({"scenarios": [1, 2]}, "expected 3 numbers, one per env"),
+        ({"scenarios": 1}, "expected 3 numbers"),
+        ({"scenarios": [1, 2, -3]}, r"options\['scenarios'\]=-3: expected a whole number"),
+        ({"scenarios": [1, 2, 3], "more": 1}, "takes 'scenarios'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            env.reset(options=options)

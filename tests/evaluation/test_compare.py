@@ -94,12 +94,16 @@ def test_false_alarms_are_as_rare_as_promised():
     assert 0.02 <= np.mean(found) <= 0.09
 
 
-def test_a_metric_undefined_somewhere_is_undecided(hard):
-    spoilt = hard.copy()
+def test_a_metric_undefined_somewhere_is_compared_where_it_is_defined(hard):
+    spoilt, sparse = hard.copy(), np.full_like(hard, np.nan)
     spoilt[7] = np.nan
-    comparison = compare({"ade": hard, "fde": hard}, {"ade": spoilt - 1.0, "fde": hard - 1.0})
-    assert comparison["metrics"]["ade"]["verdict"] == "cannot tell"
-    assert comparison["metrics"]["fde"]["verdict"] == "better"
+    sparse[:5] = hard[:5]
+    comparison = compare({"ade": hard, "fde": hard}, {"ade": spoilt - 1.0, "fde": sparse - 1.0})
+    ade = comparison["metrics"]["ade"]
+    assert ade["verdict"] == "better" and ade["difference"]["mean"] == pytest.approx(-1.0)
+    assert ade["rl"]["n"] == len(hard) - 1 and "n" not in ade["sft"]
+    # five pairs are too few
+    assert comparison["metrics"]["fde"]["verdict"] == "cannot tell"
 
 
 def test_sides_that_do_not_fit():

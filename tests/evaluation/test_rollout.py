@@ -61,6 +61,34 @@ def test_each_scenario_once_for_any_number_of_envs(expected, n_scenarios, n_envs
         assert_same(evaluate_scenarios(hasty, venv, n_scenarios, seed=5), expected, n_scenarios)
 
 
+@pytest.mark.parametrize("n_envs", [1, 2, 5, 8])
+def test_exactly_the_scenarios_of_a_list(expected, n_envs):
+    numbers = [11, 3, 0, 12, 7]
+    venv = make_waypoint_vec_env(n_envs=n_envs, **KWARGS)
+    metrics = evaluate_scenarios(hasty, venv, 5, seed=5, numbers=numbers)
+    for name, values in metrics.items():
+        np.testing.assert_array_equal(values, expected[name][numbers], err_msg=name)
+    # the order of the scenarios is as before
+    assert_same(evaluate_scenarios(hasty, venv, 3, seed=5), expected, 3)
+    scenarios = Scenarios(seed=5, n_envs=n_envs, env_kwargs=KWARGS, numbers=numbers)
+    assert scenarios.n == 5
+    np.testing.assert_array_equal(scenarios.evaluate(hasty)["ade"], expected["ade"][numbers])
+
+
+def test_a_list_in_scalar_envs(expected):
+    metrics = evaluate_scenarios(hasty, DummyVecEnv([scalar_env]), 3, seed=5, numbers=[9, 2, 4])
+    np.testing.assert_array_equal(metrics["ade"], expected["ade"][[9, 2, 4]])
+    with pytest.raises(ValueError, match="in one scalar env, not in 2"):
+        evaluate_scenarios(hasty, DummyVecEnv([scalar_env] * 2), 3, seed=5, numbers=[9, 2, 4])
+
+
+def test_time_limits_belong_to_the_scenarios():
+    native = Scenarios(5, 5, 2, env_kwargs=KWARGS).evaluate_expert()["time_limit"]
+    scalar = evaluate_scenarios(hasty, DummyVecEnv([scalar_env]), 5, seed=5, with_limits=True)["time_limit"]
+    np.testing.assert_array_equal(native, scalar)
+    assert len(set(native)) > 1
+
+
 @pytest.mark.filterwarnings("ignore:The environment is already wrapped")
 def test_scenarios_object_and_wrappers(expected):
     assert_same(Scenarios(7, seed=5, n_envs=3, env_kwargs=KWARGS).evaluate(hasty), expected, 7)
