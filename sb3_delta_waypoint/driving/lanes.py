@@ -190,10 +190,10 @@ def _by_point(name: str, values: ArrayLike, n_points: int, kind: type) -> np.nda
 
 
 def _tangents(network: RoadNetwork) -> NDArray[np.float64]:
-    """Unit tangents at the points, by central differences within each segment."""
+    """Unit tangents at the points, by differences of second order within each segment."""
     tangents = np.empty_like(network.points)
     for first, end in zip(network.offsets[:-1], network.offsets[1:], strict=True):
-        steps = np.gradient(network.points[first:end], axis=0)
+        steps = np.gradient(network.points[first:end], axis=0, edge_order=2 if end - first > 2 else 1)
         tangents[first:end] = steps / np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-9)
     return tangents
 

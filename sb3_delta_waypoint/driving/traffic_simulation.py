@@ -15,9 +15,10 @@ from sb3_delta_waypoint.driving.agents.traffic import Others, act, occupy, set_u
 from sb3_delta_waypoint.driving.agents.vehicles import look_ahead
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import LEAD, braking_plan
-from sb3_delta_waypoint.driving.kernels import lean
+from sb3_delta_waypoint.driving.kernels import kernel, lean
 from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.observation import NEAR, Observation, TrafficObservation, observe, write_agents
+from sb3_delta_waypoint.driving.records import WAYPOINT
 from sb3_delta_waypoint.driving.routes import project
 from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_plan, score_step
@@ -63,7 +64,12 @@ class Scratch(NamedTuple):
         :param horizon_steps: rows ``H`` of a plan
         :return: the arrays
         """
-        return cls(Board.empty(n_segments, ENTRIES), np.empty(OBSERVED_AGENTS, NEAR), np.empty(horizon_steps + 1, LEAD))
+        return cls(
+            Board.empty(n_segments, ENTRIES),
+            np.empty(OBSERVED_AGENTS, NEAR),
+            np.empty(horizon_steps + 1, LEAD),
+            np.empty(horizon_steps, WAYPOINT),
+        )
 
 
 @lean
@@ -237,7 +243,7 @@ def _step(world: World, street: Street, packed: np.ndarray, plans: np.ndarray, r
     return n_finished
 
 
-@lean
+@kernel
 def _finish(
     world: World,
     street: Street,

@@ -8,6 +8,7 @@ import numpy as np
 
 from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, check_groups
 from sb3_delta_waypoint.driving.observation import Observation
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios
 from sb3_delta_waypoint.driving.score import succeeded, terminated, truncated
 from sb3_delta_waypoint.driving.simulation import Simulation
 from sb3_delta_waypoint.envs.configuration import driving_config
@@ -44,10 +45,17 @@ class ToyWaypointEnv(DriveEnv):
         super().__init__(render_mode)
         self.groups = check_groups(observe, GROUPS)
         hard = read_hard_scenarios(hard_scenarios, hard_share)
-        self.drive = self.simulation = Simulation(1, driving_config(**kwargs), autoreset=False, hard=hard)
+        self.drive = self.simulation = self._simulation(1, autoreset=False, hard=hard, **kwargs)
         self.observation_space = observation_space(self.groups)  # type: ignore[assignment]
         self.action_space = action_space(self.simulation.config)
         self._seeded = False
+
+    @staticmethod
+    def _simulation(
+        n_cars: int, group_size: int = 1, autoreset: bool = True, hard: HardScenarios = NO_HARD_SCENARIOS, **kwargs: Any
+    ) -> Simulation:
+        """The simulation of some cars."""
+        return Simulation(n_cars, driving_config(**kwargs), group_size, autoreset, hard)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

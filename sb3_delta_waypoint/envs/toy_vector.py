@@ -12,9 +12,8 @@ from sb3_delta_waypoint.bounds import check_number
 from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, START_STEP, check_groups
 from sb3_delta_waypoint.driving.observation import Observation
 from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
-from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
+from sb3_delta_waypoint.driving.simulation import N_CARS
 from sb3_delta_waypoint.driving.world import World
-from sb3_delta_waypoint.envs.configuration import driving_config
 from sb3_delta_waypoint.envs.hard_scenarios import read_hard_scenarios
 from sb3_delta_waypoint.envs.resets import check_reset
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
@@ -44,6 +43,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         "render_fps": ToyWaypointEnv.metadata["render_fps"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
+    scalar_env = ToyWaypointEnv
+    """The scalar env of the same cars."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         self.render_mode = render_mode
         self.groups = check_groups(observe, GROUPS)
         hard = read_hard_scenarios(hard_scenarios, hard_share)
-        self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size, hard=hard)
+        self.simulation = self.scalar_env._simulation(num_envs, group_size, hard=hard, **kwargs)
         self.single_observation_space = observation_space(self.groups)
         self.single_action_space = action_space(self.simulation.config)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -118,7 +119,10 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         finished = np.zeros(self.num_envs, bool)
         finished[ended] = True
         observations = np.empty(self.num_envs, object)  # of None
-        last = self._observed(Observation(*(values[ended] for values in self.simulation.final.observation)), len(ended))
+        last = self._observed(
+            type(self.simulation.final.observation)(*(values[ended] for values in self.simulation.final.observation)),
+            len(ended),
+        )
         observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
         # an episode that began in a state of another one has neither success nor metrics
         start_steps = self.simulation.final.start_step

@@ -25,6 +25,8 @@ BEND_ROOM = 25.0
 """Distance of the ends of streets from the nodes where a road bends [m]."""
 STRAIGHT = math.radians(45.0)
 """Largest angle by which the way straight on may turn [rad]."""
+SLIGHT = math.radians(1.0)
+"""Turns below this are no arcs [rad]."""
 LIMITS = 30.0 / 3.6, 40.0 / 3.6, 50.0 / 3.6
 """Speed limits [m/s]."""
 CROSSING_ROOM = 3.0
@@ -194,10 +196,9 @@ def _turn(before: Points, after: Points) -> Points:
     one, two = _unit(before[-1] - before[-2]), _unit(after[1] - after[0])
     turn = math.atan2(one[0] * two[1] - one[1] * two[0], one @ two)
     part = np.linspace(0.0, 1.0, 60)[:, None]
-    if abs(turn) > STRAIGHT:
-        # the corner at which the straights meet
-        to_corner, from_corner = np.linalg.solve(np.column_stack([one, two]), end - start)
-        reach = min(to_corner, from_corner)
+    # distances to and from the corner at which the straights meet
+    to_corner, from_corner = np.linalg.solve(np.column_stack([one, two]), end - start) if abs(turn) > SLIGHT else (0.0, 0.0)
+    if (reach := min(to_corner, from_corner)) > 0.2 * np.linalg.norm(end - start):
         corner = start + to_corner * one
         radius = reach / math.tan(0.5 * abs(turn))
         begin = corner - reach * one
