@@ -16,6 +16,7 @@ from tests.commands.conftest import H
 TINY = ["--env-kwargs", "route_length:20", "--n-envs", 8, "--iterations", 2, "--steps", 400, "--gradient-steps", 30]
 
 
+@pytest.mark.filterwarnings("ignore:total_timesteps=300")
 @pytest.mark.parametrize(("algo", "algorithm"), [("grpo", GRPO), ("ppo", PPO)])
 def test_reinforcement_learning_goes_on_from_the_head(models, tmp_path, algo, algorithm):
     out = tmp_path / "out"
@@ -44,7 +45,19 @@ def test_a_whole_network_fine_tuned_on_the_drives_of_its_teacher(models, tmp_pat
     out, again = tmp_path / "out", tmp_path / "again"
     for folder in (out, again):
         succeeded(
-            *("dagger", "--sft", models / "model.pt", "--train", "network", "--drive", "teacher", "--out", folder, "--seed", 3),
+            *(
+                "dagger",
+                "--sft",
+                models / "model.pt",
+                "--train",
+                "network",
+                "--drive",
+                "teacher",
+                "--out",
+                folder,
+                "--seed",
+                3,
+            ),
             *TINY,
         )
     planners = [load_planner(path) for path in (models / "model.pt", out / "model.pt", again / "model.pt")]

@@ -35,7 +35,9 @@ def test_the_split_is_written_once_and_played_exactly(models, split, tmp_path):
     content = json.loads(split.read_text())
     assert content["numbers"] == [0, 3, 6, 9] and content["seed"] == 6 and content["env_kwargs"] == {"route_length": 12}
     assert sorted(content["planners"]) == sorted(map(str, models.glob("*.zip")))
-    expected = Scenarios(10, 6, env_kwargs={"route_length": 12, "horizon_steps": H}).evaluate(WaypointPolicy(models / "model.pt"))
+    expected = Scenarios(10, 6, env_kwargs={"route_length": 12, "horizon_steps": H}).evaluate(
+        WaypointPolicy(models / "model.pt")
+    )
     for flag in (["--hard"], ["--scenarios", split]):
         succeeded("evaluate", "--model", models / "model.pt", *flag, "--n-envs", 3, "--out", "metrics.json")
         written = json.loads((tmp_path / "metrics.json").read_text())
@@ -53,7 +55,9 @@ def test_compare_on_the_split(models, split):
 def test_the_file_decides_what_is_played(models, split):
     for flag in (["--seed", 3], ["--episodes", 3], ["--env", "ToyWaypoint-v0"], ["--routes", "Town01.xodr"]):
         result = call("evaluate", "--model", models / "model.pt", "--hard", *flag)
-        assert result.exit_code == 2 and f"brings its own env, arguments, seed and numbers: leave out {flag[0]}" in result.output
+        assert (
+            result.exit_code == 2 and f"brings its own env, arguments, seed and numbers: leave out {flag[0]}" in result.output
+        )
     result = call("evaluate", "--model", models / "model.pt", "--scenarios", "nowhere.json")
     failed(result, "no list of scenarios nowhere.json")
 
