@@ -27,7 +27,7 @@ COMMANDS = {
     "carla-server": "Serve the CARLA client without CARLA, for tests and development.",
     "plot-train": "Plot the training curves of runs (rl_zoo3 plot_train).",
     "all-plots": "Plot algorithms and runs side by side (rl_zoo3 all_plots).",
-    "record-video": "Record a video of a trained model (rl_zoo3 record_video).",
+    "record-video": "Record a video of a model (rl_zoo3 record_video), or of it and its planner.",
 }
 """Name and one-line help of each sub-command; ``a-b`` is the click command ``a_b`` in ``commands/a_b.py``."""
 

@@ -14,6 +14,12 @@ def register_envs() -> None:
             entry_point="sb3_delta_waypoint.envs.toy:ToyWaypointEnv",
             vector_entry_point="sb3_delta_waypoint.envs.toy_vector:ToyWaypointVectorEnv",
         )
+    if "TrafficWaypoint-v0" not in gym.registry:
+        gym.register(
+            "TrafficWaypoint-v0",
+            entry_point="sb3_delta_waypoint.envs.traffic:TrafficWaypointEnv",
+            vector_entry_point="sb3_delta_waypoint.envs.traffic:TrafficWaypointVectorEnv",
+        )
     if "CarlaWaypoint-v0" not in gym.registry:
         gym.register("CarlaWaypoint-v0", entry_point="sb3_delta_waypoint.carla_bridge.env:CarlaWaypointEnv")
 

@@ -31,7 +31,7 @@ from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.maps.routes import Route
-from sb3_delta_waypoint.rendering.scene import pose
+from sb3_delta_waypoint.rendering.scene import Scene, pose
 
 ATTEMPTS = 10
 """Maximum attempts to draw a random route with a free start before the map counts as occupied."""
@@ -310,6 +310,9 @@ class CarlaWaypointEnv(DriveEnv):
         fault = f"{type(error).__name__}: {error}"
         gym.logger.warn(f"an episode was broken off: {fault}")
         return self._observed(), 0.0, False, True, {FAULT: fault, "scenario": int(self.drive.cars[0]["scenario"])}
+
+    def _scene(self) -> Scene:
+        return self._stage.fill(super()._scene(), self.drive.route)
 
     @property
     def height(self) -> float:

@@ -75,6 +75,8 @@ class EventMonitor:
         self._last_time = 0.0
         self._last_place: Pose | None = None
         self._off_road = self._out_of_lane = False
+        self.touched: dict[int, bool] = {}
+        """Actors that the car has touched, by id, and whether it was at fault at the first contact."""
         self._passed: set[str] = set()
         self._stopped: set[str] = set()
 
@@ -120,7 +122,8 @@ class EventMonitor:
             self._last_place = None
         if self._seconds - self._last_time > SAME_ACTOR_TIME:
             self._last_other = None
-        faultless = car["speed"] - CONTROL_DT * car["acceleration"] < FAULTLESS_SPEED
+        faultless = bool(car["speed"] - CONTROL_DT * car["acceleration"] < FAULTLESS_SPEED)
+        self.touched.setdefault(collision.other, not faultless)
         if collision.other == self._last_other or self._last_place is not None or faultless:
             return []
         self._last_other, self._last_time, self._last_place = collision.other, self._seconds, here

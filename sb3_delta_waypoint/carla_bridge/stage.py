@@ -14,6 +14,7 @@ from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import Traffic, TrafficOptions
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive, Measurement
+from sb3_delta_waypoint.rendering.scene import Scene
 
 
 class Stage:
@@ -83,3 +84,13 @@ class Stage:
         if self._surroundings is not None:
             found, hazards = self._surroundings.look(drive, snapshot)
         return found | self._cameras.observe(snapshot.frame), hazards
+
+    def fill(self, scene: Scene, route: np.ndarray) -> Scene:
+        """
+        Add what is around the car to the scene of a picture; see :meth:`~.surroundings.Surroundings.fill`.
+
+        :param scene: scene of the car and its route
+        :param route: records of :data:`~sb3_delta_waypoint.driving.records.ROUTE_POINT`
+        :return: the scene; without traffic it is the same
+        """
+        return scene if self._surroundings is None else self._surroundings.fill(scene, route)

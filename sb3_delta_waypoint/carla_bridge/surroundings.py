@@ -11,7 +11,14 @@ from sb3_delta_waypoint.carla_bridge.traffic import Traffic
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
 from sb3_delta_waypoint.driving.observation import observe_agents
+from sb3_delta_waypoint.driving.records import AGENT
+from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW
 from sb3_delta_waypoint.driving.yielding import HAZARD, find_hazards
+from sb3_delta_waypoint.rendering.road import LANE_WIDTH
+from sb3_delta_waypoint.rendering.scene import STOP_LINE, STOP_SIGN, CarBox, Scene
+
+STATES = {"Red": RED, "Yellow": YELLOW, "Green": GREEN}
+"""States of lights by CARLA's names; a light that is off stops nobody."""
 
 
 class Surroundings:
@@ -50,6 +57,28 @@ class Surroundings:
             n += 1
         signal = np.array([min(max(left, 0.0), FAR), free], np.float32)
         return observe_agents(agents, car) | {"signal": signal}, hazards[:n]
+
+    def fill(self, scene: Scene, route: np.ndarray) -> Scene:
+        """
+        Add what the car last saw to the scene of a picture.
+
+        :param scene: scene of the car and its route
+        :param route: records of :data:`~.records.ROUTE_POINT`
+        :return: the scene with the other road users, those that were hit, the car's outline, and the stop lines on the route
+        """
+        ego, events, seen = self._ego, self._events, self._traffic.seen
+        lines = []
+        for line in events.lines:
+            point = route[int(line.distance)]
+            state = STOP_SIGN if line.is_stop_sign else STATES.get(self._signals.state(line), GREEN)
+            yaw = np.arctan2(point["sin"], point["cos"])
+            lines.append((point["x"], point["y"], yaw, LANE_WIDTH, state, True))
+        return scene._replace(
+            box=CarBox(2.0 * ego.half_length, 2.0 * ego.half_width, 2.0 * ego.half_length - ego.front),
+            agents=np.array(list(seen.values()), AGENT),
+            faults={row: events.touched[number] for row, number in enumerate(seen) if number in events.touched},
+            stop_lines=np.array(lines, STOP_LINE),
+        )
 
     def _next_line(self, car: Any) -> tuple[float, bool]:
         """Distance from the bumper to the next stop line [m], and whether the car may drive over it."""

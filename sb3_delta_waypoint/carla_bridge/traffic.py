@@ -86,6 +86,8 @@ class Traffic:
                 session.manage_traffic()
         self._agents: dict[int, tuple[float, float, float]] = {}  # length, width, kind
         self._waiting: dict[int, _Walker] = {}
+        self.seen: dict[int, tuple[Any, ...]] = {}
+        """States by id of the actor in the last snapshot, as records of :data:`~.records.AGENT`."""
 
     def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray) -> None:
         """
@@ -167,14 +169,15 @@ class Traffic:
         :param snapshot: ``carla.WorldSnapshot``
         :return: records of :data:`~.records.AGENT`
         """
-        rows = []
+        self.seen = {}
         for number, (length, width, kind) in self._agents.items():
             actor = snapshot.find(number)
             if actor is not None:
                 velocity = actor.get_velocity()
                 x, y, yaw = pose_of(actor.get_transform())
-                rows.append((x, y, yaw, math.hypot(velocity.x, velocity.y), length, width, kind, True, False))
-        return np.array(rows, AGENT)
+                speed = math.hypot(velocity.x, velocity.y)
+                self.seen[number] = (x, y, yaw, speed, length, width, kind, True, False)
+        return np.array(list(self.seen.values()), AGENT)
 
 
 def _is_car(blueprint: Any) -> bool:

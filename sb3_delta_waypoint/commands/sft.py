@@ -44,8 +44,9 @@ class Widths(click.ParamType):
 )
 @option(
     "--planner",
-    metavar="MODULE:CLASS",
-    help="Class of the planner, by its import path.  [default: the multilayer perceptron of this package]",
+    metavar="NAME|MODULE:CLASS",
+    help="The planner: mlp; attention or pooled, which see other road users; or a class of your own by its import path.  "
+    "[default: mlp]",
 )
 @option(
     "--planner-kwargs",

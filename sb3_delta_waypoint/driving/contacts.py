@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.driving.footprint import Box, agent_box, car_box, gap, overlap
-from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.kernels import inlined, lean
 from sb3_delta_waypoint.driving.records import CYCLIST, OBJECT, PEDESTRIAN, Record
 from sb3_delta_waypoint.driving.standing import Standing
 from sb3_delta_waypoint.driving.time_to_collision import (
@@ -71,7 +71,7 @@ def at_fault(kind: int, standing: Standing) -> bool:
     return kind in (FRONT, STOPPED_OTHER) or (kind == LATERAL and not standing.in_lane)
 
 
-@kernel
+@lean
 def _touch(box: Box, car: Record, agent: Record, other: Box, standing: Standing, totals: Record) -> bool:
     """Count a contact; return whether it is the car's fault."""
     agent.collided = True
@@ -109,7 +109,7 @@ def collide(agents: np.ndarray, car: Record, vehicle: VehicleParameters, standin
     return _collide(agents, car, vehicle, standing, totals)
 
 
-@kernel
+@lean
 def _collide(agents: np.ndarray, car: Record, vehicle: VehicleParameters, standing: Standing, totals: Record) -> Meeting:
     box = car_box(car, vehicle)
     half, moves = box.half_length + box.half_width, car.speed > STANDING_SPEED

@@ -16,14 +16,15 @@ class Drive(ABC):
     :param config: the driving configuration
     :param n_cars: number of cars
     :param max_points: largest number of route points, 1 m apart
+    :param n_agents: number of others on the road of each car; -1 for cars without lanes
     """
 
     first_call: str
     """The call that begins the first episode, for error messages."""
 
-    def __init__(self, config: DrivingConfig, n_cars: int, max_points: int):
+    def __init__(self, config: DrivingConfig, n_cars: int, max_points: int, n_agents: int = -1):
         self.config = config
-        self.world = World.empty(n_cars, max_points, config.horizon_steps)
+        self.world = World.empty(n_cars, max_points, config.horizon_steps, n_agents)
         self._parameters = packed(config)
         self.metric_names = metric_names(config.horizon_steps)
         """Names of an episode's metrics."""

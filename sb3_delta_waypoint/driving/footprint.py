@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.kernels import inlined, lean
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 
@@ -79,7 +79,7 @@ def _squared_distance_of_corners(box: Box, other: Box) -> float:
     return nearest
 
 
-@kernel
+@lean
 def gap(one: Box, other: Box) -> float:
     """
     Smallest distance between two boxes that do not overlap: it is attained at a corner of one of them.

@@ -22,7 +22,8 @@ _IMPORT = re.compile(rf"^from {_PACKAGE.name}\.([\w.]+) import", re.MULTILINE)
 
 def kernel(function: Function) -> Function:
     """Decorator that compiles a loop over cars, or a function that such a loop seldom calls."""
-    return _compiled(function)
+    # said, so that a kernel that a lean function calls may allocate
+    return _compiled(function, _nrt=True)
 
 
 def inlined(function: Function) -> Function:
@@ -32,7 +33,7 @@ def inlined(function: Function) -> Function:
 
 def lean(function: Function) -> Function:
     """
-    Decorator that compiles a function that allocates nothing, and calls only such functions.
+    Decorator that compiles a function that allocates nothing itself.
 
     Counting references to the arrays in its arguments would cost several times its arithmetic.
     """

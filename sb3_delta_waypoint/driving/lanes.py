@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sb3_delta_waypoint.driving.kernels import kernel, lean
-from sb3_delta_waypoint.driving.network import RoadNetwork, segment_lengths
+from sb3_delta_waypoint.driving.network import POINT_SPACING, RoadNetwork, segment_lengths
 
 LIGHT = np.dtype([("junction", "i8"), ("turn", "i8"), ("turns", "i8")], align=True)
 """A traffic light: its junction, its turn in the junction's cycle, and how many lights take turns there."""
@@ -75,7 +75,8 @@ class Lanes(NamedTuple):
     :param spacing: float64 ``(S,)``, distance between the points of a segment [m]: point ``k`` is ``k * spacing`` along it
     :param tangents: float64 ``(P, 2)``, unit vectors in driving direction
     :param width: float64 ``(P,)``, of the lane [m]
-    :param pace: float64 ``(P,)``, speed at which others drive there: the limit, less in bends and before them [m/s]
+    :param pace: float64 ``(P,)``, speed at which others drive there: the limit, less in bends and before them [m/s];
+        at the end of a segment the braking is for the fastest successor, since the slower ones may not be taken
     :param left: int64 ``(P,)``, nearest point of the lane on the left that runs the same way, -1 where there is none
     :param right: int64 ``(P,)``, the same on the right
     :param in_junction: bool ``(P,)``, whether the point lies in a junction
@@ -189,10 +190,10 @@ def _by_point(name: str, values: ArrayLike, n_points: int, kind: type) -> np.nda
 
 
 def _tangents(network: RoadNetwork) -> NDArray[np.float64]:
-    """Unit tangents at the points, by central differences within each segment."""
+    """Unit tangents at the points, by differences of second order within each segment."""
     tangents = np.empty_like(network.points)
     for first, end in zip(network.offsets[:-1], network.offsets[1:], strict=True):
-        steps = np.gradient(network.points[first:end], axis=0)
+        steps = np.gradient(network.points[first:end], axis=0, edge_order=2 if end - first > 2 else 1)
         tangents[first:end] = steps / np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-9)
     return tangents
 
@@ -205,9 +206,29 @@ def _pace(network: RoadNetwork, tangents: NDArray[np.float64], spacing: NDArray[
         limit = network.speeds[first:end]
         bend = np.sqrt(LATERAL_ACCELERATION / (turn + 1e-9))
         pace[first:end] = np.minimum(np.where(np.isfinite(limit), limit, DEFAULT_LIMIT), bend)
-        for k in range(end - 2, first - 1, -1):
-            pace[k] = min(pace[k], math.sqrt(pace[k + 1] ** 2 + 2.0 * BRAKING * spacing[segment]))
+    _brake(pace, network.offsets, spacing, network.successor_offsets, network.successors)
     return pace
+
+
+@kernel
+def _brake(
+    pace: np.ndarray, offsets: np.ndarray, spacing: np.ndarray, successor_offsets: np.ndarray, successors: np.ndarray
+) -> None:
+    """Lower the pace so that braking reaches what comes after, also beyond a segment's end: there, the fastest successor."""
+    changed = True
+    while changed:
+        changed = False
+        for segment in range(len(spacing)):
+            after = 0.0
+            for edge in range(successor_offsets[segment], successor_offsets[segment + 1]):
+                after = max(after, pace[offsets[successors[edge]]])
+            if successor_offsets[segment] == successor_offsets[segment + 1]:
+                after = np.inf
+            for point in range(offsets[segment + 1] - 1, offsets[segment] - 1, -1):
+                if after < pace[point]:
+                    pace[point] = after
+                    changed = True
+                after = math.sqrt(pace[point] * pace[point] + 2.0 * BRAKING * spacing[segment])
 
 
 def _conflicts(
@@ -288,7 +309,7 @@ def index_points(points: NDArray[np.float64], width: NDArray[np.float64]) -> Gri
     :return: the index
     """
     # a lane's point stands for the stretch of half a metre before and behind it
-    reach = float(np.hypot(0.5 * width.max() + AREA_MARGIN, 0.6)) + 0.1
+    reach = float(np.hypot(0.5 * width.max() + AREA_MARGIN, 0.5 * POINT_SPACING + END_SLACK)) + 0.01
     x, y = points.min(axis=0) - reach
     n_x, n_y = (np.ceil((points.max(axis=0) + reach - (x, y)) / CELL).astype(int)).tolist()
     n = int(math.ceil(reach / CELL))

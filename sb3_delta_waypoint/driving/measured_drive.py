@@ -200,7 +200,7 @@ class MeasuredDrive(Drive):
             self.world = World.empty(1, max_points, self.config.horizon_steps)
             self._slowed = np.zeros_like(self.routes)
         nowhere, everything = np.zeros((1, 2), np.int64), np.full(1, np.inf)
-        source = RouteSource(True, True, False, max_points, network, nowhere, everything)
+        source = RouteSource(True, True, False, max_points, network, nowhere, everything, np.ones(1), np.array([0, 1]))
         _set_out(self.world, source, self._parameters, np.uint64(seed), scenario)
         self._begun = True
 

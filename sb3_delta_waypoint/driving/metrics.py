@@ -98,7 +98,6 @@ METRICS = {
         Metric("collision_vehicle", "collision with vehicle", "", False, of_every_episode=True),
         Metric("collision_static", "collision with object", "", False, of_every_episode=True),
         Metric("collision_vulnerable", "collision with vulnerable road user", "", False, of_every_episode=True),
-        Metric("contacts", "others touched", "", False, of_every_episode=True),
         Metric("off_road", "off road", "", False),
         Metric("off_road_share", "share off road", "", False),
         Metric("lane_invasion", "lane invasions", "", False),

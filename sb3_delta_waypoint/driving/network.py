@@ -47,6 +47,20 @@ class RoadNetwork(NamedTuple):
         return len(self.offsets) - 1
 
 
+class MapShares(NamedTuple):
+    """
+    The maps of a network that consists of several, and how often routes are drawn from each.
+
+    :param names: their names, for messages
+    :param weights: how often each is drawn, in any unit
+    :param segments: one more than there are maps; map ``m`` has the segments from ``segments[m]`` to ``segments[m + 1]``
+    """
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    segments: tuple[int, ...]
+
+
 def from_segments(
     segments: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], successors: Sequence[Sequence[int]]
 ) -> RoadNetwork:

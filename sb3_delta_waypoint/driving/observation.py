@@ -62,7 +62,7 @@ def observe(world: World, i: int, observation: Observation) -> None:
     _write_route(car, world.routes[i], observation.route[i])
 
 
-class Seen(NamedTuple):
+class TrafficObservation(NamedTuple):
     """Observations of ``n`` cars among others: float32 ``(n, ...)`` for each group of the contract."""
 
     state: np.ndarray
@@ -73,7 +73,7 @@ class Seen(NamedTuple):
     signal: np.ndarray
 
     @classmethod
-    def empty(cls, n_cars: int) -> "Seen":
+    def empty(cls, n_cars: int) -> "TrafficObservation":
         """Memory for the observations of some cars."""
         return cls(*(np.empty((n_cars, *GROUPS[name].shape), np.float32) for name in cls._fields))
 

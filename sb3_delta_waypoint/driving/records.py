@@ -74,8 +74,8 @@ MOMENT = np.dtype(
 )
 """What is remembered of a step, for the terms of the score that look at several."""
 
-PLACE = np.dtype([("segment", "i8"), ("along", "f8")], align=True)
-"""Place of a route point on the lanes: segment, and arc length from the segment's start [m]."""
+PLACE = np.dtype([("segment", "i4"), ("along", "f4")])
+"""A place on a road network: a segment, and the arc length from its start [m]."""
 
 WAYPOINT = np.dtype([("x", "f4"), ("y", "f4")])
 """A waypoint, one row of a plan: metres, ego frame."""

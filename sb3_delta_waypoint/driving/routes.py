@@ -11,7 +11,7 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.expert import ExpertParameters
 from sb3_delta_waypoint.driving.kernels import inlined
-from sb3_delta_waypoint.driving.network import RoadNetwork
+from sb3_delta_waypoint.driving.network import MapShares, RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.scenarios import hash64, uniform
 
@@ -21,6 +21,8 @@ MAX_CURVATURE = 0.16
 """Largest magnitude of the random curvatures [1/m]."""
 MIN_LENGTH, MIN_CURVATURE = 1e-9, 1e-6
 """Smallest divisors, for points that coincide [m] and for straight lines [1/m]."""
+MIN_DRIVE = 10.0
+"""Shortest recorded drive that is replayed [m]."""
 MIN_ROUTE_SPEED = 1.0
 """Lowest speed of a speed profile [m/s]: stops in recordings are not replayed."""
 
@@ -36,6 +38,8 @@ class RouteSource(NamedTuple):
     :param network: the road network
     :param starts: int64 ``(K, 2)``, segment and point at which a route may begin
     :param reach: float64 ``(S,)``, longest distance that can be driven from the start of each segment [m]
+    :param shares: float64 ``(M,)``, for each map of the network the share of routes in it and the maps before it
+    :param first_starts: int64 ``(M + 1,)``; map ``m`` has ``starts[first_starts[m]:first_starts[m + 1]]``
     """
 
     from_network: bool
@@ -45,6 +49,55 @@ class RouteSource(NamedTuple):
     network: RoadNetwork
     starts: np.ndarray
     reach: np.ndarray
+    shares: np.ndarray
+    first_starts: np.ndarray
+
+
+def route_source(
+    network: RoadNetwork | None, route_length: float, recorded: bool = False, shares: MapShares | None = None
+) -> RouteSource:
+    """
+    Make the source of routes of a given length.
+
+    :param network: the network; None for routes of random curvature
+    :param route_length: length of the routes, in whole metres; recorded drives keep their own length
+    :param recorded: whether the network's segments are recorded drives, each driven from its start to its end
+    :param shares: the maps of which the network consists and how often each is drawn; None for a single map
+    :return: the source
+    :raises ValueError: if no recorded drive is long enough, or no route of this length fits into a map
+    """
+    max_points, undivided = int(route_length) + 1, np.ones(1)
+    if network is None:
+        empty = np.zeros(0, np.int64)
+        nothing, nowhere = RoadNetwork(np.zeros((0, 2)), np.zeros(0), empty, empty, empty), np.zeros((0, 2), np.int64)
+        return RouteSource(False, False, False, max_points, nothing, nowhere, np.zeros(0), undivided, np.zeros(2, np.int64))
+    steps = np.hypot(*np.diff(network.points, axis=0).T)
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    if recorded:
+        reach = travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]
+        starts = np.stack([np.arange(network.n_segments), network.offsets[:-1]], axis=1)[reach >= MIN_DRIVE]
+        if len(starts) == 0:
+            raise ValueError(f"none of the {network.n_segments} recorded drives is at least {MIN_DRIVE:g} m long")
+        starts, longest = np.ascontiguousarray(starts), int(reach.max()) + 1
+        return RouteSource(True, True, True, longest, network, starts, reach, undivided, np.array([0, len(starts)]))
+    segment_of = np.repeat(np.arange(network.n_segments), np.diff(network.offsets))
+    wanted = route_length + 2.0
+    longest_segment = float((travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]).max())
+    reach = reachable_length(network, wanted + longest_segment)
+    available = reach[segment_of] - (travelled - travelled[network.offsets[:-1]][segment_of])
+    points = np.flatnonzero(available >= wanted)
+    # the last point of a segment is the first of the next
+    points = points[~np.isin(points, network.offsets[1:] - 1)]
+    shares = shares or MapShares(("this road network",), (1.0,), (0, network.n_segments))
+    first_starts = np.searchsorted(segment_of[points], shares.segments)
+    for name, weight, first, end, n_starts in zip(
+        shares.names, shares.weights, shares.segments[:-1], shares.segments[1:], np.diff(first_starts), strict=True
+    ):
+        if n_starts == 0 and weight > 0.0:
+            raise ValueError(f"route_length={route_length} m: the longest drive in {name} is {reach[first:end].max():.0f} m")
+    starts = np.ascontiguousarray(np.stack([segment_of[points], points], axis=1))
+    sums = np.cumsum(shares.weights)
+    return RouteSource(True, False, False, max_points, network, starts, reach, sums / sums[-1], first_starts)
 
 
 @inlined
@@ -82,36 +135,39 @@ def draw_random_route(seed: np.uint64, route: np.ndarray, n_points: int) -> None
 
 
 @inlined
-def _along(network: RoadNetwork, segment: int, point: int) -> float:
-    """Arc length from the start of a segment to one of its points [m]."""
-    along = 0.0
-    for k in range(network.offsets[segment], point):
-        along += math.hypot(network.points[k + 1, 0] - network.points[k, 0], network.points[k + 1, 1] - network.points[k, 1])
-    return along
-
-
-@inlined
 def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, places: np.ndarray, n_points: int) -> int:
     """
     Draw a route through a road network, with random turns where lanes fork, but never into a dead end.
 
+    Of several maps, one is drawn by its share first.
+
     :param seed: the scenario's seed
     :param source: the network, and the points in it where a route may begin
     :param route: records of :data:`~.records.ROUTE_POINT`; positions and speed limits are written
-    :param places: records of :data:`~.records.PLACE`, written unless there are none
+    :param places: records of :data:`~.records.PLACE`, the place of each route point, written; without any, nothing is
     :param n_points: largest number of points to write
     :return: number of points written
     """
     network, reach = source.network, source.reach
-    pick = int(hash64(seed, np.uint64(8)) % np.uint64(source.starts.shape[0]))
+    chosen = 0
+    if source.shares.shape[0] > 1:
+        drawn = uniform(seed, 9, 0.0, 1.0)
+        while drawn >= source.shares[chosen]:
+            chosen += 1
+    first_start, end_start = source.first_starts[chosen], source.first_starts[chosen + 1]
+    pick = first_start + int(hash64(seed, np.uint64(8)) % np.uint64(end_start - first_start))
     segment, point = source.starts[pick, 0], source.starts[pick, 1]
     x, y = network.points[point, 0], network.points[point, 1]
     route[0].x, route[0].y, route[0].speed = x, y, network.speeds[point]
-    written, remaining, fork = 1, 1.0, 0
+    # arc length of x, y from the start of the segment
     along = 0.0
     if places.shape[0] > 0:
-        along = _along(network, segment, point)
+        for before in range(network.offsets[segment], point):
+            step_x = network.points[before + 1, 0] - network.points[before, 0]
+            step_y = network.points[before + 1, 1] - network.points[before, 1]
+            along += math.hypot(step_x, step_y)
         places[0].segment, places[0].along = segment, along
+    written, remaining, fork = 1, 1.0, 0
     while written < n_points:
         point += 1
         if point == network.offsets[segment + 1]:
@@ -133,9 +189,10 @@ def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, 
                         break
                     choice -= 1
             point = network.offsets[segment]
-            along = 0.0
         step_x, step_y = network.points[point, 0] - x, network.points[point, 1] - y
         length = math.hypot(step_x, step_y)
+        if point == network.offsets[segment]:
+            along = -length
         gone = 0.0
         while length - gone >= remaining and written < n_points:
             gone += remaining
@@ -143,12 +200,11 @@ def draw_network_route(seed: np.uint64, source: RouteSource, route: np.ndarray, 
             route[written].y = y + step_y * gone / length
             route[written].speed = network.speeds[point]
             if places.shape[0] > 0:
-                places[written].segment, places[written].along = segment, along + gone
+                places[written].segment, places[written].along = segment, max(along + gone, 0.0)
             written += 1
             remaining = 1.0
         remaining -= length - gone
-        # the gap between two segments counts as the first metre of the second
-        along += length if point > network.offsets[segment] else 0.0
+        along += length
         x, y = network.points[point, 0], network.points[point, 1]
     return written
 

@@ -318,13 +318,12 @@ def _write_score(car: Record, totals: Record, outcome: int, reference: float, dt
     episode.score_speed_limit = terms.speed_limit
     episode.score_comfort = terms.comfort
     hits = totals.hit_vehicle + totals.hit_vulnerable + totals.hit_object
-    episode.collision = hits > 0
+    episode.collision = hits
     episode.collision_at_fault = totals.fault_vehicle + totals.fault_vulnerable + totals.fault_object > 0
-    episode.collision_vehicle = totals.hit_vehicle > 0
-    episode.collision_vulnerable = totals.hit_vulnerable > 0
-    episode.collision_pedestrian = totals.hit_pedestrian > 0
-    episode.collision_static = totals.hit_object > 0
-    episode.contacts = hits
+    episode.collision_vehicle = totals.hit_vehicle
+    episode.collision_vulnerable = totals.hit_vulnerable
+    episode.collision_pedestrian = totals.hit_pedestrian
+    episode.collision_static = totals.hit_object
     # nothing is looked for beyond the last moment
     episode.time_to_collision_min = min(totals.time_to_collision_min, STEP * (STEPS + 1))
     episode.gap_min = totals.gap_min if totals.gap_min < math.inf else math.nan

@@ -1,6 +1,6 @@
 """The simulation of any number of cars, each alone on its route: a loop over the functions about one car."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,11 +10,10 @@ from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, expert_plans
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.network import RoadNetwork, reachable_length
 from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.records import AGENT, CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
-from sb3_delta_waypoint.driving.routes import RouteSource, project
+from sb3_delta_waypoint.driving.routes import RouteSource, project, route_source
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_episode, score_plan, score_step
 from sb3_delta_waypoint.driving.standing import stand_on_route
@@ -26,8 +25,6 @@ N_CARS = Bounds(1, 1_000_000, whole=True)
 """Accepted numbers of cars, within :data:`MAX_BYTES`."""
 MAX_BYTES = 2**31
 """Largest memory for the cars and their routes [bytes]."""
-MIN_DRIVE = 10.0
-"""Shortest recorded drive that is replayed [m]."""
 
 
 class Schedule(NamedTuple):
@@ -133,6 +130,24 @@ def _step(world: World, packed: np.ndarray, plans: np.ndarray, result: StepResul
     return n_finished
 
 
+@inlined
+def conclude(world: World, i: int, parameters: Parameters, outcome: int, final: Final) -> None:
+    """
+    Write down an episode that has ended.
+
+    :param world: state of the cars
+    :param i: row of the car
+    :param parameters: parameters of the episode
+    :param outcome: outcome of its last step
+    :param final: written in row ``i``, except the observation
+    """
+    car, totals = world.cars[i], world.totals[i]
+    score_episode(car, totals, world.history[i], outcome, parameters.rules, car.route_length, CONTROL_DT, final.episode[i])
+    for h in range(world.displacements.shape[1]):
+        final.displacements[i, h] = world.displacements[i, h] / totals.compared
+    final.scenario[i] = car.scenario
+
+
 @kernel
 def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepResult, final: Final, begin_next: bool) -> None:
     """Write down the episodes that the step has finished, and begin the next ones."""
@@ -140,24 +155,11 @@ def _finish(world: World, schedule: Schedule, packed: np.ndarray, result: StepRe
     observation = result.observation
     for i in range(n):
         if result.outcome[i] != RUNNING:
-            car, totals = world.cars[i], world.totals[i]
-            score_episode(
-                car,
-                totals,
-                world.history[i],
-                result.outcome[i],
-                parameters.rules,
-                car.route_length,
-                CONTROL_DT,
-                final.episode[i],
-            )
-            for h in range(world.displacements.shape[1]):
-                final.displacements[i, h] = world.displacements[i, h] / totals.compared
-            final.scenario[i] = car.scenario
+            conclude(world, i, parameters, result.outcome[i], final)
             final.observation.state[i] = observation.state[i]
             final.observation.route[i] = observation.route[i]
             if begin_next:
-                _begin(world, i, schedule, parameters, next_scenario(car, i, n, schedule.group_size))
+                _begin(world, i, schedule, parameters, next_scenario(world.cars[i], i, n, schedule.group_size))
                 observe(world, i, observation)
 
 
@@ -174,13 +176,16 @@ class Simulation(Drive):
     """
 
     first_call = "reset()"
+    observation_type: Any = Observation
+    """Named tuple of the observation groups that the cars have."""
+    n_agents = -1
 
     def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
         check_number("n_cars", n_cars, N_CARS)
         check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
-        source = _route_source(config)
+        source = route_source(config.network, config.route_length, config.recorded, config.shares)
         _check_memory(n_cars, source.max_points, config.horizon_steps)
-        super().__init__(config, n_cars, source.max_points)
+        super().__init__(config, n_cars, source.max_points, self.n_agents)
         self.n_cars = n_cars
         self.autoreset = autoreset
         self._schedule = Schedule(source, 0, group_size)
@@ -188,7 +193,7 @@ class Simulation(Drive):
         """Metrics of the episodes that finished in the last step, ``(n, len(metric_names))``."""
         n_fields = len(self.metric_names) - config.horizon_steps
         self.final = Final(
-            Observation.empty(n_cars),
+            self.observation_type.empty(n_cars),
             self.final_metrics[:, :n_fields].view(EPISODE)[:, 0],
             self.final_metrics[:, n_fields:],
             np.zeros(n_cars, np.int64),
@@ -238,9 +243,8 @@ class Simulation(Drive):
         """
         self._check_begun()
         plans = checked_plans(plans, self.n_cars, self.config.horizon_steps, 2)
-        result = StepResult(Observation.empty(self.n_cars), np.empty(self.n_cars), np.empty(self.n_cars, np.int8))
-        if _step(self.world, self._parameters, plans, result):
-            _finish(self.world, self._schedule, self._parameters, result, self.final, self.autoreset)
+        result = StepResult(self.observation_type.empty(self.n_cars), np.empty(self.n_cars), np.empty(self.n_cars, np.int8))
+        self._advance(plans, result)
         return result
 
     def expert_plans(self) -> np.ndarray:
@@ -252,8 +256,15 @@ class Simulation(Drive):
         """
         self._check_begun()
         plans = np.empty((self.n_cars, self.config.horizon_steps, 2), np.float32)
-        _expert_plans(self.world, self._parameters, plans.view(WAYPOINT)[..., 0])
+        self._plan(plans.view(WAYPOINT)[..., 0])
         return within_bound(plans)
+
+    def _advance(self, plans: np.ndarray, result: StepResult) -> None:
+        if _step(self.world, self._parameters, plans, result):
+            _finish(self.world, self._schedule, self._parameters, result, self.final, self.autoreset)
+
+    def _plan(self, plans: np.ndarray) -> None:
+        _expert_plans(self.world, self._parameters, plans)
 
 
 def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
@@ -264,35 +275,3 @@ def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
             f"{n_cars} envs with routes of up to {max_points} m take {size / 2**30:.1f} GiB of memory; at most "
             f"{MAX_BYTES / 2**30:g} GiB are allowed: make fewer envs, or shorter routes"
         )
-
-
-def _route_source(config: DrivingConfig) -> RouteSource:
-    """The source of routes: a network, the points at which a route of the given length can start, and its segments' reach."""
-    network, max_points = config.network, int(config.route_length) + 1
-    if network is None:
-        empty = np.zeros(0, np.int64)
-        nothing = RoadNetwork(np.zeros((0, 2)), np.zeros(0), empty, empty, empty)
-        return RouteSource(False, False, False, max_points, nothing, np.zeros((0, 2), np.int64), np.zeros(0))
-    n_segments = len(network.offsets) - 1
-    steps = np.hypot(*np.diff(network.points, axis=0).T)
-    travelled = np.concatenate([[0.0], np.cumsum(steps)])
-    segment_of = np.repeat(np.arange(n_segments), np.diff(network.offsets))
-    if config.recorded:
-        reach = travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]
-        starts = np.stack([np.arange(n_segments), network.offsets[:-1]], axis=1)[reach >= MIN_DRIVE]
-        if len(starts) == 0:
-            raise ValueError(f"none of the {n_segments} recorded drives is at least {MIN_DRIVE:g} m long")
-        return RouteSource(True, True, True, int(reach.max()) + 1, network, np.ascontiguousarray(starts), reach)
-    wanted = config.route_length + 2.0
-    longest = float((travelled[network.offsets[1:] - 1] - travelled[network.offsets[:-1]]).max())
-    reach = reachable_length(network, wanted + longest)
-    available = reach[segment_of] - (travelled - travelled[network.offsets[:-1]][segment_of])
-    points = np.flatnonzero(available >= wanted)
-    # the last point of a segment is the first of the next
-    points = points[~np.isin(points, network.offsets[1:] - 1)]
-    if len(points) == 0:
-        raise ValueError(
-            f"route_length={config.route_length} m: the longest drive in this road network is {reach.max():.0f} m"
-        )
-    starts = np.ascontiguousarray(np.stack([segment_of[points], points], axis=1))
-    return RouteSource(True, False, False, max_points, network, starts, reach)

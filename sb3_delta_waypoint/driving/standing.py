@@ -117,7 +117,8 @@ def _stand_anywhere(lanes: Lanes, box: Box, driven: float, segment: int) -> Stan
         aligned = box.cos * lanes.tangents[p, 0] + box.sin * lanes.tangents[p, 1]
         alignment = max(alignment, aligned)
         # the lane that the car was in stays its own as long as it drives along it
-        if (rank := aligned + 2.0 * (lanes.segment_of[p] == segment and aligned > 0.0)) > best:
+        rank = aligned + 2.0 if lanes.segment_of[p] == segment and aligned > 0.0 else aligned
+        if rank > best:
             own, best = p, rank
     if own < 0:
         return Standing(in_lane, on_area, False, 0.0, True, -1, 0.0)

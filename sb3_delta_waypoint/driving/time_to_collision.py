@@ -3,7 +3,7 @@
 import math
 
 from sb3_delta_waypoint.driving.footprint import Box
-from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.kernels import inlined, lean
 from sb3_delta_waypoint.driving.records import Record
 
 STEP = 0.1
@@ -42,7 +42,7 @@ def is_ahead(ahead: float, squared: float) -> bool:
     return ahead > 0.0 and ahead * ahead > COS_SQUARED * squared
 
 
-@kernel
+@lean
 def time_to_collision(box: Box, speed: float, agent: Record) -> float:
     """
     Time after which two boxes that move on at constant velocity overlap, at one of the moments that are looked at.

@@ -1,26 +1,38 @@
 """The simulation of any number of cars, each among others of its own: others act, cars advance, collide, are scored and observe."""
 
+import warnings
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
+from sb3_delta_waypoint.driving.agents.behaviour import BEHAVIOURS, TrafficOptions
 from sb3_delta_waypoint.driving.agents.board import Board, clear
 from sb3_delta_waypoint.driving.agents.spawn import Counts, spawn, trace_route
-from sb3_delta_waypoint.driving.agents.stop_lines import may_pass, next_line
+from sb3_delta_waypoint.driving.agents.stop_lines import is_red, may_pass, next_line, red_seconds
 from sb3_delta_waypoint.driving.agents.traffic import Others, act, occupy, set_up
 from sb3_delta_waypoint.driving.agents.vehicles import look_ahead
+from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import LEAD, braking_plan
-from sb3_delta_waypoint.driving.kernels import lean
+from sb3_delta_waypoint.driving.kernels import kernel, lean
 from sb3_delta_waypoint.driving.lanes import Lanes
-from sb3_delta_waypoint.driving.observation import NEAR, Observation, Seen, observe, write_agents
+from sb3_delta_waypoint.driving.observation import NEAR, Observation, TrafficObservation, observe, write_agents
+from sb3_delta_waypoint.driving.records import WAYPOINT
 from sb3_delta_waypoint.driving.routes import project
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
-from sb3_delta_waypoint.driving.score import RUNNING, Before, score_step
-from sb3_delta_waypoint.driving.simulation import Schedule, StepResult, next_scenario
+from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_plan, score_step
+from sb3_delta_waypoint.driving.simulation import Final, Schedule, Simulation, StepResult, conclude, next_scenario
+from sb3_delta_waypoint.driving.standing import stand
+from sb3_delta_waypoint.driving.start import TIME_TO_GET_GOING
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import advance
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
+
+TIME_FACTOR = 1.5
+"""Time limit of an episode: a multiple of the time of the speed profile, before what is granted for waiting."""
+ENTRIES = 256
+"""Room for everybody on the lanes of one world."""
 
 
 class Street(NamedTuple):
@@ -36,11 +48,12 @@ ENTRIES = 256
 
 
 class Scratch(NamedTuple):
-    """Working memory of the kernels: an empty board, the nearest others, and the targets of a plan."""
+    """Working memory of the kernels: an empty board, the nearest others, and a plan with its targets."""
 
     board: Board
     nearest: np.ndarray
     leads: np.ndarray
+    expert: np.ndarray
 
     @classmethod
     def empty(cls, n_segments: int, horizon_steps: int) -> "Scratch":
@@ -51,7 +64,12 @@ class Scratch(NamedTuple):
         :param horizon_steps: rows ``H`` of a plan
         :return: the arrays
         """
-        return cls(Board.empty(n_segments, ENTRIES), np.empty(OBSERVED_AGENTS, NEAR), np.empty(horizon_steps + 1, LEAD))
+        return cls(
+            Board.empty(n_segments, ENTRIES),
+            np.empty(OBSERVED_AGENTS, NEAR),
+            np.empty(horizon_steps + 1, LEAD),
+            np.empty(horizon_steps, WAYPOINT),
+        )
 
 
 @lean
@@ -73,6 +91,11 @@ def begin_among_others(
     trace_route(situation, world.places[i], car.n_points)
     spawn(others, car, parameters.vehicle, world.routes[i], world.places[i], street.lanes, street.counts, scratch.board.found)
     occupy(car, parameters.vehicle, street.lanes, others, scratch.board.found)
+    route, seconds = world.routes[i], 0.0
+    for k in range(car.n_points - 1):
+        seconds += 2.0 / (route[k].speed + route[k + 1].speed)
+    waiting = street.waiting_time + red_seconds(street.lanes, situation, car.route_length)
+    car.max_steps = int((TIME_FACTOR * seconds + TIME_TO_GET_GOING + waiting) / CONTROL_DT)
 
 
 @lean
@@ -87,7 +110,9 @@ def reference_plan(world: World, i: int, street: Street, parameters: Parameters,
     :param scratch: working memory
     :param plan: records of :data:`~.records.WAYPOINT` ``(H,)``, written
     """
-    car, board = world.cars[i], scratch.board
+    car, board, driver = world.cars[i], scratch.board, world.drivers[i, world.agents.shape[1]]
+    # asking the driver must not change the world: the car takes its turn in the step
+    claimed, waited, halted = driver.claimed, driver.waited, driver.halted
     others = Others(world.agents[i], world.drivers[i], world.situations[i])
     half = 0.5 * parameters.vehicle.length
     n = set_up(board, others, street.lanes, car, half)
@@ -103,6 +128,7 @@ def reference_plan(world: World, i: int, street: Street, parameters: Parameters,
         world.totals[i].steps * CONTROL_DT,
     )
     clear(board, n)
+    driver.claimed, driver.waited, driver.halted = claimed, waited, halted
     braking_plan(car, world.routes[i], parameters.expert, parameters.plan_dt, pull, scratch.leads, plan)
 
 
@@ -111,7 +137,7 @@ NO_LIMIT = GROUPS["speed_limit"].columns[0].high
 
 
 @lean
-def look(world: World, i: int, street: Street, parameters: Parameters, seen: Seen, nearest: np.ndarray) -> None:
+def look(world: World, i: int, street: Street, parameters: Parameters, seen: TrafficObservation, nearest: np.ndarray) -> None:
     """
     Write the observation of one car among others.
 
@@ -139,23 +165,29 @@ def look(world: World, i: int, street: Street, parameters: Parameters, seen: See
 
 
 @lean
-def _reset(
-    world: World, street: Street, schedule: Schedule, packed: np.ndarray, scenario: int, seen: Seen, scratch: Scratch
-) -> None:
-    n, parameters = world.cars.shape[0], unpacked(packed)
-    for i in range(n):
-        number = scenario if scenario >= 0 else next_scenario(world.cars[i], i, n, schedule.group_size)
-        _begin(world, i, street, schedule, parameters, number, scratch)
-        look(world, i, street, parameters, seen, scratch.nearest)
-
-
-@lean
 def _begin(
     world: World, i: int, street: Street, schedule: Schedule, parameters: Parameters, scenario: int, scratch: Scratch
 ) -> None:
     seed = scenario_seed(schedule.base_seed, scenario)
     begin(world, i, schedule.source, parameters, seed, scenario)
     begin_among_others(world, i, street, parameters, seed, scratch)
+
+
+@lean
+def _reset(
+    world: World,
+    street: Street,
+    schedule: Schedule,
+    packed: np.ndarray,
+    scenario: int,
+    observation: TrafficObservation,
+    scratch: Scratch,
+) -> None:
+    n, parameters = world.cars.shape[0], unpacked(packed)
+    for i in range(n):
+        number = scenario if scenario >= 0 else next_scenario(world.cars[i], i, n, schedule.group_size)
+        _begin(world, i, street, schedule, parameters, number, scratch)
+        look(world, i, street, parameters, observation, scratch.nearest)
 
 
 @lean
@@ -167,20 +199,129 @@ def _reference_plans(world: World, street: Street, packed: np.ndarray, plans: np
 
 @lean
 def _step(world: World, street: Street, packed: np.ndarray, plans: np.ndarray, result: StepResult, scratch: Scratch) -> int:
-    parameters = unpacked(packed)
+    """Let everybody act for one control step; return the number of cars that finished."""
+    parameters, lanes = unpacked(packed), street.lanes
     vehicle = parameters.vehicle
+    reach = vehicle.length - vehicle.rear_overhang
     n_finished = 0
     for i in range(world.cars.shape[0]):
         car, totals = world.cars[i], world.totals[i]
         others = Others(world.agents[i], world.drivers[i], world.situations[i])
-        act(others, car, vehicle, street.lanes, scratch.board, totals.steps)
-        before = Before(car.progress, car.acceleration, 0.0)
+        situation, driver = others.situation, others.drivers[others.agents.shape[0]]
+        ade = np.nan
+        if parameters.weights.imitation > 0.0:
+            reference_plan(world, i, street, parameters, scratch, scratch.expert)
+            ade = score_plan(totals, plans[i], scratch.expert, world.displacements[i])
+        act(others, car, vehicle, lanes, scratch.board, totals.steps)
+        before = Before(car.progress, car.acceleration, ade)
         steer, acceleration = track(car, plans[i], parameters.plan_dt, vehicle)
         advance(car, vehicle, steer, acceleration, CONTROL_DT)
         project(car, world.routes[i])
-        occupy(car, vehicle, street.lanes, others, scratch.board.found)
-        result.reward[i], outcome = score_step(car, totals, before, parameters.weights, parameters.rules, CONTROL_DT)
+        occupy(car, vehicle, lanes, others, scratch.board.found)
+
+        line = next_line(lanes, situation, before.progress + reach, car.route_length)
+        crossed = before.progress + reach < line.at <= car.progress + reach
+        red = crossed and is_red(lanes, situation, line, totals.steps * CONTROL_DT)
+        standing = stand(lanes, car, vehicle, driver.segment, driver.along, CONTROL_DT)
+        point = lanes.network.offsets[driver.segment] + int(driver.along / lanes.spacing[driver.segment])
+        surroundings = Surroundings(others.agents, standing, lanes.network.speeds[point], True, crossed, red)
+        result.reward[i], outcome = score_step(
+            car, totals, world.history[i], before, surroundings, vehicle, parameters.weights, parameters.rules, CONTROL_DT
+        )
         result.outcome[i] = outcome
         n_finished += outcome != RUNNING
         look(world, i, street, parameters, result.observation, scratch.nearest)
     return n_finished
+
+
+@kernel
+def _finish(
+    world: World,
+    street: Street,
+    schedule: Schedule,
+    packed: np.ndarray,
+    result: StepResult,
+    final: Final,
+    begin_next: bool,
+    scratch: Scratch,
+) -> None:
+    """Write down the episodes that the step has finished, and begin the next ones."""
+    n, parameters = world.cars.shape[0], unpacked(packed)
+    seen, last = result.observation, final.observation
+    for i in range(n):
+        if result.outcome[i] != RUNNING:
+            conclude(world, i, parameters, result.outcome[i], final)
+            last.state[i], last.route[i], last.speed_limit[i] = seen.state[i], seen.route[i], seen.speed_limit[i]
+            last.agents[i], last.agents_valid[i], last.signal[i] = seen.agents[i], seen.agents_valid[i], seen.signal[i]
+            if begin_next:
+                number = next_scenario(world.cars[i], i, n, schedule.group_size)
+                _begin(world, i, street, schedule, parameters, number, scratch)
+                look(world, i, street, parameters, seen, scratch.nearest)
+
+
+class TrafficSimulation(Simulation):
+    """
+    A simulation of cars, each among others of its own, that play scenarios one after another.
+
+    :param n_cars: number of cars ``n``
+    :param config: the driving configuration, with lanes
+    :param group_size: number of consecutive episodes that share a scenario
+    :param autoreset: whether a finished car begins its next episode within the step
+    """
+
+    observation_type = TrafficObservation
+
+    def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
+        assert config.lanes is not None
+        options = config.traffic
+        shares = np.cumsum([options.behaviour.get(name, 0.0) for name in BEHAVIOURS])
+        self._inserts = sum(options.behaviour.get(name, 0.0) for name, one in BEHAVIOURS.items() if one.inserted) > 0.0
+        counts = Counts(*_fitting(config, options), shares)
+        self.n_agents = counts.vehicles + counts.pedestrians + counts.parked + self._inserts
+        """Largest number of others on the road of each car."""
+        self.street = Street(config.lanes, counts, config.waiting_time)
+        """Lanes and numbers that the worlds of all cars share."""
+        super().__init__(n_cars, config, group_size, autoreset)
+        self._scratch = Scratch.empty(config.lanes.network.n_segments, config.horizon_steps)
+
+    def reset(self, scenario: int | None = None) -> TrafficObservation:
+        """As :meth:`.Simulation.reset`."""
+        observation = TrafficObservation.empty(self.n_cars)
+        number = -1 if scenario is None else scenario
+        _reset(self.world, self.street, self._schedule, self._parameters, number, observation, self._scratch)
+        self._begun = True
+        return observation
+
+    def _advance(self, plans: np.ndarray, result: StepResult) -> None:
+        if _step(self.world, self.street, self._parameters, plans, result, self._scratch):
+            _finish(
+                self.world,
+                self.street,
+                self._schedule,
+                self._parameters,
+                result,
+                self.final,
+                self.autoreset,
+                self._scratch,
+            )
+
+    def _plan(self, plans: np.ndarray) -> None:
+        _reference_plans(self.world, self.street, self._parameters, plans, self._scratch)
+
+
+def _fitting(config: DrivingConfig, options: TrafficOptions) -> tuple[int, int, int]:
+    """Numbers of the others, fewer vehicles than asked for where the smallest map has no room for them."""
+    assert config.lanes is not None
+    bounds = config.shares.segments if config.shares else (0, config.lanes.network.n_segments)
+    smallest = min(config.lanes.length[first:last].sum() for first, last in pairwise(bounds))
+    room = int(smallest / ROOM_PER_VEHICLE)
+    if room < options.vehicles:
+        warnings.warn(
+            f"traffic: {options.vehicles} vehicles do not fit on {smallest:.0f} m of lanes; there are {room} of them",
+            stacklevel=2,
+        )
+    return min(options.vehicles, room), options.pedestrians, options.parked
+
+
+ROOM_PER_VEHICLE = 15.0
+"""Length of lanes that a vehicle takes at least [m]."""

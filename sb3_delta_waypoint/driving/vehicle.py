@@ -38,6 +38,10 @@ class VehicleParameters(NamedTuple):
     """Distance from the rear axle to the rear bumper [m]."""
 
 
+DYNAMICS = VehicleParameters._fields[: VehicleParameters._fields.index("length")]
+"""Names of the parameters that say how a car moves; the others describe its box."""
+
+
 @inlined
 def clip(value: float, low: float, high: float) -> float:
     """``value`` clipped to ``[low, high]``."""

@@ -1,26 +1,28 @@
 """The keyword arguments of ``gym.make``, turned into the driving configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
+from sb3_delta_waypoint.driving.agents.behaviour import TrafficOptions, traffic_options
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import ExpertParameters
-from sb3_delta_waypoint.driving.network import RoadNetwork, from_paths, validate_network
-from sb3_delta_waypoint.driving.reward import RewardWeights
+from sb3_delta_waypoint.driving.network import MapShares, RoadNetwork, from_paths, validate_network
+from sb3_delta_waypoint.driving.reward import TRAFFIC_REWARD, RewardWeights
 from sb3_delta_waypoint.driving.score import EpisodeRules
 from sb3_delta_waypoint.driving.start import StartParameters
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+from sb3_delta_waypoint.maps.sources import SYNTHETIC, Routes, roads_of
 from sb3_delta_waypoint.messages import short_repr
 
 Parameters = TypeVar("Parameters", RewardWeights, VehicleParameters, ExpertParameters, StartParameters)
 
 
 def driving_config(
-    routes: str | Path | RoadNetwork | None = None,
+    routes: Routes | RoadNetwork | None = None,
     route_length: float = 100.0,
     waypoint_spacing: float = 5.0,
     horizon_steps: int = 20,
@@ -35,7 +37,8 @@ def driving_config(
     Make the driving configuration from the keyword arguments that the envs of this package share.
 
     :param routes: None for routes of random smooth curvature; an OpenDRIVE map (``Town01.xodr``) from which routes are drawn;
-        a glob of recorded episodes (``out/episodes/**/*.json``) whose paths and speeds are replayed; or a road network
+        a glob of recorded episodes (``out/episodes/**/*.json``) whose paths and speeds are replayed; a road network; or what
+        :func:`~sb3_delta_waypoint.maps.sources.roads_of` accepts, such as ``synthetic:0-9``, or several maps with weights
     :param route_length: arc length of a route [m], in whole metres (recorded episodes keep their own)
     :param waypoint_spacing: arc length between the waypoints that ``waypoint_hit_rate`` counts [m]
     :param horizon_steps: rows ``H`` of a plan, at least 2
@@ -62,17 +65,68 @@ def driving_config(
         start=_parameters("start", StartParameters, start),
     )
     network: RoadNetwork | None = None
+    shares: MapShares | None = None
     recorded = False
     if isinstance(routes, RoadNetwork):
         validate_network(routes)
         network = routes
+    elif isinstance(routes, Sequence | Mapping) and (not isinstance(routes, str) or routes.startswith(SYNTHETIC)):
+        roads = roads_of(cast(Routes, routes))
+        network, shares = roads.lanes.network, roads.shares
     elif not isinstance(routes, str | Path | None):
-        raise ValueError(f"routes={short_repr(routes)}: expected a file, a glob of recorded episodes, a road network or None")
+        raise ValueError(
+            f"routes={short_repr(routes)}: expected a file, a glob of recorded episodes, {SYNTHETIC}SEED, several of them, a "
+            "road network or None"
+        )
     elif routes is not None and str(routes).endswith(".json"):
         network, recorded = _recorded_drives(tuple(sorted(glob(str(routes), recursive=True))), str(routes)), True
     elif routes is not None:
         network = _road_map(str(Path(routes).resolve()), _modified(Path(routes)))
-    return replace(plain, network=network, recorded=recorded, route_length=float(route_length), plan_dt=float(plan_dt))
+    return replace(
+        plain, network=network, shares=shares, recorded=recorded, route_length=float(route_length), plan_dt=float(plan_dt)
+    )
+
+
+def traffic_config(
+    routes: Routes = "synthetic:0-7",
+    route_length: float = 120.0,
+    traffic: Mapping[str, object] | TrafficOptions | None = None,
+    waiting_time: float = 20.0,
+    off_route_distance: float = 4.0,
+    reward: Mapping[str, float] | RewardWeights | None = None,
+    **kwargs: Any,
+) -> DrivingConfig:
+    """
+    Make the driving configuration of a car among others.
+
+    :param routes: the roads, see :func:`~sb3_delta_waypoint.maps.sources.roads_of`
+    :param route_length: arc length of a route [m], in whole metres
+    :param traffic: the others on the road, see :func:`~sb3_delta_waypoint.driving.agents.behaviour.traffic_options`
+    :param waiting_time: what the time limit grants for waiting, in addition to a red phase of each light on the route [s]
+    :param off_route_distance: distance beside the route, or behind its start, beyond which the episode ends [m]
+    :param reward: weights of the reward's terms, by name, that differ from :data:`~.reward.TRAFFIC_REWARD`
+    :param kwargs: see :func:`driving_config`
+    :return: the driving configuration
+    :raises FileNotFoundError: if there is no such map
+    :raises ValueError: for roads, numbers or behaviours that are not accepted, or a car that is wider than a lane
+    """
+    options = traffic_options(traffic)
+    plain = driving_config(
+        route_length=route_length,
+        off_route_distance=off_route_distance,
+        reward=_parameters("reward", RewardWeights, reward, TRAFFIC_REWARD),
+        **kwargs,
+    )
+    roads = roads_of(routes)
+    return replace(
+        plain,
+        network=roads.lanes.network,
+        shares=roads.shares,
+        lanes=roads.lanes,
+        traffic=options,
+        waiting_time=waiting_time,
+        route_length=float(route_length),
+    )
 
 
 def _modified(path: Path) -> float:
@@ -99,9 +153,12 @@ def _recorded_drives(paths: tuple[str, ...], pattern: str) -> RoadNetwork:
         raise ValueError(f"the paths driven in {pattern}, such as {episodes[0].path}: {error}") from None
 
 
-def _parameters(name: str, kind: type[Parameters], given: Mapping[str, float] | Parameters | None) -> Parameters:
+def _parameters(
+    name: str, kind: type[Parameters], given: Mapping[str, float] | Parameters | None, default: Parameters | None = None
+) -> Parameters:
+    default = kind() if default is None else default
     if given is None:
-        return kind()
+        return default
     if isinstance(given, kind):
         return given
     if not isinstance(given, Mapping):
@@ -110,4 +167,4 @@ def _parameters(name: str, kind: type[Parameters], given: Mapping[str, float] | 
     unknown = [key for key in given if key not in known]
     if unknown:
         raise ValueError(f"{name}={short_repr(given)}: {unknown[0]!r} is unknown; accepted are {', '.join(known)}")
-    return kind(**given)
+    return default._replace(**given)

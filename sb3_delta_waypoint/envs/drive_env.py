@@ -8,8 +8,8 @@ from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import to_ego, to_world
 from sb3_delta_waypoint.driving.plans import checked_plans
 from sb3_delta_waypoint.envs.resets import check_reset
-from sb3_delta_waypoint.rendering.birds_eye import Renderer, Scene
-from sb3_delta_waypoint.rendering.scene import pose, scene
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
+from sb3_delta_waypoint.rendering.scene import Scene, pose, scene
 
 
 class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):

@@ -31,10 +31,15 @@ class ToyWaypointEnv(DriveEnv):
     def __init__(self, render_mode: str | None = None, observe: Sequence[str] = EGO_GROUPS, **kwargs: Any):
         super().__init__(render_mode)
         self.groups = check_groups(observe, GROUPS)
-        self.drive = self.simulation = Simulation(1, driving_config(**kwargs), autoreset=False)
+        self.drive = self.simulation = self._simulation(1, autoreset=False, **kwargs)
         self.observation_space = observation_space(self.groups)  # type: ignore[assignment]
         self.action_space = action_space(self.simulation.config)
         self._seeded = False
+
+    @staticmethod
+    def _simulation(n_cars: int, group_size: int = 1, autoreset: bool = True, **kwargs: Any) -> Simulation:
+        """The simulation of some cars."""
+        return Simulation(n_cars, driving_config(**kwargs), group_size, autoreset)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -11,8 +11,7 @@ from sb3_delta_waypoint.bounds import check_number
 from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, GROUPS, check_groups
 from sb3_delta_waypoint.driving.observation import Observation
 from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
-from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
-from sb3_delta_waypoint.envs.configuration import driving_config
+from sb3_delta_waypoint.driving.simulation import N_CARS
 from sb3_delta_waypoint.envs.resets import check_reset, scenarios_of
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
@@ -38,6 +37,8 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         "render_fps": ToyWaypointEnv.metadata["render_fps"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
+    scalar_env = ToyWaypointEnv
+    """The scalar env of the same cars."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         self.group_size = group_size
         self.render_mode = render_mode
         self.groups = check_groups(observe, GROUPS)
-        self.simulation = Simulation(num_envs, driving_config(**kwargs), group_size)
+        self.simulation = self.scalar_env._simulation(num_envs, group_size, **kwargs)
         self.single_observation_space = observation_space(self.groups)
         self.single_action_space = action_space(self.simulation.config)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -106,7 +107,10 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         finished = np.zeros(self.num_envs, bool)
         finished[ended] = True
         observations = np.empty(self.num_envs, object)  # of None
-        last = self._observed(Observation(*(values[ended] for values in self.simulation.final.observation)), len(ended))
+        last = self._observed(
+            type(self.simulation.final.observation)(*(values[ended] for values in self.simulation.final.observation)),
+            len(ended),
+        )
         observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
         metrics[:, ended] = self.simulation.final_metrics[ended].T

@@ -69,8 +69,8 @@ def load_lanes(path: str | Path) -> Lanes:
     samples = read_samples(path, crossings=True)
     network = network_of(path, samples)
     places = _places(samples, network)
-    in_road = {road.get("id"): road.get("junction", "-1") for road in samples.root.findall("road")}
-    junction_of_lane = [in_road[str(road)] for road, _, _ in samples.keys]
+    junction_of_road = {int(road.attrib["id"]): road.get("junction", "-1") for road in samples.root.findall("road")}
+    junction_of_lane = [junction_of_road[road] for road, _, _ in samples.keys]
     in_junction = np.array([junction not in ("-1", "") for junction in junction_of_lane])[places.lane]
     widths = np.array([samples.widths[lane][k] for lane, k in zip(places.lane, places.sample, strict=True)])
     left, right = _neighbours(samples, places, in_junction)
@@ -96,7 +96,7 @@ def load_lanes(path: str | Path) -> Lanes:
         right,
         in_junction,
         before_crossings(lanes, lines, crossings),
-        _turns(samples.root, junction_of_light),
+        _turns(path, samples.root, junction_of_light),
         crossings,
     )
 
@@ -202,14 +202,18 @@ def _crossings_at(lanes: Lanes, lines: list[StopLine]) -> list[Crossing]:
     return crossings
 
 
-def _turns(root: Element, junction_of_light: dict[str, str]) -> list[tuple[int, int, int]]:
+def _turns(path: str | Path, root: Element, junction_of_light: dict[str, str]) -> list[tuple[int, int, int]]:
     """Junction, turn and number of turns of each light."""
     # by controller: its junction and its place in the junction's sequence
-    controlled = {
-        entry.get("id"): (str(junction.get("id")), int(float(entry.get("sequence") or 0)), number)
-        for junction in root.iter("junction")
-        for number, entry in enumerate(junction.findall("controller"))
-    }
+    controlled: dict[str | None, tuple[str, float, int]] = {}
+    for junction in root.iter("junction"):
+        for number, entry in enumerate(junction.findall("controller")):
+            try:
+                sequence = float(entry.get("sequence") or 0)
+            except ValueError as error:
+                where = f"{path}: junction {short_repr(junction.get('id'))}: controller {short_repr(entry.get('id'))}"
+                raise ValueError(f"{where}: unreadable sequence: {short_text(error)}") from None
+            controlled[entry.get("id")] = str(junction.get("id")), sequence, number
     of_signal = {
         control.get("signalId"): controlled[controller.get("id")]
         for controller in root.findall("controller")

@@ -25,6 +25,8 @@ BEND_ROOM = 25.0
 """Distance of the ends of streets from the nodes where a road bends [m]."""
 STRAIGHT = math.radians(45.0)
 """Largest angle by which the way straight on may turn [rad]."""
+SLIGHT = math.radians(1.0)
+"""Turns below this are no arcs [rad]."""
 LIMITS = 30.0 / 3.6, 40.0 / 3.6, 50.0 / 3.6
 """Speed limits [m/s]."""
 CROSSING_ROOM = 3.0
@@ -84,9 +86,9 @@ def synthetic_lanes(seed: int) -> Lanes:
         for node, line in ((street.end, street.line), (street.start, street.line[::-1])):
             side = [add(_shifted(line, -(k + 0.5) * LANE_WIDTH), street.limit) for k in range(street.n_lanes)]
             beside += zip(side[:-1], side[1:], strict=True)
-            other = street.start if node == street.end else street.end
+            far = street.start if node == street.end else street.end
             arms.setdefault(node, []).append(_Arm(street, side, [], _heading(line[-2:])))
-            arms.setdefault(other, []).append(_Arm(street, [], side, wrap(_heading(line[:2]) + math.pi)))
+            arms.setdefault(far, []).append(_Arm(street, [], side, wrap(_heading(line[:2]) + math.pi)))
     junctions = {node: _joined(found) for node, found in sorted(arms.items())}
 
     in_junction: set[int] = set()
@@ -108,10 +110,10 @@ def synthetic_lanes(seed: int) -> Lanes:
     network = from_segments(segments, successors)
     left, right = np.full(len(network.points), -1), np.full(len(network.points), -1)
     for inner, outer in beside:
-        for lane, near, nearest in ((inner, outer, right), (outer, inner, left)):
-            away = np.linalg.norm(segments[lane][0][:, None] - segments[near][0], axis=2)
+        for lane, other_lane, nearest in ((inner, outer, right), (outer, inner, left)):
+            away = np.linalg.norm(segments[lane][0][:, None] - segments[other_lane][0], axis=2)
             first = network.offsets[lane]
-            nearest[first : first + len(away)] = network.offsets[near] + away.argmin(axis=1)
+            nearest[first : first + len(away)] = network.offsets[other_lane] + away.argmin(axis=1)
     inside = np.repeat(np.isin(np.arange(len(segments)), list(in_junction)), np.diff(network.offsets))
     lanes = make_lanes(network, LANE_WIDTH, left, right, inside)
     lines, lights = _rules(rng, junctions, lanes)
@@ -194,10 +196,9 @@ def _turn(before: Points, after: Points) -> Points:
     one, two = _unit(before[-1] - before[-2]), _unit(after[1] - after[0])
     turn = math.atan2(one[0] * two[1] - one[1] * two[0], one @ two)
     part = np.linspace(0.0, 1.0, 60)[:, None]
-    if abs(turn) > STRAIGHT:
-        # the corner at which the straights meet
-        to_corner, from_corner = np.linalg.solve(np.column_stack([one, two]), end - start)
-        reach = min(to_corner, from_corner)
+    # distances to and from the corner at which the straights meet
+    to_corner, from_corner = np.linalg.solve(np.column_stack([one, two]), end - start) if abs(turn) > SLIGHT else (0.0, 0.0)
+    if (reach := min(to_corner, from_corner)) > 0.2 * np.linalg.norm(end - start):
         corner = start + to_corner * one
         radius = reach / math.tan(0.5 * abs(turn))
         begin = corner - reach * one

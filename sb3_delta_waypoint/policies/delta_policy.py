@@ -66,7 +66,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     :param head_inputs: inputs of the heads, any of ``"latent"``, ``"observation"`` (those groups of the contract that the
         planner reads), ``"sft_waypoints"`` and ``"route_offset"`` (offset of these from the route, if the planner reads the
         route); None for all
-    :param basis: ``"smooth"`` or ``"independent"`` exploration along the horizon, see :class:`~.distribution.ResidualBasis`
+    :param basis: exploration that is ``"smooth"`` or ``"independent"`` along the horizon, or smooth ``"along_across"`` the
+        planner's plan (brake or go, left or right), see :class:`~.distribution.ResidualBasis`
     :param residual_scale: size of a residual of one standard unit at the first and the last waypoint [m], linear in between.
         ``"planner"`` takes four times the planner's own error on held-out data (its ``residual_std``) at the last waypoint,
         between 0.1 and 2 m, and a tenth of that at the first. Where the planner's plan leaves the route, residuals are larger
@@ -245,7 +246,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :return: the distribution over plans
         """
         features = self.encode(obs)
-        metres = self.basis.to_metres(self.delta_net(features.inputs)) * features.stretch
+        basis = self.basis.at(features.sft_waypoints)
+        metres = basis.to_metres(self.delta_net(features.inputs)) * features.stretch
         max_delta = self._options["max_delta"]
         if max_delta is not None:
             # slightly inside the bound, so that float rounding cannot exceed it
@@ -254,7 +256,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         if self._options["state_dependent_std"]:
             log_std = log_std + self.log_std_net(features.inputs)
         delta = metres.view_as(features.sft_waypoints)
-        return PlanDistribution(self.basis, features.sft_waypoints, delta, log_std, features.stretch)
+        return PlanDistribution(basis, features.sft_waypoints, delta, log_std, features.stretch)
 
     def kl_to_reference(self, obs: PyTorchObs | PolicyFeatures) -> th.Tensor:
         """
@@ -273,7 +275,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :return: the distribution around the planner's plans, with the initial standard deviation
         """
         sft_waypoints, _, stretch = self.encode(obs)
-        return PlanDistribution(self.basis, sft_waypoints, th.zeros_like(sft_waypoints), self.reference_log_std, stretch)
+        basis, zeros = self.basis.at(sft_waypoints), th.zeros_like(sft_waypoints)
+        return PlanDistribution(basis, sft_waypoints, zeros, self.reference_log_std, stretch)
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """

@@ -11,8 +11,20 @@ from torch.distributions import Independent, Normal
 
 SMOOTH_LENGTH = 8.0
 """Correlation length of the smooth basis along the horizon, in rows."""
+ALONG_LENGTH = 40.0
+"""Correlation length of residuals along the plan, in rows: nearly one number, brake or go, for the whole plan."""
+ALONG_SHARE = 0.1
+"""Least size of a residual of one standard unit along the plan, as a share of the way up to the waypoint."""
+REACH = 2
+"""Number of rows before and after a waypoint over which the plan's direction is measured, so that it turns smoothly."""
+STANDSTILL = 0.05
+"""Way over these rows below which the direction of a plan is rather that of the car [m]."""
 JITTER = 1e-2
 """Share of independent noise in the smooth basis, which keeps its inverse well conditioned."""
+
+
+BASES = ("smooth", "independent", "along_across")
+"""The kinds of bases."""
 
 
 class ResidualBasis(nn.Module):
@@ -22,8 +34,15 @@ class ResidualBasis(nn.Module):
     ``B = diag(scale) L``. For ``kind="smooth"``, ``L`` is the Cholesky factor of a squared-exponential kernel along the
     horizon (Rasmussen and Williams, Gaussian Processes for Machine Learning, 4.2); for ``"independent"`` it is the identity.
 
+    ``kind="along_across"`` has two parts, which act on the planner's own plan: the first moves each waypoint along the plan's
+    direction there, by a kernel so long that it brakes or goes with the whole plan; the second moves it to its left or right,
+    by the smooth kernel. A unit along the plan is at least a tenth of the way up to the waypoint, ``B = R(plan) M(plan)
+    diag(scale) L`` with rotations ``R`` and factors ``M``: a stretch of the plan in time, which keeps its path as far as this
+    is straight over the length of the residual. The residual is linear in ``e`` and ``B`` depends on the planner's plan alone,
+    so that densities are exact and divergences between distributions around the same planner have a closed form.
+
     :param scale: ``(H, 2)``, size of a residual of one standard unit in each coordinate of each row [m]
-    :param kind: ``"smooth"`` or ``"independent"``
+    :param kind: ``"smooth"``, ``"independent"`` or ``"along_across"``
     :raises ValueError: if the kind is unknown or the scale is not positive
     """
 
@@ -34,19 +53,16 @@ class ResidualBasis(nn.Module):
 
     def __init__(self, scale: np.ndarray, kind: str = "smooth"):
         super().__init__()
-        if kind not in ("smooth", "independent"):
-            raise ValueError(f"basis={kind!r}: accepted are 'smooth' and 'independent'")
+        if kind not in BASES:
+            raise ValueError(f"basis={kind!r}: accepted are {', '.join(map(repr, BASES[:-1]))} and {BASES[-1]!r}")
         if scale.min() <= 0.0:
             raise ValueError(f"a residual scale of {scale.min()} m; it must be positive in every coordinate")
-        horizon_steps = len(scale)
-        factor: np.ndarray = np.eye(horizon_steps)
-        if kind == "smooth":
-            rows = np.arange(horizon_steps)
-            kernel = np.exp(-0.5 * ((rows[:, None] - rows[None]) / SMOOTH_LENGTH) ** 2)
-            factor = np.linalg.cholesky(kernel + JITTER * np.eye(horizon_steps))
+        self.kind = kind
+        lengths = {"smooth": [SMOOTH_LENGTH] * 2, "independent": [0.0] * 2, "along_across": [ALONG_LENGTH, SMOOTH_LENGTH]}
+        first, second = (_factor(len(scale), length) for length in lengths[kind])
         self.register_buffer("scale", th.tensor(scale.ravel(), dtype=th.float32))
-        # x and y alternate in a flattened plan
-        matrix = scale.reshape(-1, 1) * np.kron(factor, np.eye(2))
+        # the two coordinates alternate in a flattened plan
+        matrix = scale.reshape(-1, 1) * (np.kron(first, np.diag([1.0, 0.0])) + np.kron(second, np.diag([0.0, 1.0])))
         self.register_buffer("log_det", th.tensor(np.log(np.diag(matrix)).sum(), dtype=th.float32))
         self.register_buffer("matrix", th.tensor(matrix, dtype=th.float32))
         self.register_buffer("inverse", th.tensor(np.linalg.inv(matrix), dtype=th.float32))
@@ -58,6 +74,57 @@ class ResidualBasis(nn.Module):
     def to_coordinates(self, residual: th.Tensor) -> th.Tensor:
         """Convert residuals ``(B, 2 H)`` in metres to coordinates ``(B, 2 H)``."""
         return residual @ self.inverse.T
+
+    def at(self, plans: th.Tensor) -> "ResidualBasis | PlanBasis":
+        """
+        Return the basis at given plans.
+
+        :param plans: the planner's plans ``(B, H, 2)``, metres, ego frame
+        :return: the basis itself, unless it depends on the plans
+        """
+        return PlanBasis(self, plans) if self.kind == "along_across" else self
+
+
+class PlanBasis:
+    """
+    A basis along and across given plans, as a :class:`ResidualBasis` with its plans filled in.
+
+    :param basis: the basis in each plan's own frame, of the kind ``"along_across"``
+    :param plans: the planner's plans ``(B, H, 2)``, metres, ego frame
+    """
+
+    def __init__(self, basis: ResidualBasis, plans: th.Tensor):
+        self._basis = basis
+        way = nn.functional.pad(plans, (0, 0, 1, 0))  # from where the car is
+        rows = th.arange(1, way.shape[1], device=plans.device)
+        secant = way[:, (rows + REACH).clamp(max=len(rows))] - way[:, (rows - REACH).clamp(min=0)]
+        # an angle, since a plan that stands still has one, too
+        angle = th.atan2(secant[..., 1], secant[..., 0] + STANDSTILL)
+        self._along = th.stack([angle.cos(), angle.sin()], dim=2)
+        self._across = th.stack([-angle.sin(), angle.cos()], dim=2)
+        lengths = th.diff(plans, dim=1, prepend=th.zeros_like(plans[:, :1])).norm(dim=2).cumsum(dim=1)
+        self._stretch = (ALONG_SHARE * lengths / basis.scale[::2]).clamp(min=1.0)
+        self.log_det = basis.log_det + self._stretch.log().sum(dim=1)
+
+    def to_metres(self, coordinates: th.Tensor) -> th.Tensor:
+        """Convert coordinates ``(B, 2 H)`` to residuals ``(B, 2 H)`` in metres."""
+        along, across = self._basis.to_metres(coordinates).unflatten(1, (-1, 2)).unbind(dim=2)
+        return ((along * self._stretch)[..., None] * self._along + across[..., None] * self._across).flatten(1)
+
+    def to_coordinates(self, residual: th.Tensor) -> th.Tensor:
+        """Convert residuals ``(B, 2 H)`` in metres to coordinates ``(B, 2 H)``."""
+        moved = residual.unflatten(1, (-1, 2))
+        along, across = (moved * self._along).sum(dim=2) / self._stretch, (moved * self._across).sum(dim=2)
+        return self._basis.to_coordinates(th.stack([along, across], dim=2).flatten(1))
+
+
+def _factor(horizon_steps: int, length: float) -> np.ndarray:
+    """Return the Cholesky factor of a squared-exponential kernel along the horizon; length 0: of independent rows."""
+    if length == 0.0:
+        return np.eye(horizon_steps)
+    rows = np.arange(horizon_steps)
+    kernel = np.exp(-0.5 * ((rows[:, None] - rows[None]) / length) ** 2)
+    return np.linalg.cholesky(kernel + JITTER * np.eye(horizon_steps))
 
 
 class PlanDistribution(Distribution):
@@ -72,7 +139,7 @@ class PlanDistribution(Distribution):
     bound of 2 m and the planner of the package, 0.7 % of all sampled coordinates exceed it: 0.1 % where ``s < 2`` (94 % of the
     states), and a third where ``5 < s < 10`` (0.7 % of the states); see ``benchmarks/residual_excess.py``.
 
-    :param basis: the basis ``B``
+    :param basis: the basis ``B``, at the planner's plans
     :param sft_waypoints: the planner's waypoints ``(B, H, 2)``, metres, ego frame
     :param delta: mean residual ``(B, H, 2)``, metres
     :param log_std: log standard deviation of the coordinates, ``(2 H,)`` or ``(B, 2 H)``
@@ -80,7 +147,12 @@ class PlanDistribution(Distribution):
     """
 
     def __init__(
-        self, basis: ResidualBasis, sft_waypoints: th.Tensor, delta: th.Tensor, log_std: th.Tensor, stretch: th.Tensor
+        self,
+        basis: ResidualBasis | PlanBasis,
+        sft_waypoints: th.Tensor,
+        delta: th.Tensor,
+        log_std: th.Tensor,
+        stretch: th.Tensor,
     ):
         super().__init__()
         self.basis = basis

@@ -100,7 +100,8 @@ def train_sft(
 
     :param episodes: demonstrations with plans of one horizon
     :param planner: class of the planner, a ``torch.nn.Module`` that satisfies
-        :class:`~sb3_delta_waypoint.sft.planners.protocol.WaypointPlanner`, or its import path, ``"package.module:Class"``
+        :class:`~sb3_delta_waypoint.sft.planners.protocol.WaypointPlanner`, its import path, ``"package.module:Class"``, or
+        a short name: ``"mlp"``, ``"attention"``, ``"pooled"``
     :param planner_kwargs: arguments of the class, such as
         ``{"hidden_dims": (128, 128), "groups": ("state", "route", "signal")}``; ``horizon_steps`` and ``plan_dt`` are taken
         from the episodes

@@ -22,7 +22,11 @@ carla = pytest.importorskip("carla")
 from sb3_delta_waypoint import check_waypoint_env
 from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
+from sb3_delta_waypoint.driving.frames import to_world
+from sb3_delta_waypoint.driving.records import PEDESTRIAN, VEHICLE
 from sb3_delta_waypoint.grpo.groups import ScenarioGroups, number_scenarios
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
+from sb3_delta_waypoint.rendering.scene import STOP_LINE
 from tests.carla_bridge.conftest import look_around
 
 
@@ -234,6 +238,29 @@ def test_rendering_gives_a_picture(env):
     env.step(env.expert_plan())
     picture = env.render()
     assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.std() > 10.0
+
+
+def test_the_picture_shows_traffic_and_who_was_hit(make, monkeypatch):
+    monkeypatch.setattr(Renderer, "draw", lambda self, scene: scene)
+    env = make(traffic={"vehicles": 4, "pedestrians": 2}, render_mode="rgb_array")
+    env.reset(seed=3)
+    env.step(env.expert_plan())
+    scene = env.render()
+    kinds = scene.agents["kind"].tolist()
+    assert kinds.count(VEHICLE) >= 2 and kinds.count(PEDESTRIAN) >= 1
+    assert scene.agents["present"].all() and not scene.faults
+    assert scene.box.length == pytest.approx(scene.box.rear + env._stage.ego.front)
+    assert scene.stop_lines.dtype == STOP_LINE
+    # those that are observed are drawn
+    observed = env.unwrapped._observation
+    place = to_world(observed["agents"][0, :2], scene.pose)
+    apart = np.hypot(scene.agents["x"] - place[0], scene.agents["y"] - place[1])
+    assert not observed["agents_valid"][0] or apart.min() < 1e-3
+    number = list(env._stage._surroundings._traffic.seen)[1]
+    env._stage.events.touched[number] = True
+    assert dict(env.render().faults) == {1: True}
+    env.reset()
+    assert not env.render().faults
 
 
 def left_over(server: LoopbackServer) -> list[str]:

@@ -52,6 +52,15 @@ def test_the_same_actor_within_five_seconds_is_one_collision():
     assert drive.monitor.counts["collision"] == 2
 
 
+def test_who_was_touched_is_remembered_with_the_fault_of_the_first_contact():
+    drive = Drive()
+    drive.step(1.0, collisions=[(7, "vehicle")])
+    drive.step(2.0, speed=0.0, collisions=[(7, "vehicle"), (8, "pedestrian")])
+    assert drive.monitor.touched == {7: True, 8: False}
+    drive.monitor.reset(())
+    assert drive.monitor.touched == {}
+
+
 def test_another_actor_at_the_same_place_is_the_same_collision():
     drive = Drive()
     drive.step(1.0, collisions=[(7, "vehicle")])

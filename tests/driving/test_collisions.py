@@ -5,7 +5,7 @@ import pytest
 
 from sb3_delta_waypoint.driving.bodies import BODY, CONTROL, FIXED, VEHICLE, WALKER
 from sb3_delta_waypoint.driving.collisions import HIT, step_bodies
-from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+from sb3_delta_waypoint.driving.vehicle import DYNAMICS, VehicleParameters
 
 
 def bodies_at(*places, kind=VEHICLE):
@@ -17,7 +17,7 @@ def bodies_at(*places, kind=VEHICLE):
     bodies["solid"], bodies["half_length"], bodies["half_width"], bodies["half_height"] = True, 2.0, 1.0, 1.0
     bodies["direction"], bodies["held_speed"], bodies["mass"] = 1.0, np.nan, 1000.0
     bodies["throttle_lag"], bodies["brake_lag"] = 0.1, 0.1
-    for name, value in VehicleParameters()._asdict().items():
+    for name, value in zip(DYNAMICS, VehicleParameters(), strict=False):
         bodies[name] = value
     return bodies
 

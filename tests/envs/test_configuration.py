@@ -64,3 +64,15 @@ def test_a_map_that_has_changed_is_read_again(tmp_path, monkeypatch):
     assert driving_config(routes=str(path)).network is first.network and read == [str(path)]
     os.utime(path, (1.0, 1.0))
     assert driving_config(routes=path).network is not first.network and len(read) == 2
+
+
+def test_synthetic_towns_and_several_maps_are_roads_too():
+    config = driving_config(routes={"synthetic:1": 1.0, "synthetic:2": 3.0})
+    assert config.shares is not None and config.shares.weights == (1.0, 3.0)
+    assert config.network is not None and config.shares.segments[-1] == config.network.n_segments
+    single = driving_config(routes="synthetic:1").network
+    assert single is not None and np.array_equal(single.points, config.network.points[: len(single.points)])
+    with pytest.raises(ValueError, match="'synthetic:x': expected synthetic:SEED"):
+        driving_config(routes="synthetic:x")
+    with pytest.raises(ValueError, match="routes=5: expected a file, .* or None"):
+        driving_config(routes=5)

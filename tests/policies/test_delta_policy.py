@@ -42,7 +42,9 @@ def plans(model, n=5) -> np.ndarray:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("options", [{}, {"state_dependent_std": True, "basis": "independent", "max_delta": None}])
+@pytest.mark.parametrize(
+    "options", [{}, {"basis": "along_across"}, {"state_dependent_std": True, "basis": "independent", "max_delta": None}]
+)
 def test_starts_as_the_planner_to_the_last_bit_and_learns(algorithm, options, make_model, planner):
     model = make_model(algorithm, policy_kwargs=options)
     with th.no_grad():

@@ -8,56 +8,19 @@ import pytest
 from gymnasium.error import DependencyNotInstalled
 
 from sb3_delta_waypoint.driving.frames import to_world
-from sb3_delta_waypoint.rendering.birds_eye import (
-    ASPHALT,
-    BODY,
-    GROUND,
-    INK,
-    MARKING,
-    OTHER_PLAN,
-    PIXELS_PER_METRE,
-    PLAN_STYLES,
-    ROAD,
-    TRAIL,
-    Renderer,
-    Scene,
-    View,
-)
+from sb3_delta_waypoint.rendering.birds_eye import Renderer
+from sb3_delta_waypoint.rendering.colours import ASPHALT, BODY, GROUND, INK, MARKING, ROAD, TRAIL
+from sb3_delta_waypoint.rendering.plan_lines import OTHER_PLAN, PLAN_STYLES
+from sb3_delta_waypoint.rendering.view import PIXELS_PER_METRE, View
+from tests.rendering.pictures import colour_at, draw, make_scene
 
 NORTH = np.pi / 2
 SFT, EXPERT, FINAL = (PLAN_STYLES[name].colour for name in ("sft", "expert", "final"))
 
 
-def make_scene(yaw=0.0, **changes):
-    """A car 10 m along a straight road of 60 m that begins at (100, 200), beyond which the goal lies."""
-    along = np.stack([np.arange(61.0), np.zeros(61)], axis=1)
-    scene = Scene(
-        route=to_world(along, (100.0, 200.0, yaw)),
-        off_route_distance=2.0,
-        pose=(*to_world(np.array([10.0, 0.0]), (100.0, 200.0, yaw)).tolist(), yaw),
-        steer=0.0,
-        wheelbase=2.8,
-        trail=np.zeros((0, 2)),
-        plans={},
-        roads=None,
-        text=(),
-    )
-    return scene._replace(**changes)
-
-
 def ahead(left=0.0, first=4.0, last=14.0):
     """A plan straight ahead, ``left`` metres to the left."""
     return np.stack([np.linspace(first, last, 20), np.full(20, left)], axis=1).astype(np.float32)
-
-
-def draw(scene, **kwargs):
-    return Renderer("rgb_array", fps=10, **kwargs).draw(scene)
-
-
-def colour_at(image, scene, point):
-    """The colour of the picture where a point of the world is."""
-    column, row = np.rint(View.of(scene, image.shape[1::-1]).pixels(np.asarray(point, dtype=float))).astype(int)
-    return tuple(image[row, column].tolist())
 
 
 def where(image, colour):

@@ -17,6 +17,7 @@ from sb3_delta_waypoint.driving.bodies import BODY, CONTROL, FIXED, VEHICLE, WAL
 from sb3_delta_waypoint.driving.boxes import first_overlap
 from sb3_delta_waypoint.driving.collisions import HIT, MAX_HITS, step_bodies
 from sb3_delta_waypoint.driving.frames import right_handed
+from sb3_delta_waypoint.driving.vehicle import DYNAMICS
 
 FIRST_STREAM = wire.WORLD_STREAM + 1
 AUTOPILOT = "autopilot"
@@ -127,7 +128,7 @@ class LoopbackWorld:
             vehicle = blueprints.VEHICLES[name]
             actor = self._add(VEHICLE, description, wire.VEHICLE_TAG, parent, vehicle.size)
             body = self.bodies[actor.row]
-            for field, value in vehicle.dynamics._asdict().items():
+            for field, value in zip(DYNAMICS, vehicle.dynamics, strict=False):
                 body[field] = value
             for field in ("mass", "throttle_lag", "brake_lag", "drag"):
                 body[field] = getattr(vehicle, field)

@@ -33,6 +33,8 @@ DRIVER = np.dtype(
         ("claimed", "i8"),
         ("halted", "i8"),
         ("waited", "i8"),
+        # steps for which the car has been standing
+        ("standstill", "i8"),
         # stands until the car has been this close [m] for so many steps; runs red lights and takes no turns
         ("held_distance", "f8"),
         ("held_steps", "i8"),

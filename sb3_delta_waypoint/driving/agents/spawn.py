@@ -123,8 +123,9 @@ def spawn(
         if j < n:
             agents[j].present, agents[j].collided, agents[j].speed = False, False, 0.0
     ego = drivers[n]
+    ego.standstill = 0
     ego.role, ego.segment, ego.along = CAR_DRIVER, places[0].segment, places[0].along
-    ego.headway, ego.gap, ego.max_acceleration, ego.braking, ego.pace_share = 1.5, 2.0, 1.5, 2.0, 1.0
+    ego.headway, ego.gap, ego.max_acceleration, ego.braking, ego.pace_share = 1.5, 2.0, 2.0, 2.0, 1.3
     special = INSERTED[behaviour]
     first_walker = counts.vehicles
     first_parked = first_walker + counts.pedestrians

@@ -71,7 +71,7 @@ def may_pass(
 
 
 @inlined
-def runs_red(lanes: Lanes, situation: Record, line: StopLineAhead, seconds: float) -> bool:
+def is_red(lanes: Lanes, situation: Record, line: StopLineAhead, seconds: float) -> bool:
     """
     Whether the light of a line is red.
 

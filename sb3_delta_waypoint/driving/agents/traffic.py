@@ -18,6 +18,8 @@ from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 
 NEARBY = 0.8
 """A car whose middle is at most this far beside its route occupies the lane of its route alone [m]."""
+STANDING, PATIENCE = 0.3, 30
+"""A car slower than this [m/s] for so many steps loses its turn at a junction."""
 ON_LANE = 2.0
 """A car farther beside its route than this is no longer on its lane [m]."""
 
@@ -116,6 +118,18 @@ def set_up(board: Board, others: Others, lanes: Lanes, car: Record, half: float)
     return n
 
 
+@inlined
+def _take_turn(others: Others, car: Record, lanes: Lanes, board: Board, half: float, seconds: float) -> None:
+    """Let the car take its turn at junctions as others do, whoever drives it; one that stands there loses it."""
+    row = others.agents.shape[0]
+    driver = others.drivers[row]
+    driver.standstill = driver.standstill + 1 if car.speed < STANDING else 0
+    if driver.standstill > PATIENCE:
+        driver.claimed = -1
+    else:
+        look_ahead(lanes, board, others.agents, others.drivers, others.situation, row, car.speed, half, seconds)
+
+
 @lean
 def act(others: Others, car: Record, vehicle: VehicleParameters, lanes: Lanes, board: Board, step: int) -> None:
     """
@@ -132,6 +146,8 @@ def act(others: Others, car: Record, vehicle: VehicleParameters, lanes: Lanes, b
     half, seconds = 0.5 * vehicle.length, step * CONTROL_DT
     front = vehicle.length - vehicle.rear_overhang
     n = set_up(board, others, lanes, car, half)
+    if not situation.deaf:
+        _take_turn(others, car, lanes, board, half, seconds)
     for j in range(agents.shape[0]):
         driver, agent = drivers[j], agents[j]
         if driver.role == CAR_DRIVER:

@@ -9,9 +9,19 @@ from typing import Any
 from torch import nn
 
 from sb3_delta_waypoint.messages import short_repr
+from sb3_delta_waypoint.sft.planners.attention import AttentionWaypointModel
+from sb3_delta_waypoint.sft.planners.mlp import SFTWaypointModel
+from sb3_delta_waypoint.sft.planners.pooled import PooledWaypointModel
 from sb3_delta_waypoint.sft.planners.protocol import check_attributes
 from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 from sb3_delta_waypoint.sft.trust import IMPORT_PATH, trust_typed
+
+PLANNERS: dict[str, type[nn.Module]] = {
+    "mlp": SFTWaypointModel,
+    "attention": AttentionWaypointModel,
+    "pooled": PooledWaypointModel,
+}
+"""The classes of this package's planners by their short names."""
 
 
 def import_path_of(planner_class: type) -> str:
@@ -30,7 +40,7 @@ def new_planner(
     """
     Build an untrained planner.
 
-    :param planner: the planner's class, or the import path of the class, ``"package.module:Class"``
+    :param planner: the planner's class, its short name, or its import path, ``"package.module:Class"``
     :param horizon_steps: H, number of waypoints in a plan
     :param plan_dt: seconds from one waypoint to the next
     :param kwargs: the other arguments of the class
@@ -59,13 +69,18 @@ def new_planner(
 
 def planner_class(planner: str | type[nn.Module]) -> tuple[type[nn.Module], str]:
     """
-    :param planner: the class of a planner, or its import path, ``"package.module:Class"``
+    :param planner: the class of a planner, its short name, of :data:`PLANNERS`, or its import path, ``"package.module:Class"``
     :return: the class, and its name for messages
     :raises ValueError: if there is no such class
     """
+    if isinstance(planner, str) and planner in PLANNERS:
+        return PLANNERS[planner], planner
     if isinstance(planner, str):
         if not IMPORT_PATH.fullmatch(planner):
-            raise ValueError(f"planner={short_repr(planner)}: expected a class or its import path, package.module:Class")
+            raise ValueError(
+                f"planner={short_repr(planner)}: expected a class or its import path, package.module:Class, "
+                f"or one of {', '.join(PLANNERS)}"
+            )
         trust_typed(planner)
         found, name = resolve(planner), planner
     else:

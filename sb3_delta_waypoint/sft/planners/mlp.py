@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from sb3_delta_waypoint.contract import EGO_GROUPS, GROUPS, PLAN_DT, ROUTE_POINTS, check_groups
+from sb3_delta_waypoint.sft.planners.inputs import checked
 
 MAX_PLAN_DT = 1000.0
 """Maximum time between two waypoints of a plan [s]."""
@@ -128,9 +129,9 @@ class SFTWaypointModel(nn.Module):
 
     def _normalised(self, observation: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
         mean, std = getattr(self, f"{name}_mean"), getattr(self, f"{name}_std")
-        values = (_checked(observation, name, mean.shape) - mean) / std
+        values = (checked(observation, name, mean.shape) - mean) / std
         if _mask(name) in self.groups:
-            values = values * _checked(observation, _mask(name), mean.shape[:1])[..., None]
+            values = values * checked(observation, _mask(name), mean.shape[:1])[..., None]
         return values
 
 
@@ -140,13 +141,3 @@ SFTWaypointModel.__module__ = "sb3_delta_waypoint.sft.planner"
 
 def _mask(name: str) -> str:
     return f"{name}_valid"
-
-
-def _checked(observation: Mapping[str, torch.Tensor], name: str, shape: torch.Size) -> torch.Tensor:
-    if name not in observation:
-        raise ValueError(f"the observation lacks '{name}', which the planner reads; it has {sorted(observation)}")
-    values = observation[name]
-    if values.shape[1:] != shape or values.dim() != len(shape) + 1:
-        expected = ", ".join(["batch", *map(str, shape)])
-        raise ValueError(f"observation '{name}' has the shape {tuple(values.shape)}; the planner reads ({expected})")
-    return values

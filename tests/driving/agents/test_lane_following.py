@@ -7,7 +7,7 @@ from sb3_delta_waypoint.driving.bodies import BODY, CONTROL, FIXED, VEHICLE
 from sb3_delta_waypoint.driving.collisions import HIT, step_bodies
 from sb3_delta_waypoint.driving.network import from_paths, from_segments
 from sb3_delta_waypoint.driving.signals import GREEN, RED
-from sb3_delta_waypoint.driving.vehicle import VehicleParameters
+from sb3_delta_waypoint.driving.vehicle import DYNAMICS, VehicleParameters
 
 ROAD = from_paths([([(0.0, 0.0), (300.0, 0.0)], [8.0, 8.0])])
 
@@ -21,7 +21,7 @@ def bodies_at(*places):
     bodies["half_length"], bodies["half_width"], bodies["half_height"] = 2.0, 1.0, 1.0
     bodies["direction"], bodies["held_speed"], bodies["mass"] = 1.0, np.nan, 1000.0
     bodies["throttle_lag"], bodies["brake_lag"] = 0.1, 0.1
-    for name, value in VehicleParameters()._asdict().items():
+    for name, value in zip(DYNAMICS, VehicleParameters(), strict=False):
         bodies[name] = value
     join_lane(bodies[0], ROAD)
     return bodies
