@@ -129,6 +129,10 @@ END_OF_EPISODE = {
 FAULT = "fault"
 """Key of the info of a step in which a technical fault broke the episode off, which then does not count."""
 
+START_STEP = "start_step"
+"""Key of the info of an episode's last step if the episode began in a state of another one: the step of that state. Such an
+episode has no ``is_success`` and no ``episode_metrics``, and counts in no statistic."""
+
 TRAFFIC_GROUPS = ("speed_limit", "agents", "agents_valid", "signal")
 """The groups that an env with other road users gives in addition."""
 

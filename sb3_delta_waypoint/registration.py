@@ -12,7 +12,7 @@ def register_envs() -> None:
         gym.register(
             "ToyWaypoint-v0",
             entry_point="sb3_delta_waypoint.envs.toy:ToyWaypointEnv",
-            vector_entry_point="sb3_delta_waypoint.envs.toy_vector:ToyWaypointVectorEnv",
+            vector_entry_point="sb3_delta_waypoint.envs.toy:ToyWaypointVectorEnv",
         )
     if "TrafficWaypoint-v0" not in gym.registry:
         gym.register(

@@ -5,14 +5,15 @@ import warnings
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from sb3_delta_waypoint.contract import FAULT
+from sb3_delta_waypoint.contract import FAULT, START_STEP
 
 
 class StopAfterEpisodes(BaseCallback):
     """
     A callback that ends training after a number of episodes, in total over all envs; the limit of SB3's
-    ``StopTrainingOnMaxEpisodes`` is per env. Episodes that a fault aborted (``info["fault"]``) do not count. Envs step
-    together, so if several episodes end in the last step, all of them count.
+    ``StopTrainingOnMaxEpisodes`` is per env. Episodes that a fault aborted (``info["fault"]``) or that began in a state of
+    another one (``info["start_step"]``) do not count. Envs step together, so if several episodes end in the last step, all of
+    them count.
 
     :param max_episodes: number of episodes, over all envs
     :raises ValueError: if it is less than 1
@@ -33,7 +34,8 @@ class StopAfterEpisodes(BaseCallback):
 
     def _on_step(self) -> bool:
         infos = self.locals["infos"]
-        self.n_episodes += sum(FAULT not in infos[index] for index in np.flatnonzero(self.locals["dones"]))
+        ended = (infos[index] for index in np.flatnonzero(self.locals["dones"]))
+        self.n_episodes += sum(FAULT not in info and START_STEP not in info for info in ended)
         return self.n_episodes < self.max_episodes
 
     def _on_training_end(self) -> None:

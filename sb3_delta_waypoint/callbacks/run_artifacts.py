@@ -121,6 +121,7 @@ class RunArtifactsCallback(BaseCallback):
     def _on_step(self) -> bool:
         infos = self.locals["infos"]
         for index in np.flatnonzero(self.locals["dones"]):
+            # neither is there for an episode that began in a state of another one
             episode, metrics = infos[index].get("episode"), infos[index].get("episode_metrics", {})
             if episode is not None and FAULT not in infos[index]:
                 self._reward.add(float(episode["r"]))

@@ -8,7 +8,7 @@ import click
 from sb3_delta_waypoint.commands.command import command, option
 from sb3_delta_waypoint.commands.scenario_options import chosen_scenarios, report_options, scenario_options, wants_reference
 from sb3_delta_waypoint.commands.trust_option import trust_option
-from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
+from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED, SELECTION_SEED
 
 
 @command()
@@ -26,6 +26,12 @@ from sb3_delta_waypoint.evaluation.seeds import REPORT_SEED
 )
 @option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the statistics to this JSON file.")
 @option("--panel", is_flag=True, help="Drive the scenarios under every behaviour of others that the env knows.")
+@option(
+    "--failed",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the numbers of the scenarios without success to this JSON file, which train --env-kwargs "
+    "hard_scenarios:FILE mixes into training.",
+)
 @scenario_options(episodes=1000, seed=REPORT_SEED)
 @report_options
 @trust_option
@@ -36,6 +42,7 @@ def evaluate(
     out: Path | None,
     panel: bool,
     reference: bool | None,
+    failed: Path | None,
     **scenarios: Any,
 ) -> None:
     """
@@ -55,8 +62,20 @@ def evaluate(
         raise click.UsageError("--predictions brings its own frames: leave out --episodes-glob")
     if panel and (predictions is not None or episodes_glob is not None):
         raise click.UsageError("--panel is about driving: leave out --predictions and --episodes-glob")
+    if failed is not None:
+        if predictions is not None or episodes_glob is not None:
+            raise click.UsageError("--failed names scenarios, and only driving plays them: leave it out")
+        if scenarios["seed"] in (SELECTION_SEED, REPORT_SEED):
+            raise click.UsageError(
+                f"--failed: scenarios of seed {scenarios['seed']} are for selection or results, not for training: give "
+                "another --seed"
+            )
+        if "hard_scenarios" in dict(scenarios["env_kwargs"]):
+            raise click.UsageError("--failed: with hard_scenarios, numbers are not those of the scenarios of --seed")
+    import numpy as np
     import torch
 
+    from sb3_delta_waypoint.envs.hard_scenarios import write_hard_scenarios
     from sb3_delta_waypoint.episodes.reader import read_episodes
     from sb3_delta_waypoint.evaluation import panel as panels
     from sb3_delta_waypoint.evaluation.open_loop import evaluate_open_loop
@@ -101,5 +120,11 @@ def evaluate(
     else:
         summaries = summarise_all(metrics)
         console().print(summary_table(summaries, title))
+    if failed is not None:
+        numbers = np.flatnonzero(metrics["success_rate"] < 1.0)
+        if len(numbers):
+            click.echo(write_hard_scenarios(failed, scenarios["seed"], numbers))
+        else:
+            click.echo(f"no scenario failed, and {failed} is not written")
     if out is not None:
         click.echo(write_json(out, {**described, "n_scenarios": n, "metrics": summaries}))

@@ -31,6 +31,8 @@ CAR = np.dtype(
         # number of the scenario that is played, and number of episodes begun
         ("scenario", "i8"),
         ("episodes", "i8"),
+        # step of the episode in which it began: above 0 if it began in a state of another episode
+        ("start_step", "i8"),
     ],
     align=True,
 )

@@ -1,5 +1,7 @@
 """Scenario numbers and seeds: everything random in an episode is a function of one 64-bit seed."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sb3_delta_waypoint.driving.kernels import inlined
@@ -49,3 +51,39 @@ def uniform(seed: np.uint64, counter: int, low: float, high: float) -> float:
     :return: float64 with 53 random bits
     """
     return low + (high - low) * (np.float64(hash64(np.uint64(seed), np.uint64(counter)) >> _S11) * 2.0**-53)
+
+
+class HardScenarios(NamedTuple):
+    """
+    Hard scenarios that are mixed into those of a run.
+
+    :param seeds: uint64 ``(m,)``, their seeds
+    :param share: probability that a scenario of the run is one of them
+    """
+
+    seeds: np.ndarray
+    share: float
+
+
+NO_HARD_SCENARIOS = HardScenarios(np.zeros(0, np.uint64), 0.0)
+"""No mixture: every scenario is the run's own."""
+_HARD = 2**62
+"""Index of the random number that decides whether a scenario is a hard one, far beyond those that scenarios draw."""
+
+
+@inlined
+def mixed_seed(base_seed: int, scenario: int, hard: HardScenarios) -> np.uint64:
+    """
+    Seed of a scenario in a mixture with ``m`` hard ones. They take turns, from one that the base seed decides, so that with a
+    share of 1 any ``m`` consecutive scenarios are all of them.
+
+    :param base_seed: seed of the run
+    :param scenario: number of the scenario, from 0
+    :param hard: the hard scenarios
+    :return: uint64
+    """
+    seed = scenario_seed(base_seed, scenario)
+    if uniform(seed, _HARD, 0.0, 1.0) < hard.share:
+        first = hash64(np.uint64(base_seed), np.uint64(_HARD))
+        return hard.seeds[(first + np.uint64(scenario)) % np.uint64(len(hard.seeds))]
+    return seed

@@ -1,5 +1,6 @@
 """The simulation of any number of cars, each alone on its route: a loop over the functions about one car."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.records import AGENT, CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import RouteSource, project, route_source
-from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_episode, score_plan, score_step
 from sb3_delta_waypoint.driving.standing import stand_on_route
 from sb3_delta_waypoint.driving.tracker import track
@@ -34,11 +35,13 @@ class Schedule(NamedTuple):
     :param source: source of the routes
     :param base_seed: base seed of the scenarios
     :param group_size: number of consecutive episodes that share a scenario
+    :param hard: hard scenarios that are mixed in, see :func:`~.scenarios.mixed_seed`
     """
 
     source: RouteSource
     base_seed: int
     group_size: int
+    hard: HardScenarios
 
 
 class StepResult(NamedTuple):
@@ -50,7 +53,7 @@ class StepResult(NamedTuple):
     :param outcome: int8 ``(n,)``, outcomes of :mod:`~.score`
     """
 
-    observation: Observation
+    observation: Any
     reward: np.ndarray
     outcome: np.ndarray
 
@@ -63,18 +66,21 @@ class Final(NamedTuple):
     :param episode: records of :data:`~.records.EPISODE` ``(n,)``
     :param displacements: float64 ``(n, H)``, means over the episode by horizon step [m]
     :param scenario: int64 ``(n,)``, scenario numbers
+    :param start_step: int64 ``(n,)``, above 0 for episodes that began in this step of another one
     """
 
-    observation: Observation
+    observation: Any
     episode: np.ndarray
     displacements: np.ndarray
     scenario: np.ndarray
+    start_step: np.ndarray
 
 
 @inlined
 def _begin(world: World, i: int, schedule: Schedule, parameters: Parameters, scenario: int) -> None:
     """Put a car at the start of a scenario."""
-    begin(world, i, schedule.source, parameters, scenario_seed(schedule.base_seed, scenario), scenario)
+    seed = mixed_seed(schedule.base_seed, scenario, schedule.hard)
+    begin(world, i, schedule.source, parameters, seed, scenario)
 
 
 @inlined
@@ -91,6 +97,12 @@ def _reset(world: World, schedule: Schedule, packed: np.ndarray, chosen: np.ndar
     for i in range(n):
         number = chosen[i] if len(chosen) else next_scenario(world.cars[i], i, n, schedule.group_size)
         _begin(world, i, schedule, parameters, number)
+        observe(world, i, observation)
+
+
+@kernel
+def _observe(world: World, rows: np.ndarray, observation: Observation) -> None:
+    for i in rows:
         observe(world, i, observation)
 
 
@@ -145,7 +157,7 @@ def conclude(world: World, i: int, parameters: Parameters, outcome: int, final: 
     score_episode(car, totals, world.history[i], outcome, parameters.rules, car.route_length, CONTROL_DT, final.episode[i])
     for h in range(world.displacements.shape[1]):
         final.displacements[i, h] = world.displacements[i, h] / totals.compared
-    final.scenario[i] = car.scenario
+    final.scenario[i], final.start_step[i] = car.scenario, car.start_step
 
 
 @kernel
@@ -173,6 +185,7 @@ class Simulation(Drive):
     :param config: the driving configuration
     :param group_size: number of consecutive episodes that share a scenario
     :param autoreset: whether a finished car begins its next episode within the step
+    :param hard: hard scenarios that are mixed in
     """
 
     first_call = "reset()"
@@ -180,7 +193,14 @@ class Simulation(Drive):
     """Named tuple of the observation groups that the cars have."""
     n_agents = -1
 
-    def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
+    def __init__(
+        self,
+        n_cars: int,
+        config: DrivingConfig,
+        group_size: int = 1,
+        autoreset: bool = True,
+        hard: HardScenarios = NO_HARD_SCENARIOS,
+    ):
         check_number("n_cars", n_cars, N_CARS)
         check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
         source = route_source(config.network, config.route_length, config.recorded, config.shares)
@@ -188,7 +208,7 @@ class Simulation(Drive):
         super().__init__(config, n_cars, source.max_points, self.n_agents)
         self.n_cars = n_cars
         self.autoreset = autoreset
-        self._schedule = Schedule(source, 0, group_size)
+        self._schedule = Schedule(source, 0, group_size, hard)
         self.final_metrics = np.zeros((n_cars, len(self.metric_names)))
         """Metrics of the episodes that finished in the last step, ``(n, len(metric_names))``."""
         n_fields = len(self.metric_names) - config.horizon_steps
@@ -197,8 +217,9 @@ class Simulation(Drive):
             self.final_metrics[:, :n_fields].view(EPISODE)[:, 0],
             self.final_metrics[:, n_fields:],
             np.zeros(n_cars, np.int64),
+            np.zeros(n_cars, np.int64),
         )
-        """Last observations, metrics and scenario numbers of the episodes that finished in the last step."""
+        """Last observations, metrics, scenario numbers and first steps of the episodes that finished in the last step."""
 
     @property
     def group_size(self) -> int:
@@ -226,9 +247,9 @@ class Simulation(Drive):
         :param scenario: number of the scenario to play, or one for each car, int64 ``(n,)``; None for the next in order
         :return: the first observations of the episodes
         """
-        observation = Observation.empty(self.n_cars)
+        observation = self.observation_type.empty(self.n_cars)
         chosen = np.full(0 if scenario is None else self.n_cars, 0 if scenario is None else scenario, np.int64)
-        _reset(self.world, self._schedule, self._parameters, chosen, observation)
+        self._reset(chosen, observation)
         self._begun = True
         return observation
 
@@ -247,6 +268,39 @@ class Simulation(Drive):
         self._advance(plans, result)
         return result
 
+    def state_of(self, car: int) -> World:
+        """
+        Copy the state of a car in mid-episode.
+
+        :param car: index of the car
+        :return: the state, for :meth:`begin_in_state`
+        :raises RuntimeError: before the first :meth:`reset`
+        """
+        self._check_begun()
+        return self.world.state_of(car)
+
+    def begin_in_state(self, cars: Sequence[int], state: World) -> Observation:
+        """
+        Begin the current episodes of some cars again, all in one state of a running episode. Scenario, clock, time limit and
+        the totals so far are those of that state; the order of the scenarios is not changed.
+
+        :param cars: indices of the cars
+        :param state: the state, from :meth:`state_of`
+        :return: the observations of these cars, in their order
+        :raises ValueError: if it is no state of this simulation's cars
+        :raises RuntimeError: before the first :meth:`reset`
+        """
+        self._check_begun()
+        shapes, given = ([(values.shape[1:], values.dtype) for values in world] for world in (self.world, state))
+        if shapes != given:
+            raise ValueError(f"a state of arrays {given} does not fit cars of {shapes}: take it from the same simulation")
+        rows, observation = np.array(cars, np.int64), self.observation_type.empty(self.n_cars)
+        for i in rows:
+            self.world.put(state, i)
+        self.cars["start_step"][rows] = state.totals["steps"]
+        self._observe(rows, observation)
+        return self.observation_type(*(values[rows] for values in observation))
+
     def expert_plans(self) -> np.ndarray:
         """
         The expert's plan for every car from its current state.
@@ -259,9 +313,15 @@ class Simulation(Drive):
         self._plan(plans.view(WAYPOINT)[..., 0])
         return within_bound(plans)
 
+    def _reset(self, chosen: np.ndarray, observation: Observation) -> None:
+        _reset(self.world, self._schedule, self._parameters, chosen, observation)
+
     def _advance(self, plans: np.ndarray, result: StepResult) -> None:
         if _step(self.world, self._parameters, plans, result):
             _finish(self.world, self._schedule, self._parameters, result, self.final, self.autoreset)
+
+    def _observe(self, rows: np.ndarray, observation: Observation) -> None:
+        _observe(self.world, rows, observation)
 
     def _plan(self, plans: np.ndarray) -> None:
         _expert_plans(self.world, self._parameters, plans)

@@ -1,8 +1,8 @@
-"""The simulation of any number of cars, each among others of its own: others act, cars advance, collide, are scored and observe."""
+"""The simulation of any number of cars, each among others of its own."""
 
 import warnings
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from sb3_delta_waypoint.driving.expert import LEAD, braking_plan
 from sb3_delta_waypoint.driving.kernels import kernel, lean
 from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.observation import NEAR, Observation, TrafficObservation, observe, write_agents
-from sb3_delta_waypoint.driving.records import WAYPOINT
+from sb3_delta_waypoint.driving.records import WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import project
-from sb3_delta_waypoint.driving.scenarios import scenario_seed
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_plan, score_step
 from sb3_delta_waypoint.driving.simulation import Final, Schedule, Simulation, StepResult, conclude, next_scenario
 from sb3_delta_waypoint.driving.standing import stand
@@ -166,27 +166,33 @@ def look(world: World, i: int, street: Street, parameters: Parameters, seen: Tra
 
 @lean
 def _begin(
-    world: World, i: int, street: Street, schedule: Schedule, parameters: Parameters, scenario: int, scratch: Scratch
-) -> None:
-    seed = scenario_seed(schedule.base_seed, scenario)
-    begin(world, i, schedule.source, parameters, seed, scenario)
-    begin_among_others(world, i, street, parameters, seed, scratch)
-
-
-@lean
-def _reset(
     world: World,
     street: Street,
     schedule: Schedule,
     packed: np.ndarray,
-    scenario: int,
+    rows: np.ndarray,
+    numbers: np.ndarray,
     observation: TrafficObservation,
     scratch: Scratch,
 ) -> None:
+    """Put some cars at the starts of their scenarios, each given or (-1) the next in order."""
     n, parameters = world.cars.shape[0], unpacked(packed)
-    for i in range(n):
-        number = scenario if scenario >= 0 else next_scenario(world.cars[i], i, n, schedule.group_size)
-        _begin(world, i, street, schedule, parameters, number, scratch)
+    for k in range(rows.shape[0]):
+        i, scenario = rows[k], numbers[k]
+        if scenario < 0:
+            scenario = next_scenario(world.cars[i], i, n, schedule.group_size)
+        seed = mixed_seed(schedule.base_seed, scenario, schedule.hard)
+        begin(world, i, schedule.source, parameters, seed, scenario)
+        begin_among_others(world, i, street, parameters, seed, scratch)
+        look(world, i, street, parameters, observation, scratch.nearest)
+
+
+@lean
+def _look(
+    world: World, street: Street, packed: np.ndarray, rows: np.ndarray, observation: TrafficObservation, scratch: Scratch
+) -> None:
+    parameters = unpacked(packed)
+    for i in rows:
         look(world, i, street, parameters, observation, scratch.nearest)
 
 
@@ -207,7 +213,8 @@ def _step(world: World, street: Street, packed: np.ndarray, plans: np.ndarray, r
     for i in range(world.cars.shape[0]):
         car, totals = world.cars[i], world.totals[i]
         others = Others(world.agents[i], world.drivers[i], world.situations[i])
-        situation, driver = others.situation, others.drivers[others.agents.shape[0]]
+        situation = others.situation
+        driver: Record = others.drivers[others.agents.shape[0]]
         ade = np.nan
         if parameters.weights.imitation > 0.0:
             reference_plan(world, i, street, parameters, scratch, scratch.expert)
@@ -235,28 +242,14 @@ def _step(world: World, street: Street, packed: np.ndarray, plans: np.ndarray, r
 
 
 @kernel
-def _finish(
-    world: World,
-    street: Street,
-    schedule: Schedule,
-    packed: np.ndarray,
-    result: StepResult,
-    final: Final,
-    begin_next: bool,
-    scratch: Scratch,
-) -> None:
-    """Write down the episodes that the step has finished, and begin the next ones."""
-    n, parameters = world.cars.shape[0], unpacked(packed)
+def _finish(world: World, packed: np.ndarray, rows: np.ndarray, result: StepResult, final: Final) -> None:
+    """Write down the episodes that the step has finished."""
+    parameters = unpacked(packed)
     seen, last = result.observation, final.observation
-    for i in range(n):
-        if result.outcome[i] != RUNNING:
-            conclude(world, i, parameters, result.outcome[i], final)
-            last.state[i], last.route[i], last.speed_limit[i] = seen.state[i], seen.route[i], seen.speed_limit[i]
-            last.agents[i], last.agents_valid[i], last.signal[i] = seen.agents[i], seen.agents_valid[i], seen.signal[i]
-            if begin_next:
-                number = next_scenario(world.cars[i], i, n, schedule.group_size)
-                _begin(world, i, street, schedule, parameters, number, scratch)
-                look(world, i, street, parameters, seen, scratch.nearest)
+    for i in rows:
+        conclude(world, i, parameters, result.outcome[i], final)
+        last.state[i], last.route[i], last.speed_limit[i] = seen.state[i], seen.route[i], seen.speed_limit[i]
+        last.agents[i], last.agents_valid[i], last.signal[i] = seen.agents[i], seen.agents_valid[i], seen.signal[i]
 
 
 class TrafficSimulation(Simulation):
@@ -267,11 +260,19 @@ class TrafficSimulation(Simulation):
     :param config: the driving configuration, with lanes
     :param group_size: number of consecutive episodes that share a scenario
     :param autoreset: whether a finished car begins its next episode within the step
+    :param hard: hard scenarios that are mixed in
     """
 
     observation_type = TrafficObservation
 
-    def __init__(self, n_cars: int, config: DrivingConfig, group_size: int = 1, autoreset: bool = True):
+    def __init__(
+        self,
+        n_cars: int,
+        config: DrivingConfig,
+        group_size: int = 1,
+        autoreset: bool = True,
+        hard: HardScenarios = NO_HARD_SCENARIOS,
+    ):
         assert config.lanes is not None
         options = config.traffic
         shares = np.cumsum([options.behaviour.get(name, 0.0) for name in BEHAVIOURS])
@@ -281,29 +282,25 @@ class TrafficSimulation(Simulation):
         """Largest number of others on the road of each car."""
         self.street = Street(config.lanes, counts, config.waiting_time)
         """Lanes and numbers that the worlds of all cars share."""
-        super().__init__(n_cars, config, group_size, autoreset)
+        super().__init__(n_cars, config, group_size, autoreset, hard)
         self._scratch = Scratch.empty(config.lanes.network.n_segments, config.horizon_steps)
 
-    def reset(self, scenario: int | None = None) -> TrafficObservation:
-        """As :meth:`.Simulation.reset`."""
-        observation = TrafficObservation.empty(self.n_cars)
-        number = -1 if scenario is None else scenario
-        _reset(self.world, self.street, self._schedule, self._parameters, number, observation, self._scratch)
-        self._begun = True
-        return observation
+    def _reset(self, chosen: np.ndarray, observation: Any) -> None:
+        numbers = chosen if len(chosen) else np.full(self.n_cars, -1)
+        self._begin(np.arange(self.n_cars), numbers, observation)
+
+    def _begin(self, rows: np.ndarray, numbers: np.ndarray, observation: Any) -> None:
+        _begin(self.world, self.street, self._schedule, self._parameters, rows, numbers, observation, self._scratch)
 
     def _advance(self, plans: np.ndarray, result: StepResult) -> None:
         if _step(self.world, self.street, self._parameters, plans, result, self._scratch):
-            _finish(
-                self.world,
-                self.street,
-                self._schedule,
-                self._parameters,
-                result,
-                self.final,
-                self.autoreset,
-                self._scratch,
-            )
+            rows = np.flatnonzero(result.outcome)
+            _finish(self.world, self._parameters, rows, result, self.final)
+            if self.autoreset:
+                self._begin(rows, np.full(len(rows), -1), result.observation)
+
+    def _observe(self, rows: np.ndarray, observation: Any) -> None:
+        _look(self.world, self.street, self._parameters, rows, observation, self._scratch)
 
     def _plan(self, plans: np.ndarray) -> None:
         _reference_plans(self.world, self.street, self._parameters, plans, self._scratch)

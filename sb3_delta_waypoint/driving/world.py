@@ -27,11 +27,10 @@ class World(NamedTuple):
     :param totals: records of :data:`~.records.TOTALS` ``(n,)``
     :param displacements: float64 ``(n, H)``, running sums of the displacement by horizon step [m]
     :param history: records of :data:`~.records.MOMENT` ``(n, MOMENTS)``, the last steps of each car
-    :param places: records of :data:`~.records.PLACE` ``(n, P)``, where the routes' points lie on the lanes; ``(n, 0)`` without
-    :param agents: records of :data:`~.records.AGENT` ``(n, A)``, the others on the road; ``(n, 0)`` without
-    :param drivers: records of :data:`~.agents.records.DRIVER` ``(n, A + 1)``, what drives them, the last one the car; ``(n, 0)``
-        without
-    :param situations: records of :data:`~.agents.records.SITUATION` ``(n,)``; ``(0,)`` without
+    :param places: records of :data:`~.records.PLACE` ``(n, P)``, where the routes' points lie on the lanes
+    :param agents: records of :data:`~.records.AGENT` ``(n, A)``, the others on the road
+    :param drivers: records of :data:`~.agents.records.DRIVER` ``(n, A + 1)``, what drives them, the last one the car
+    :param situations: records of :data:`~.agents.records.SITUATION` ``(n,)``; the last four are empty without lanes
     """
 
     cars: np.ndarray
@@ -66,6 +65,27 @@ class World(NamedTuple):
             np.zeros((n_cars, n_agents + 1), DRIVER),
             np.zeros(n_cars if n_agents >= 0 else 0, SITUATION),
         )
+
+    def state_of(self, i: int) -> "World":
+        """
+        Copy the state of one car.
+
+        :param i: row of the car
+        :return: its row of every array
+        """
+        return World(*(values[i : i + 1].copy() for values in self))
+
+    def put(self, state: "World", i: int) -> None:
+        """
+        Put a car into a state, with its scenario, clock and totals. The car keeps its own count of episodes.
+
+        :param state: state of one car, from :meth:`state_of` of the same world
+        :param i: row of the car
+        """
+        episodes = self.cars["episodes"][i]
+        for values, given in zip(self, state, strict=True):
+            values[i : i + 1] = given  # which is empty where the cars have none
+        self.cars["episodes"][i] = episodes
 
 
 class Parameters(NamedTuple):
@@ -139,7 +159,7 @@ def begin(world: World, i: int, source: RouteSource, parameters: Parameters, see
         draw_random_route(seed, route, n_points)
     seconds = finish_route(route, n_points, source.recorded, parameters.expert)
     car = world.cars[i]
-    car.n_points, car.scenario = n_points, scenario
+    car.n_points, car.scenario, car.start_step = n_points, scenario, 0
     set_out(car, route, seed, parameters.start, parameters.vehicle, seconds)
     world.totals[i] = FRESH_TOTALS[0]
     world.displacements[i] = 0.0

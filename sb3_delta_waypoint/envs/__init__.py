@@ -1,6 +1,6 @@
 """The Gymnasium envs."""
 
-from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
-from sb3_delta_waypoint.envs.toy_vector import ToyWaypointVectorEnv
+from sb3_delta_waypoint.envs.toy import ToyWaypointEnv, ToyWaypointVectorEnv
+from sb3_delta_waypoint.envs.traffic import TrafficWaypointEnv, TrafficWaypointVectorEnv
 
-__all__ = ["ToyWaypointEnv", "ToyWaypointVectorEnv"]
+__all__ = ["ToyWaypointEnv", "ToyWaypointVectorEnv", "TrafficWaypointEnv", "TrafficWaypointVectorEnv"]

@@ -66,8 +66,13 @@ def process_advantages(
 ) -> np.ndarray:
     """
     Return the advantages of process supervision: the return to go of each step minus the mean of the group's returns to go at
-    the same step. An episode that has ended contributes zero to that mean. If only the remaining episodes contributed, the
-    last of them would be compared with itself alone.
+    the same step. An episode that has ended contributes zero to that mean.
+
+    The gradient is unbiased, up to the constant ``1 - 1 / group_size``: the advantage is that constant times the return to go
+    minus the mean of the *others*, which does not depend on the action. If only the episodes that go on contributed, the
+    constant would depend on the step, ``1 - 1 / m`` with ``m`` episodes left: late steps, and those of the survivors of a
+    collision, would count less, and the last survivor would be compared with itself alone. The mean of the others that go on
+    would be unbiased, too, but is the mean of few where few are left, and there it adds their noise.
 
     This is not the process supervision of DeepSeekMath (arXiv 2402.03300, section 4.1.3). There, the rewards of all steps of a
     group are normalised by one mean and one standard deviation, and the advantage is the sum of the normalised rewards to go.

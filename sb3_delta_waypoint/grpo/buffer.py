@@ -47,12 +47,13 @@ class Episodes(NamedTuple):
 @dataclass
 class Group:
     """
-    A group with at least one begun episode: the env and the hash of the first observation of the member that began first, the
-    returns of the finished members, and whether a fault aborted one.
+    A group with at least one begun episode: the env and the hash of the first observation of the member that began first,
+    whether it began in a state of another episode, the returns of the finished members, and whether a fault aborted one.
     """
 
     first_env: int
     start: int
+    in_state: bool = False
     returns: list[float] = field(default_factory=list)
     n_transitions: int = 0
     is_broken: bool = False
@@ -120,22 +121,36 @@ class EpisodeBuffer:
         """Number of steps in the current episode of each env, ``(n,)``."""
         return self._lengths
 
-    def begin(self, envs: Iterable[int], observations: np.ndarray | dict[str, np.ndarray]) -> None:
+    def next_groups(self, envs: Sequence[int]) -> list[int]:
+        """
+        Return the groups of the next episodes of some envs.
+
+        :param envs: indices of these envs
+        :return: numbers of the groups
+        """
+        return [(int(self.episode_numbers[i]) + self.n_envs) // self.group_size for i in envs]
+
+    def begin(
+        self,
+        envs: Sequence[int],
+        observations: np.ndarray | dict[str, np.ndarray],
+        in_state: np.ndarray | None = None,
+    ) -> None:
         """
         Register that envs begin their next episodes.
 
         :param envs: indices of these envs
         :param observations: first observations; those of all envs, as the envs returned them
+        :param in_state: ``(n,)``, whether the episode of each env begins in a state of another one; None for none
         :raises ValueError: if an episode begins with another observation than the other members of its group, unless
             ``allow_different_starts``
         """
         parts = observations.values() if isinstance(observations, dict) else (observations,)
-        for i in envs:
+        for i, number in zip(envs, self.next_groups(envs), strict=True):
             self.episode_numbers[i] += self.n_envs
             self._returns[i], self._lengths[i] = 0.0, 0
-            number = int(self.episode_numbers[i]) // self.group_size
             start = hash(tuple(part[i].tobytes() for part in parts))
-            group = self._groups.setdefault(number, Group(i, start))
+            group = self._groups.setdefault(number, Group(i, start, in_state is not None and bool(in_state[i])))
             if group.start != start:
                 self._handle_different_starts(group.first_env, i, number)
 

@@ -80,12 +80,20 @@ class GRPO(GroupRolloutAlgorithm):
     :param loss_average: average over episodes of their means (``"episode"``), over all steps (``"step"``), or over episodes of
         their sums divided by a constant length (a number)
     :param kl_coef: weight of the KL divergence to a reference: the policy's own (``kl_to_reference``, in closed form), or else
-        the policy at the first call of ``learn``, by the k3 estimator
+        the policy at the first call of ``learn``, by the k3 estimator. For a ``DeltaWaypointPolicy`` it is also the weight of
+        imitation, which keeps RL from collisions (RAD, https://arxiv.org/abs/2502.13144): with the planner's plan as the
+        label, the negative log likelihood under the initial standard deviation has the same gradient with respect to the
+        residual
     :param kl_target: adapt ``kl_coef`` to keep the KL divergence near this [nats] (PPO, arXiv 1707.06347, section 4)
     :param mask_truncated: exclude episodes that a time limit truncated from the loss, but not from the mean of their group
     :param allow_different_starts: only warn, instead of raising an error, if the episodes of a group begin with different
         observations: for envs that ignore ``reset(seed=...)``, and vec envs whose resets cannot be seeded. The difference
         between starts is then noise in the advantages
+    :param group_start: ``"start"``: the members of each group begin at the start of one scenario; ``"state"``: those of some
+        groups begin in one state of an earlier episode, and so are compared where it matters, not only by how they got there.
+        They have its scenario, clock and time limit, and ``start_step`` in the info of their last step; they count in no
+        metric, success rate or mean reward. For native vector envs only; see :class:`~.states.GroupStates`
+    :param state_share: share of the groups that begin in a state if ``group_start="state"``, above 0 and below 1
     :param use_sde: refused: the noise of gSDE is drawn for a rollout, not for an episode, so that it has no ratio
     :param stats_window_size: window of the rollout statistics, in episodes
     :param tensorboard_log: log folder of tensorboard; None for no log
@@ -130,6 +138,8 @@ class GRPO(GroupRolloutAlgorithm):
         kl_target: float | None = None,
         mask_truncated: bool = False,
         allow_different_starts: bool = False,
+        group_start: str = "start",
+        state_share: float = 0.5,
         use_sde: bool = False,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
@@ -180,6 +190,8 @@ class GRPO(GroupRolloutAlgorithm):
         self.kl_target = kl_target
         self.mask_truncated = mask_truncated
         self.allow_different_starts = allow_different_starts
+        self.group_start = group_start
+        self.state_share = state_share
         self.reference_policy: ActorCriticPolicy | None = None
         self.n_trained_transitions = 0
         """Number of the ``num_timesteps`` that have been trained on."""
@@ -291,10 +303,14 @@ class GRPO(GroupRolloutAlgorithm):
         buffer = self.rollout_buffer
         groups = buffer.spread_groups + buffer.flat_groups
         returns = np.array([group.returns for group in groups])
+        in_state = np.array([group.in_state for group in groups])
         self.logger.record("grpo/n_groups", len(groups))
         self.logger.record("grpo/frac_groups_zero_std", len(buffer.flat_groups) / len(groups))
         self.logger.record("grpo/zero_std_streak", buffer.zero_std_streak)
-        self.logger.record("grpo/reward_mean", returns.mean())
+        if not in_state.all():
+            self.logger.record("grpo/reward_mean", returns[~in_state].mean())
+        if self._states is not None:
+            self.logger.record("grpo/frac_groups_in_state", in_state.mean())
         self.logger.record("grpo/reward_std_within", returns.std(axis=1).mean())
         if buffer.broken_groups:
             self.logger.record("grpo/n_groups_broken_off", len(buffer.broken_groups))
@@ -359,6 +375,10 @@ class GRPO(GroupRolloutAlgorithm):
         if "reference_policy" in params and self.reference_policy is None:
             self._take_reference()
         super().set_parameters(params, exact_match, device)
+
+    def _excluded_save_params(self) -> list[str]:
+        # a loaded model begins its episodes again
+        return [*super()._excluded_save_params(), "_states"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         names, variables = super()._get_torch_save_params()

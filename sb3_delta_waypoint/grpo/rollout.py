@@ -1,7 +1,7 @@
 """Collecting groups of episodes with the same start."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,10 +13,11 @@ from stable_baselines3.common.type_aliases import MaybeCallback, PyTorchObs
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
-from sb3_delta_waypoint.contract import FAULT
+from sb3_delta_waypoint.contract import FAULT, START_STEP
 from sb3_delta_waypoint.grpo.buffer import EpisodeBuffer, Seen, Transitions, map_tensors
 from sb3_delta_waypoint.grpo.groups import number_scenarios, reset_seed
 from sb3_delta_waypoint.grpo.policies import EncodingPolicy
+from sb3_delta_waypoint.grpo.states import GroupStates, check_states
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 
 LONG_STREAK = 16
@@ -38,7 +39,10 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
     group_size: int
     n_groups: int
     zero_std: str
+    group_start: str
+    state_share: float
     _warned_of_zero_std = False
+    _states: GroupStates | None = None
     allow_different_starts: bool
 
     def _check_groups(self) -> None:
@@ -64,13 +68,16 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         """
         Make the envs number their scenarios.
 
-        :raises ValueError: if they cannot, or if they return normalised observations to a policy with a frozen part
+        :raises ValueError: if they cannot, if they return normalised observations to a policy with a frozen part, or if groups
+            are to begin in a state and cannot
         """
         assert self.env is not None
         self._check_groups()
         if hasattr(self.policy, "encode"):
             refuse_normalized_observations(self.env)
         number_scenarios(self.env, self.group_size, self.allow_different_starts)
+        if self.group_start == "state":
+            check_states(self.env)
 
     def _setup_learn(
         self,
@@ -84,20 +91,26 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
         begins = reset_num_timesteps or self._last_obs is None
         if begins:
             self._setup_groups()
-            self._seed_scenarios(0 if reset_num_timesteps else self.num_timesteps)
+            seed = self._seed_scenarios(0 if reset_num_timesteps else self.num_timesteps)
+            self._states = None
+            if self.group_start == "state":
+                assert self.env is not None
+                self._states = GroupStates(self.env, self.group_size, self.state_share, seed)
         result = super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
         if begins:
             self.rollout_buffer.reset()
             self._begin_episodes(range(self.n_envs))
         return result
 
-    def _seed_scenarios(self, timesteps: int) -> None:
+    def _seed_scenarios(self, timesteps: int) -> int:
         """Seed the envs for scenarios from 0 on; after ``timesteps`` of learning they differ from those of earlier runs."""
         assert self.env is not None
         base_seed = getattr(self.env.unwrapped, "_seeds", [None])[0]
         if base_seed is None:
             base_seed = int(np.random.randint(2**31))
-        self.env.seed(reset_seed(base_seed, timesteps) if timesteps else base_seed)
+        seed = reset_seed(base_seed, timesteps) if timesteps else base_seed
+        self.env.seed(seed)
+        return seed
 
     def collect_rollouts(  # type: ignore[override]
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: EpisodeBuffer, n_rollout_steps: int
@@ -148,6 +161,8 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
             self._begin_episodes(ended)
+            if self._states is not None:
+                self._states.keep(rollout_buffer.lengths)
             if not continue_training:
                 return False
 
@@ -206,16 +221,21 @@ class GroupRolloutAlgorithm(OnPolicyAlgorithm):
             stacklevel=3,
         )
 
-    def _begin_episodes(self, envs: Iterable[int]) -> None:
+    def _begin_episodes(self, envs: Sequence[int]) -> None:
         """Register that some envs have begun episodes; ``_last_obs`` has the observations of all envs."""
         assert self._last_obs is not None
-        normalize = self._vec_normalize_env
-        observations = self._last_obs if normalize is None else normalize.get_original_obs()
+        normalize, states = self._vec_normalize_env, self._states
+        if states is not None:
+            assert isinstance(self._last_obs, dict)
+            self._last_obs = states.begin(envs, self.rollout_buffer.next_groups(envs), self._last_obs)
+        observations = self._last_obs if states is not None or normalize is None else normalize.get_original_obs()
         self._check_finite("observation", observations)
-        self.rollout_buffer.begin(envs, observations)
+        self.rollout_buffer.begin(envs, observations, None if states is None else states.in_state)
 
     def _check_scenarios(self, envs: Iterable[int], infos: list[dict[str, Any]]) -> None:
         for i in envs:
+            if START_STEP in infos[i]:
+                continue  # of another group's scenario
             scenario = self.rollout_buffer.episode_numbers[i] // self.group_size
             if infos[i].get("scenario", scenario) != scenario:
                 raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 from sb3_delta_waypoint.bounds import is_number
 
 CHOICES: dict[str, tuple[str, ...]] = {
+    "group_start": ("start", "state"),
     "advantage": ("outcome", "process"),
     "advantage_scale": ("group", "batch"),
     "zero_std": ("skip", "resample"),
@@ -47,6 +48,11 @@ def check_settings(settings: dict[str, Any]) -> None:
     for name in POSITIVE:
         check(name, lambda value: not isinstance(value, int | float) or value > 0, "it must be positive")
     check("loss_average", lambda value: value is not None, "one of 'episode', 'step', or a constant length")
+    check(
+        "state_share",
+        lambda share: is_number(share) and 0 < share < 1,
+        "above 0, and below 1, since states are those of episodes that began at a start",
+    )
     check("gamma", lambda value: is_number(value) and 0 < value <= 1, "above 0, and 1 at most")
     check("dual_clip", lambda value: value is None or (is_number(value) and value > 1), "above 1, or None for no bound")
     check("kl_coef", lambda value: is_number(value) and value >= 0, "a number, 0 at least")

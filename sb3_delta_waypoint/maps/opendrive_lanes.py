@@ -222,8 +222,8 @@ def _turns(path: str | Path, root: Element, junction_of_light: dict[str, str]) -
     }
     # a light without a controller takes a turn of its own where its lane leads, or is alone
     places = []
-    for number, (light, junction) in enumerate(junction_of_light.items()):
-        alone = junction if junction not in ("-1", "") else f"light {light}"
+    for number, (light, name) in enumerate(junction_of_light.items()):
+        alone = name if name not in ("-1", "") else f"light {light}"
         places.append(of_signal.get(light, (alone, math.inf, number)))
     junctions = list(dict.fromkeys(junction for junction, *_ in places))
     phases = {junction: sorted({place for place in places if place[0] == junction}) for junction in junctions}

@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from sb3_delta_waypoint.bounds import check_number
+from sb3_delta_waypoint.contract import START_STEP
 from sb3_delta_waypoint.driving.simulation import N_CARS
 from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.registration import env_spec
@@ -24,7 +25,9 @@ class NativeVecEnv(VecEnv):
 
     The info of an env is empty unless its episode has just ended; then it holds ``terminal_observation``,
     ``TimeLimit.truncated``, ``episode`` as SB3's ``Monitor`` writes it, ``is_success``, ``scenario`` and
-    ``episode_metrics``. ``seed(s)`` makes the next ``reset()`` start again from scenario 0 of base seed ``s``.
+    ``episode_metrics``. Of an episode that began in a state of another one (:meth:`begin_in_state`) it holds ``start_step``
+    in the place of ``episode``, ``is_success`` and ``episode_metrics``, so that the episode counts nowhere.
+    ``seed(s)`` makes the next ``reset()`` start again from scenario 0 of base seed ``s``.
 
     :param env: the vector env
     :raises ValueError: if it has another autoreset mode
@@ -64,22 +67,55 @@ class NativeVecEnv(VecEnv):
         observations, rewards, terminated, truncated, final = self.env.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if final:
-            info, finished = final["final_info"], np.flatnonzero(final["_final_info"])
-            metrics = {
-                name: values[finished].tolist() for name, values in info["episode_metrics"].items() if not name.startswith("_")
-            }
-            seconds = round(time.time() - self._started, 6)
-            for i, *row in zip(finished.tolist(), *metrics.values(), strict=True):
-                episode = dict(zip(metrics, row, strict=True))
+            info = final["final_info"]
+            for i in np.flatnonzero(final["_final_info"]).tolist():
                 infos[i] = {
                     "terminal_observation": final["final_obs"][i],
                     "TimeLimit.truncated": bool(truncated[i] and not terminated[i]),
+                    "scenario": int(info["scenario"][i]),
+                }
+            whole = np.flatnonzero(info["_episode_metrics"])
+            metrics = {
+                name: values[whole].tolist() for name, values in info["episode_metrics"].items() if not name.startswith("_")
+            }
+            seconds = round(time.time() - self._started, 6)
+            for i, *row in zip(whole.tolist(), *metrics.values(), strict=True):
+                episode = dict(zip(metrics, row, strict=True))
+                infos[i] |= {
                     "episode": {"r": episode["episode_reward"], "l": int(episode["episode_length"]), "t": seconds},
                     "is_success": bool(info["is_success"][i]),
-                    "scenario": int(info["scenario"][i]),
                     "episode_metrics": episode,
                 }
+            for i in np.flatnonzero(info.get(f"_{START_STEP}", ())).tolist():
+                infos[i][START_STEP] = int(info[START_STEP][i])
         return observations, rewards.astype(np.float32), terminated | truncated, infos
+
+    @property
+    def has_states(self) -> bool:
+        """Whether episodes can begin in a state of another one."""
+        return hasattr(self.env, "begin_in_state")
+
+    def state_of(self, index: int) -> Any:
+        """
+        Copy the state of an env in mid-episode.
+
+        :param index: index of the env
+        :return: the state, for :meth:`begin_in_state`
+        """
+        env: Any = self.env
+        return env.state_of(index)
+
+    def begin_in_state(self, indices: Sequence[int], state: Any) -> dict[str, np.ndarray]:
+        """
+        Begin the current episodes of some envs again, all in one state of a running episode, whose scenario, clock and time
+        limit they then have.
+
+        :param indices: indices of the envs
+        :param state: the state, from :meth:`state_of`
+        :return: the observations of these envs, in their order
+        """
+        env: Any = self.env
+        return env.begin_in_state(indices, state)
 
     def close(self) -> None:
         """Close the vector env."""

@@ -17,7 +17,7 @@ from rl_zoo3.exp_manager import ExperimentManager
 from rl_zoo3.utils import ALGOS, get_latest_run_id
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import CheckpointCallback
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
 from sb3_delta_waypoint.callbacks.bounded_schedules import BoundedSchedulesCallback
 from sb3_delta_waypoint.callbacks.critic_warmup import CriticWarmupCallback
@@ -28,7 +28,7 @@ from sb3_delta_waypoint.grpo import GRPO, ScenarioGroups
 from sb3_delta_waypoint.policies.inference import WaypointPolicy
 from sb3_delta_waypoint.policies.observed import observe_for
 from sb3_delta_waypoint.sft.checkpoint import load_planner
-from sb3_delta_waypoint.vec_env import has_native_vec_env, make_waypoint_vec_env
+from sb3_delta_waypoint.vec_env import WholeEpisodeMonitor, has_native_vec_env, make_waypoint_vec_env
 from sb3_delta_waypoint.vec_env.normalization import refuse_normalized_observations
 from sb3_delta_waypoint.zoo.algorithms import ALGORITHMS
 from sb3_delta_waypoint.zoo.arguments import check_arguments, check_config, check_hyperparameters, in_one_line
@@ -38,6 +38,8 @@ from sb3_delta_waypoint.zoo.saving import atomic_saves
 
 TRAINING_ONLY = ("start", "max_episode_steps")
 """Env arguments of a yaml that make training easier or harder, and are ignored by evaluations and ``enjoy``."""
+MIXTURE = ("hard_scenarios", "hard_share")
+"""Env arguments that only training envs get, wherever they are given: evaluations play the scenarios of their own seed."""
 
 CHECKPOINTS = "checkpoints"
 """Subfolder of the run folder for the models that ``--save-freq`` requests."""
@@ -165,8 +167,8 @@ class WaypointExperimentManager(ExperimentManager):
         self.env_kwargs = env_kwargs
         result = super().read_hyperparameters()
         if self._eval_env_kwargs_args is None:
-            exam = {name: value for name, value in shipped.items() if name not in TRAINING_ONLY}
-            self.eval_env_kwargs = {**exam, **given_env_kwargs}
+            exam = {name: value for name, value in shipped.items() if name not in TRAINING_ONLY} | given_env_kwargs
+            self.eval_env_kwargs = {name: value for name, value in exam.items() if name not in MIXTURE}
         # enjoy builds its env with these
         self.args.env_kwargs = self.eval_env_kwargs or None
         return result
@@ -229,7 +231,7 @@ class WaypointExperimentManager(ExperimentManager):
         with warnings.catch_warnings():
             # the env reports episodes itself; the wrapper writes monitor.csv, which rl_zoo3 plots
             warnings.filterwarnings("ignore", "The environment is already wrapped with a `Monitor`")
-            return VecMonitor(venv, filename=log_folder, **self.monitor_kwargs)
+            return WholeEpisodeMonitor(venv, filename=log_folder, **self.monitor_kwargs)
 
     def _maybe_normalize(self, env: VecEnv, eval_env: bool) -> VecEnv:
         env = super()._maybe_normalize(env, eval_env)

@@ -91,3 +91,10 @@ def test_training_that_goes_on_counts_from_zero():
     for _ in range(2):
         callback.on_training_start({"infos": [{}], "dones": [True]}, {})
         assert callback._on_step() and not callback._on_step()
+
+
+def test_episodes_that_began_in_a_state_of_another_one_do_not_count():
+    callback = StopAfterEpisodes(2)
+    callback.model = Episodes()
+    callback.on_training_start({"infos": [{}, {"start_step": 3}], "dones": [True, True]}, {})
+    assert callback._on_step() and not callback._on_step()

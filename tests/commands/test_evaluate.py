@@ -118,3 +118,32 @@ def test_a_panel_reports_every_behaviour(models, tmp_path, monkeypatch):
     # where others drive, the reference driver is asked by default
     assert "time_ratio" in written["behaviours"]["idm"] and "time_ratio" in written["metrics"]
     assert "mixed" in result.output and "idm" in result.output and "overall" in result.output
+
+
+def test_scenarios_that_a_planner_fails_in(planner, tmp_path):
+    file, again = tmp_path / "failed.json", tmp_path / "again.json"
+    evaluated = ("evaluate", "--model", planner, *ON_SHORT_ROUTES)
+    narrow = ("--env-kwargs", "off_route_distance:0.21")
+    result = call(*evaluated, "--episodes", 30, "--seed", 3, "--failed", file, *narrow)
+    assert result.exit_code == 0, result.output
+    written = json.loads(file.read_text())
+    kwargs = {"route_length": 12, "off_route_distance": 0.21}
+    success = Scenarios(30, 3, 8, env_kwargs=kwargs).evaluate(WaypointPolicy(planner))["success_rate"]
+    assert written == {"seed": 3, "scenarios": np.flatnonzero(success < 1.0).tolist()}
+    assert 0 < len(written["scenarios"]) < 30
+    # played alone, it fails in all of them
+    only = ("--env-kwargs", f"hard_scenarios:{file}", "--env-kwargs", "hard_share:1")
+    result = call(*evaluated, "--episodes", len(written["scenarios"]), *narrow, *only, "--out", again)
+    assert result.exit_code == 0, result.output
+    assert json.loads(again.read_text())["metrics"]["success_rate"]["mean"] == 0.0
+    result = call(*evaluated, "--episodes", 3, "--seed", 4, "--failed", again, *narrow, *only)
+    assert result.exit_code == 2 and "hard_scenarios" in result.output
+
+
+def test_where_failures_are_not_to_be_learnt_from(models, tmp_path):
+    evaluated = ("evaluate", "--model", models / "model.pt", "--failed", tmp_path / "failed.json")
+    result = call(*evaluated, "--episodes", 2)
+    assert result.exit_code == 2 and "give another --seed" in " ".join(result.output.split())
+    result = call(*evaluated, "--episodes-glob", "*.json")
+    assert result.exit_code == 2 and "--failed names scenarios" in result.output
+    assert not (tmp_path / "failed.json").exists()

@@ -1,7 +1,9 @@
 """A scenario is a function of its number and the base seed, and stays what it is: results of long ago compare."""
 
+import numpy as np
 import pytest
 
+from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed, scenario_seed
 from sb3_delta_waypoint.driving.simulation import DrivingConfig, Simulation
 
 SCENARIOS = [
@@ -20,3 +22,19 @@ def test_scenarios_of_seed_1():
         names = ("lateral", "yaw", "speed", "steer", "max_steps")
         found = (*(last[name] for name in ("x", "y", "speed")), *(car[name] for name in names))
         assert [float(value) for value in found] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_share_of_the_scenarios_is_hard():
+    hard = np.array([scenario_seed(7, number) for number in (3, 17, 4)], np.uint64)
+    own = [scenario_seed(1, g) for g in range(2000)]
+    mixed = [mixed_seed(1, g, HardScenarios(hard, 0.3)) for g in range(2000)]
+    is_hard = np.array([seed in hard for seed in mixed])
+    assert abs(is_hard.mean() - 0.3) < 0.04
+    assert all(is_hard[g] or seed == own[g] for g, seed in enumerate(mixed))
+    shares = [np.mean([seed == other for seed in mixed]) for other in hard]
+    assert max(abs(share - 0.1) for share in shares) < 0.03
+    assert [mixed_seed(1, g, NO_HARD_SCENARIOS) for g in range(2000)] == own
+    for base_seed in range(5):
+        assert {mixed_seed(base_seed, g, HardScenarios(hard, 1.0)) for g in range(4, 7)} == set(hard.tolist())
+    # scalar envs are reset to scenario 0 of ever other base seeds
+    assert {mixed_seed(base_seed, 0, HardScenarios(hard, 1.0)) for base_seed in range(20)} == set(hard.tolist())

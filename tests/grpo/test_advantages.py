@@ -1,5 +1,6 @@
 """Advantages against small cases, computed one number at a time."""
 
+import itertools
 import math
 
 import numpy as np
@@ -91,3 +92,35 @@ def test_equal_returns_give_no_advantage():
 )
 def test_spread(returns, spread):
     assert have_spread(np.array(returns, np.float64)) == spread
+
+
+def trajectories():
+    """Actions and rewards of all episodes of a small task: action 1 ends the episode at once, action 0 leads to a second."""
+    return [([1], [2.0]), *(([0, second], [-0.5, 3.0 * second - 1.0]) for second in (0, 1))]
+
+
+def score(actions: list[int], thetas: np.ndarray) -> tuple[float, np.ndarray]:
+    """Probability of the actions, and the gradient of its logarithm for each step, ``(steps, 2)``."""
+    p = 1.0 / (1.0 + np.exp(-thetas))
+    gradients = np.zeros((len(actions), 2))
+    for step, action in enumerate(actions):
+        gradients[step, step] = action - p[step]
+    return float(np.prod([p[s] if a else 1.0 - p[s] for s, a in enumerate(actions)])), gradients
+
+
+@pytest.mark.parametrize("function", [outcome_advantages, process_advantages])
+@pytest.mark.parametrize("group_size", [2, 3])
+def test_the_gradient_is_unbiased_though_episodes_end_at_different_steps(function, group_size):
+    thetas = np.array([0.3, -0.8])
+    found, exact = np.zeros(2), np.zeros(2)
+    for actions, rewards in trajectories():
+        probability, gradients = score(actions, thetas)
+        exact += probability * sum(rewards) * gradients.sum(axis=0)
+    for members in itertools.product(trajectories(), repeat=group_size):
+        scores = [score(actions, thetas) for actions, _ in members]
+        rewards = np.concatenate([rewards for _, rewards in members])
+        advantages = function(rewards, np.array([len(actions) for actions, _ in members]), group_size, scale=None)
+        gradient = advantages @ np.concatenate([gradients for _, gradients in scores])
+        found += math.prod(probability for probability, _ in scores) * gradient / group_size
+    # the mean over the group contains the episode itself, which shrinks all gradients alike
+    np.testing.assert_allclose(found, (1.0 - 1.0 / group_size) * exact, rtol=1e-12)

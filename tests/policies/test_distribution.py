@@ -165,3 +165,15 @@ def test_other_bases_do_not_depend_on_the_plan(kind):
 def test_bad_bases_are_refused(kind, scale, named):
     with pytest.raises(ValueError, match=named):
         ResidualBasis(scale, kind)
+
+
+def test_the_divergence_from_the_planner_is_imitation_of_its_plans():
+    """Its gradient with respect to the residual is that of the likelihood of the planner's plan."""
+    one = make()
+    delta = one.delta.clone().requires_grad_()
+    log_std = th.linspace(-1.5, -1.0, 2 * H)
+    divergence = PlanDistribution(one.basis, one.sft_waypoints, delta, log_std, one.stretch).kl_to(log_std).sum()
+    likelihood = PlanDistribution(one.basis, one.sft_waypoints, delta, log_std, one.stretch).log_prob(one.sft_waypoints).sum()
+    (towards,), (imitating,) = th.autograd.grad(divergence, delta), th.autograd.grad(-likelihood, delta)
+    th.testing.assert_close(towards, imitating, rtol=1e-4, atol=1e-4)
+    assert towards.abs().max() > 0.1

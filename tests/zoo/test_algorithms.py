@@ -4,6 +4,7 @@ import inspect
 import json
 
 import gymnasium as gym
+import numpy as np
 import optuna
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from sb3_delta_waypoint import GRPO, zoo
 from sb3_delta_waypoint.callbacks import BoundedSchedulesCallback
+from sb3_delta_waypoint.envs.hard_scenarios import write_hard_scenarios
 from sb3_delta_waypoint.zoo.algorithms import OTHER_ALGORITHMS
 from sb3_delta_waypoint.zoo.hyperparameters import HYPERPARAMS
 from tests.command_line import FEW_GROUPS, GROUPS, SHORT, call, failed, succeeded
@@ -157,3 +159,23 @@ def test_what_is_not_finite_ends_training_with_the_model_saved(tmp_path):
     model = GRPO.load(path)
     assert model.n_trained_transitions > 0
     assert all(parameter.isfinite().all() for parameter in model.policy.parameters())
+
+
+def test_groups_that_begin_in_a_state_and_a_mixture_of_hard_scenarios(tmp_path):
+    """From yaml: monitor.csv has whole episodes only, and evaluations play neither."""
+    hard = write_hard_scenarios(tmp_path / "hard.json", 7, np.array([3, 17]))
+    entry = YAML["grpo"]["ToyWaypoint-v0"] | {"group_start": "state", "state_share": 0.5}
+    entry |= {"env_kwargs": {"route_length": 20, "hard_scenarios": str(hard), "hard_share": 0.4}}
+    config = tmp_path / "grpo.yml"
+    config.write_text(yaml.safe_dump({"ToyWaypoint-v0": entry | {"n_timesteps": 1200.0}}))
+    options = ("--conf-file", config, "--eval-episodes", "8", "--n-eval-envs", "4", "--eval-freq", "400", "-f", tmp_path)
+    succeeded("train", *GROUPS, *FEW_GROUPS, *options)
+    run = tmp_path / "grpo" / "ToyWaypoint-v0_1"
+    settings = json.loads((run / "config.json").read_text())
+    assert settings["hyperparameters"]["group_start"] == "state" and settings["env_kwargs"]["hard_share"] == 0.4
+    lengths = [int(line.split(",")[1]) for line in (run / "monitor.csv").read_text().splitlines()[2:]]
+    metrics = json.loads((run / "train_metrics.json").read_text())
+    assert metrics["total_episodes"] == len(lengths) > 4
+    assert sum(lengths) < 0.9 * metrics["total_timesteps"], "the rest belongs to episodes that began in a state"
+    arguments = yaml.unsafe_load((run / "ToyWaypoint-v0" / "args.yml").read_text())
+    assert arguments["env_kwargs"] == {"route_length": 20}

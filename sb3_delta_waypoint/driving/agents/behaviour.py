@@ -79,10 +79,11 @@ def traffic_options(given: Mapping[str, object] | TrafficOptions | None) -> Traf
     unknown = [key for key in values if key not in TrafficOptions._fields]
     if unknown:
         raise ValueError(
-            f"traffic={short_repr(given)}: {short_repr(unknown[0])} is unknown; accepted are {', '.join(TrafficOptions._fields)}"
+            f"traffic={short_repr(given)}: {short_repr(unknown[0])} is unknown; accepted are "
+            f"{', '.join(TrafficOptions._fields)}"
         )
     behaviour = values.pop("behaviour", TrafficOptions().behaviour)
-    options = TrafficOptions(**values)._replace(behaviour=_shares(behaviour))  # type: ignore[arg-type]
+    options = TrafficOptions(**values)._replace(behaviour=_shares(behaviour))
     check_parameters("traffic", options)
     return options
 

@@ -29,7 +29,7 @@ DRIVER = np.dtype(
         # seed of its choices at forks, and how many it has passed
         ("route", "u8"),
         ("forks", "i8"),
-        # segment whose conflicts it may enter, -1 for none; stop line at which it has halted, -1 for none; waiting time [steps]
+        # segment whose conflicts it may enter and segment at whose stop line it has halted, -1 for none; steps of waiting
         ("claimed", "i8"),
         ("halted", "i8"),
         ("waited", "i8"),

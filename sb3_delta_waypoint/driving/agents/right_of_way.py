@@ -1,9 +1,9 @@
 """
 Right of way where lanes cross or merge: drivers take turns.
 
-A driver who comes near claims its segment; it gets it if nobody is on, or has claimed, a stretch that conflicts with it, and if
-there is room beyond. So those who come first go first, one at a time, and nobody waits inside. After a stop sign a driver also
-waits for those who come on the other lane.
+A driver who comes near claims its segment; it gets it if nobody is on, or has claimed, a stretch that conflicts with it, and
+if there is room beyond. So those who come first go first, one at a time, and nobody waits inside. After a stop sign a driver
+also waits for those who come on the other lane.
 """
 
 import numpy as np

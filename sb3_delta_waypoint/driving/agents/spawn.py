@@ -1,5 +1,5 @@
 """
-Placing the others of a scenario: vehicles on the lanes near the car's route, pedestrians beside it, cars parked beside the lanes.
+Placing the others of a scenario: vehicles on the lanes near the car's route, pedestrians beside it, parked cars.
 
 Where everybody begins depends on the scenario's seed alone, and not on how they behave.
 """
@@ -122,7 +122,7 @@ def spawn(
         drivers[j].runs_red, drivers[j].changes_lanes, drivers[j].walked, drivers[j].n_crossed = False, False, 0.0, 0
         if j < n:
             agents[j].present, agents[j].collided, agents[j].speed = False, False, 0.0
-    ego = drivers[n]
+    ego: Record = drivers[n]
     ego.standstill = 0
     ego.role, ego.segment, ego.along = CAR_DRIVER, places[0].segment, places[0].along
     ego.headway, ego.gap, ego.max_acceleration, ego.braking, ego.pace_share = 1.5, 2.0, 2.0, 2.0, 1.3
@@ -235,8 +235,8 @@ def _in_conflict(lanes: Lanes, segment: int, along: float, half: float) -> bool:
 @lean
 def _free(others: Others, j: int, lanes: Lanes) -> bool:
     """Whether a vehicle is clear of those that were placed before."""
-    agents, drivers = others.agents, others.drivers
-    agent, driver = agents[j], drivers[j]
+    agents = others.agents
+    agent = agents[j]
     for k in range(agents.shape[0]):
         other = agents[k]
         if k == j or not other.present:

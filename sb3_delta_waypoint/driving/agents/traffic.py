@@ -29,7 +29,7 @@ class Others(NamedTuple):
     The others on the road of one car.
 
     :param agents: records of :data:`~..records.AGENT` ``(A,)``
-    :param drivers: records of :data:`~.records.DRIVER` ``(A + 1,)``; the last drives the car where the reference driver is asked
+    :param drivers: records of :data:`~.records.DRIVER` ``(A + 1,)``; the last one the car's
     :param situation: record of :data:`~.records.SITUATION`
     """
 
@@ -70,7 +70,7 @@ def occupy(car: Record, vehicle: VehicleParameters, lanes: Lanes, others: Others
     :param found: int64 ``(8,)``, working memory
     """
     situation = others.situation
-    driver = others.drivers[others.agents.shape[0]]
+    driver: Record = others.drivers[others.agents.shape[0]]
     middle = 0.5 * vehicle.length - vehicle.rear_overhang
     locate_car(car, driver, situation, middle)
     n = 0
@@ -122,7 +122,7 @@ def set_up(board: Board, others: Others, lanes: Lanes, car: Record, half: float)
 def _take_turn(others: Others, car: Record, lanes: Lanes, board: Board, half: float, seconds: float) -> None:
     """Let the car take its turn at junctions as others do, whoever drives it; one that stands there loses it."""
     row = others.agents.shape[0]
-    driver = others.drivers[row]
+    driver: Record = others.drivers[row]
     driver.standstill = driver.standstill + 1 if car.speed < STANDING else 0
     if driver.standstill > PATIENCE:
         driver.claimed = -1

@@ -1,4 +1,4 @@
-"""Pedestrians: they wait beside the road and cross it, on or off a crossing, at a distance at which the others can still stop."""
+"""Pedestrians: they wait beside the road and cross it, on or off a crossing, as long as the others can still stop."""
 
 import math
 

@@ -1,6 +1,6 @@
-"""``ToyWaypoint-v0`` for many cars at once, as made by ``gym.make_vec``."""
+"""Base class of the vector envs of many simulated cars, as made by ``gym.make_vec``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,60 +8,56 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from sb3_delta_waypoint.bounds import check_number
-from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, GROUPS, check_groups
+from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS, START_STEP, check_groups
 from sb3_delta_waypoint.driving.observation import Observation
 from sb3_delta_waypoint.driving.score import RUNNING, succeeded, terminated, truncated
-from sb3_delta_waypoint.driving.simulation import N_CARS
+from sb3_delta_waypoint.driving.simulation import N_CARS, Simulation
+from sb3_delta_waypoint.driving.world import World
 from sb3_delta_waypoint.envs.resets import check_reset, scenarios_of
+from sb3_delta_waypoint.envs.simulated import SimulatedEnv
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
-from sb3_delta_waypoint.envs.toy import ToyWaypointEnv
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
 from sb3_delta_waypoint.rendering.scene import scene
 
 
-class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
+class SimulatedVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarray]):
     """
-    Vector env of many :class:`~.toy.ToyWaypointEnv` in one loop, with autoreset within the step (SAME_STEP).
+    Base class of vector envs of many :class:`~.simulated.SimulatedEnv` in one loop, with autoreset within the step
+    (SAME_STEP).
 
     The k-th episode of env ``i`` plays scenario ``(k * num_envs + i) // group_size`` of the base seed.
 
     :param num_envs: number of envs ``n``
-    :param group_size: number of consecutive episodes that share a scenario
+    :param make: makes the simulation of so many cars
+    :param observe: names of the observation groups, see :class:`~.simulated.SimulatedEnv`
     :param render_mode: ``"rgb_array"`` or None
-    :param observe: names of the observation groups, see :class:`~.toy.ToyWaypointEnv`
-    :param kwargs: see :func:`~.configuration.driving_config`
     """
 
     metadata = {
         "render_modes": ["rgb_array"],
-        "render_fps": ToyWaypointEnv.metadata["render_fps"],
+        "render_fps": SimulatedEnv.metadata["render_fps"],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
-    scalar_env = ToyWaypointEnv
-    """The scalar env of the same cars."""
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        group_size: int = 1,
-        render_mode: str | None = None,
-        observe: Sequence[str] = EGO_GROUPS,
-        **kwargs: Any,
-    ):
+    def __init__(self, num_envs: int, make: Callable[[int], Simulation], observe: Sequence[str], render_mode: str | None):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r}; a vector env accepts 'rgb_array' and None")
         check_number("num_envs", num_envs, N_CARS)
         self.num_envs = num_envs
-        self.group_size = group_size
         self.render_mode = render_mode
         self.groups = check_groups(observe, GROUPS)
-        self.simulation = self.scalar_env._simulation(num_envs, group_size, **kwargs)
+        self.simulation = make(num_envs)
         self.single_observation_space = observation_space(self.groups)
         self.single_action_space = action_space(self.simulation.config)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._seeded = self._begun = False
         self._renderer: Renderer | None = None
+
+    @property
+    def group_size(self) -> int:
+        """Number of consecutive episodes that share a scenario."""
+        return self.simulation.group_size
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -112,14 +108,17 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
             len(ended),
         )
         observations[ended] = [dict(zip(last, row, strict=True)) for row in zip(*last.values(), strict=True)]
+        # an episode that began in a state of another one has neither success nor metrics
+        start_steps = self.simulation.final.start_step
+        whole = finished & (start_steps == 0)
         metrics = np.zeros((len(self.simulation.metric_names), self.num_envs))
-        metrics[:, ended] = self.simulation.final_metrics[ended].T
-        info = {
-            "is_success": success,
-            "scenario": self.simulation.final.scenario.copy(),
-            "episode_metrics": _masked(dict(zip(self.simulation.metric_names, metrics, strict=True)), finished),
-        }
-        return _masked({"final_obs": observations, "final_info": _masked(info, finished)}, finished)
+        metrics[:, whole] = self.simulation.final_metrics[whole].T
+        episode = dict(zip(self.simulation.metric_names, metrics, strict=True))
+        info = _masked({"is_success": success & whole, "episode_metrics": _masked(episode, whole)}, whole)
+        info |= _masked({"scenario": self.simulation.final.scenario.copy()}, finished)
+        if (cut := finished & ~whole).any():
+            info |= _masked({START_STEP: np.where(cut, start_steps, 0)}, cut)
+        return _masked({"final_obs": observations, "final_info": info}, finished)
 
     def _observed(self, observation: Observation, n: int) -> dict[str, np.ndarray]:
         found = observation._asdict()
@@ -139,6 +138,32 @@ class ToyWaypointVectorEnv(VectorEnv[dict[str, np.ndarray], np.ndarray, np.ndarr
         """
         check_reset(self._begun)
         return self.simulation.expert_plans()
+
+    def state_of(self, index: int) -> World:
+        """
+        Copy the state of an env in mid-episode.
+
+        :param index: index of the env
+        :return: the state, for :meth:`begin_in_state`
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
+        """
+        check_reset(self._begun)
+        return self.simulation.state_of(index)
+
+    def begin_in_state(self, indices: Sequence[int], state: World) -> dict[str, np.ndarray]:
+        """
+        Begin the current episodes of some envs again, all in one state of a running episode. Scenario, clock and time limit
+        are those of that state; at the end of such an episode, ``final_info`` holds its ``start_step`` and ``scenario``, but
+        neither ``is_success`` nor ``episode_metrics``. The order of the scenarios is not changed.
+
+        :param indices: indices of the envs
+        :param state: the state, from :meth:`state_of`
+        :return: observations of these envs, in their order
+        :raises ValueError: if it is no state of these envs
+        :raises ResetNeeded: before the first ``reset()``, and after ``close()``
+        """
+        check_reset(self._begun)
+        return self._observed(self.simulation.begin_in_state(indices, state), len(indices))
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """
