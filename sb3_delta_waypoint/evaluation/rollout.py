@@ -88,7 +88,7 @@ class Scenarios:
             raise ValueError(f"{self.env_id} cannot be made with {dict(self.env_kwargs)}: {error}") from error
         try:
             if faults := kind_faults(venv.observation_space, venv.action_space):
-                raise ValueError(f"{self.env_id} is no waypoint env: {' and '.join(faults)}")
+                raise ValueError(f"{self.env_id} is no waypoint env: {', and '.join(faults)}")
             self.backend = venv.get_attr("backend")[0] if venv.has_attr("backend") else None
             yield venv
         finally:

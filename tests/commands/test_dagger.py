@@ -16,6 +16,7 @@ from tests.commands.conftest import H
 TINY = ["--env-kwargs", "route_length:20", "--n-envs", 8, "--iterations", 2, "--steps", 400, "--gradient-steps", 30]
 
 
+@pytest.mark.filterwarnings("ignore:total_timesteps=300")
 @pytest.mark.parametrize(("algo", "algorithm"), [("grpo", GRPO), ("ppo", PPO)])
 def test_reinforcement_learning_goes_on_from_the_head(models, tmp_path, algo, algorithm):
     out = tmp_path / "out"
