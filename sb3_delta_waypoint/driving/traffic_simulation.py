@@ -10,6 +10,7 @@ import numpy as np
 from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.agents.behaviour import BEHAVIOURS, TrafficOptions
 from sb3_delta_waypoint.driving.agents.board import Board, clear
+from sb3_delta_waypoint.driving.agents.records import MAX_SEGMENTS
 from sb3_delta_waypoint.driving.agents.spawn import Counts, spawn, trace_route
 from sb3_delta_waypoint.driving.agents.stop_lines import BEYOND, is_red, may_pass, next_line, red_seconds
 from sb3_delta_waypoint.driving.agents.traffic import Others, act, occupy, set_up
@@ -288,6 +289,7 @@ class TrafficSimulation(Simulation):
         options = config.traffic
         shares = np.cumsum([options.behaviour.get(name, 0.0) for name in BEHAVIOURS])
         self._inserts = sum(options.behaviour.get(name, 0.0) for name, one in BEHAVIOURS.items() if one.inserted) > 0.0
+        _check_segments(config)
         counts = Counts(*_fitting(config, options), shares)
         self.n_agents = counts.vehicles + counts.pedestrians + counts.parked + self._inserts
         """Largest number of others on the road of each car."""
@@ -324,6 +326,24 @@ class TrafficSimulation(Simulation):
 
     def _plan(self, plans: np.ndarray) -> None:
         _reference_plans(self.world, self.street, self._parameters, plans, self._scratch)
+
+
+def _check_segments(config: DrivingConfig) -> None:
+    """Check that no route runs over more segments than a situation has room for."""
+    assert config.lanes is not None
+    network, length = config.lanes.network, config.lanes.length
+    # shortest way over so many segments, from each of them; who comes to a dead end comes no farther
+    sources = np.repeat(np.arange(network.n_segments), np.diff(network.successor_offsets))
+    shortest = np.zeros(network.n_segments)
+    for _ in range(MAX_SEGMENTS - 1):
+        after = np.full(network.n_segments, np.inf)
+        np.minimum.at(after, sources, shortest[network.successors])
+        shortest = length + after
+    if config.route_length > shortest.min():
+        raise ValueError(
+            f"route_length={config.route_length:g} m: among others, routes on these roads are at most {shortest.min():.0f} m "
+            f"long, or they could run over more than {MAX_SEGMENTS} lanes; make them shorter"
+        )
 
 
 def _fitting(config: DrivingConfig, options: TrafficOptions) -> tuple[int, int, int]:

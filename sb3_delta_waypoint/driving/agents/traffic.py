@@ -75,6 +75,8 @@ def occupy(car: Record, vehicle: VehicleParameters, lanes: Lanes, others: Others
     driver: Record = others.drivers[others.agents.shape[0]]
     middle = 0.5 * vehicle.length - vehicle.rear_overhang
     locate_car(car, driver, situation, middle)
+    # a car may be behind the start of its route, or beyond its end
+    driver.along = min(max(driver.along, 0.0), lanes.length[driver.segment])
     n = 0
     if abs(car.lateral) < ON_LANE:
         situation.spot_segment[0], situation.spot_along[0] = driver.segment, driver.along

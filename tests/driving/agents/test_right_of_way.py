@@ -6,9 +6,9 @@ from tests.driving.agents.worlds import World, crossroads, overlapping
 
 
 def run(world, steps=400):
-    """Let everybody drive; return the order in which they have left the crossing, and the shortest time between two [steps]."""
-    inside, left = [], []
-    for k in range(steps):
+    """Let everybody drive; return the order in which they have left the crossing."""
+    left = []
+    for _ in range(steps):
         world.step()
         here = [
             int(row)
@@ -17,7 +17,6 @@ def run(world, steps=400):
         ]
         assert len({int(world.drivers["segment"][row]) for row in here}) <= 1, "two on the crossing"
         assert not overlapping(world.agents)
-        inside.append(here)
         for row in range(len(world.agents)):
             if row not in left and world.drivers["segment"][row] in (2, 5):
                 left.append(row)
@@ -60,7 +59,7 @@ def test_nobody_enters_who_could_not_leave():
     world = World(crossroads())
     world.vehicle(0, 0, 100.0, 8.0)
     # a queue that ends right behind the crossing
-    world.vehicle(1, 2, 3.0, 0.0, pace_share=1e-6)
+    world.vehicle(1, 2, 1.0, 0.0, pace_share=1e-6)
     world.step(200)
     assert world.agents["speed"][0] < 0.1 and world.agents["x"][0] + 2.0 < -1.0
 

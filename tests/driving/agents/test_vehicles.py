@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.signals import GREEN, RED, light_state
-from tests.driving.agents.worlds import World, boxes_overlap, box_of, straight_road
+from tests.driving.agents.worlds import World, box_of, boxes_overlap, straight_road
 
 
 def idm(v, v0, gap, closing, a=1.5, b=2.0, t=1.5, s0=2.0):
