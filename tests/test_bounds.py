@@ -21,7 +21,7 @@ SETS = {
     "start": StartParameters,
     "rules": EpisodeRules,
 }
-FIELDS = [(name, field) for name, kind in SETS.items() for field in get_type_hints(kind)]
+FIELDS = [(name, field) for name, kind in SETS.items() for field in get_type_hints(kind) if field != "combine"]
 BAD = (float("nan"), float("inf"), -float("inf"), -1.0, 1e9, True, "1", None, [1.0], 10**400, 1j)
 
 
@@ -30,6 +30,12 @@ def test_every_field_of_every_parameter_set_is_checked(name, field):
     for value in BAD:
         with pytest.raises(ValueError, match=rf"{field}=.*: expected a number between"):
             DrivingConfig(**{name: SETS[name](**{field: value})})
+
+
+@pytest.mark.parametrize("combine", ["mean", "", None, 1.0, float("nan")])
+def test_terms_of_the_reward_are_combined_in_known_ways(combine):
+    with pytest.raises(ValueError, match='reward: combine=.*: expected "sum" or "product"'):
+        DrivingConfig(reward=RewardWeights(combine=combine))
 
 
 @pytest.mark.parametrize("field", ["route_length", "plan_dt", "horizon_steps"])

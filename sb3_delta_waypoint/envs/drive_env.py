@@ -7,6 +7,7 @@ from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import to_ego, to_world
 from sb3_delta_waypoint.driving.plans import checked_plans
+from sb3_delta_waypoint.driving.score import COLLISION
 from sb3_delta_waypoint.envs.resets import check_reset
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
 from sb3_delta_waypoint.rendering.scene import Scene, pose, scene
@@ -36,6 +37,7 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self._outcome = 0
         self._trail: list[tuple[float, float]] = []
         self._shown: dict[str, np.ndarray] = {}  # plans to draw, in the world frame
+        self._faults: dict[int, bool] = {}  # rows of the others that were hit, and whether the car is at fault
 
     @property
     def time_limit(self) -> float:
@@ -56,6 +58,7 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """Start the picture of a new episode."""
         self._begun = self._running = True
         self._outcome, self._shown, self.overlay, self._trail = 0, {}, {}, []
+        self._faults = {}
         self._has_moved()
 
     def _show_plans(self, action: np.ndarray) -> None:
@@ -66,9 +69,12 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             self._shown = {name: to_world(plan, pose(self.drive, 0)) for name, plan in plans.items()}
 
     def _has_moved(self) -> None:
-        """Extend the trail, and refresh the window."""
+        """Extend the trail, note who was hit, and refresh the window."""
         if self.render_mode is not None:
             self._trail.append(pose(self.drive, 0)[:2])
+            # an at-fault collision ends the episode
+            for row in np.flatnonzero(self.drive.world.agents[0]["collided"]).tolist():
+                self._faults.setdefault(row, self._outcome == COLLISION)
             if self.render_mode == "human":
                 self.render()
 
@@ -92,7 +98,9 @@ class DriveEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _scene(self) -> Scene:
         plans = {name: to_ego(plan, pose(self.drive, 0)) for name, plan in self._shown.items()}
-        return scene(self.drive, 0, plans or {"expert": self.expert_plan()}, np.array(self._trail), self._outcome)
+        return scene(
+            self.drive, 0, plans or {"expert": self.expert_plan()}, np.array(self._trail), self._outcome, self._faults
+        )
 
     def close(self) -> None:
         """Close the window, if there is one, and end the episode."""

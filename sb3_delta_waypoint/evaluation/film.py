@@ -18,8 +18,8 @@ from sb3_delta_waypoint.registration import env_spec
 from sb3_delta_waypoint.rendering.colours import HIT, INK, LAMPS
 from sb3_delta_waypoint.rendering.video import check_video_file, in_a_row, titled, write_video
 
-ENDS = ("collision", "blocked", "off_route", "timeout")
-"""Metrics that say how a failed episode ended, the worst first."""
+ENDS = ("collision_at_fault", "off_route", "timeout", "blocked", "collision")
+"""Metrics that say how a failed episode ended; a collision only if nothing else did, since not every one ends an episode."""
 LAST_PICTURE = 1.5
 """Time for which the last picture is shown [s]."""
 

@@ -214,7 +214,7 @@ def _turns(path: str | Path, root: Element, junction_of_light: dict[str, str]) -
                 where = f"{path}: junction {short_repr(junction.get('id'))}: controller {short_repr(entry.get('id'))}"
                 raise ValueError(f"{where}: unreadable sequence: {short_text(error)}") from None
             controlled[entry.get("id")] = str(junction.get("id")), sequence, number
-    of_signal = {
+    of_signal: dict[str | None, tuple[str, float, int]] = {
         control.get("signalId"): controlled[controller.get("id")]
         for controller in root.findall("controller")
         for control in controller.findall("control")
@@ -222,8 +222,8 @@ def _turns(path: str | Path, root: Element, junction_of_light: dict[str, str]) -
     }
     # a light without a controller takes a turn of its own where its lane leads, or is alone
     places = []
-    for number, (light, name) in enumerate(junction_of_light.items()):
-        alone = name if name not in ("-1", "") else f"light {light}"
+    for number, (light, its_junction) in enumerate(junction_of_light.items()):
+        alone = its_junction if its_junction not in ("-1", "") else f"light {light}"
         places.append(of_signal.get(light, (alone, math.inf, number)))
     junctions = list(dict.fromkeys(junction for junction, *_ in places))
     phases = {junction: sorted({place for place in places if place[0] == junction}) for junction in junctions}

@@ -12,6 +12,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import nn
 
+from sb3_delta_waypoint.policies.agent_pool import AGENTS_SIZE, POOL_WIDTH, AgentPool
 from sb3_delta_waypoint.policies.distribution import INITIAL_LOG_STD, PlanDistribution, ResidualBasis
 from sb3_delta_waypoint.policies.extractor import FrozenPlannerExtractor, PlannerFeatures
 from sb3_delta_waypoint.policies.learning_rates import scale_learning_rates
@@ -41,6 +42,9 @@ class PolicyFeatures(NamedTuple):
     stretch: th.Tensor
 
 
+_STORED = set(PolicyFeatures._fields)
+
+
 class DeltaWaypointPolicy(ActorCriticPolicy):
     """
     A policy that refines a frozen planner, ``final_waypoints = sft_waypoints + delta``: the planner, a residual head whose
@@ -65,7 +69,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     :param max_delta: bound of each coordinate of the deterministic residual [m], which samples may exceed; None for no bound
     :param head_inputs: inputs of the heads, any of ``"latent"``, ``"observation"`` (those groups of the contract that the
         planner reads), ``"sft_waypoints"`` and ``"route_offset"`` (offset of these from the route, if the planner reads the
-        route); None for all
+        route), and ``"traffic"`` (the other road users, signal and speed limits of the env, for an encoder of the heads' own);
+        None for all, but ``"traffic"`` only if the env gives road users and the planner does not read them
     :param basis: exploration that is ``"smooth"`` or ``"independent"`` along the horizon, or smooth ``"along_across"`` the
         planner's plan (brake or go, left or right), see :class:`~.distribution.ResidualBasis`
     :param residual_scale: size of a residual of one standard unit at the first and the last waypoint [m], linear in between.
@@ -87,6 +92,8 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
     features_extractor: FrozenPlannerExtractor
     optimizer: th.optim.Optimizer
     reference_log_std: th.Tensor
+    last_features: PolicyFeatures | None = None
+    """Features of the observations that :meth:`forward` has acted on last, for a buffer that stores them."""
     _place: th.Tensor
 
     def __init__(
@@ -173,6 +180,11 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         options, horizon_steps = self._options, self.action_space.shape[0]
         n_coordinates = 2 * horizon_steps
         inputs_dim = self.features_extractor.features_dim
+        self.delta_agents: nn.Module = nn.Identity()
+        self.value_agents: nn.Module = nn.Identity()
+        if "traffic" in self.features_extractor.head_inputs:
+            self.delta_agents, self.value_agents = AgentPool(), AgentPool()
+            inputs_dim += POOL_WIDTH - AGENTS_SIZE
         self.basis = ResidualBasis(self._residual_scale(), options["basis"])
         self.delta_net = _mlp(inputs_dim, options["delta_hidden_dim"], n_coordinates)
         self.value_net = _mlp(inputs_dim, options["value_hidden_dim"], 1)  # type: ignore[assignment]
@@ -199,7 +211,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         return np.repeat(np.linspace(ends[0], ends[1], self.action_space.shape[0])[:, None], 2, axis=1)
 
     def _build_optimizer(self) -> None:
-        values = list(self.value_net.parameters())
+        values = [*self.value_net.parameters(), *self.value_agents.parameters()]
         ids = {id(parameter) for parameter in values}
         delta = [parameter for parameter in self.parameters() if id(parameter) not in ids]
         groups = [
@@ -218,11 +230,13 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """
         Run the frozen part of the policy.
 
-        :param obs: batch of observations, or features, which are returned unchanged
+        :param obs: batch of observations, or features, which are returned unchanged; in a dict as a rollout buffer stores them
         :return: the features, without gradient
         """
         if isinstance(obs, PolicyFeatures):
             return obs
+        if isinstance(obs, dict) and obs.keys() == _STORED:
+            return PolicyFeatures(**obs)
         if self._absent is not None:
             raise self._absent
         features = self.extract_features(obs)
@@ -247,14 +261,15 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """
         features = self.encode(obs)
         basis = self.basis.at(features.sft_waypoints)
-        metres = basis.to_metres(self.delta_net(features.inputs)) * features.stretch
+        inputs = self.delta_agents(features.inputs)
+        metres = basis.to_metres(self.delta_net(inputs)) * features.stretch
         max_delta = self._options["max_delta"]
         if max_delta is not None:
             # slightly inside the bound, so that float rounding cannot exceed it
             metres = 0.999999 * max_delta * th.tanh(metres / max_delta)
         log_std = self.log_std
         if self._options["state_dependent_std"]:
-            log_std = log_std + self.log_std_net(features.inputs)
+            log_std = log_std + self.log_std_net(inputs)
         delta = metres.view_as(features.sft_waypoints)
         return PlanDistribution(basis, features.sft_waypoints, delta, log_std, features.stretch)
 
@@ -286,10 +301,10 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :param deterministic: return the most likely plans instead of samples
         :return: plans ``(B, H, 2)``, values ``(B, 1)``, log densities ``(B,)``
         """
-        features = self.encode(obs)
+        features = self.last_features = self.encode(obs)
         distribution = self.get_distribution(features)
         actions = distribution.get_actions(deterministic=deterministic)
-        return actions, self.value_net(features.inputs), distribution.log_prob(actions)
+        return actions, self._values(features), distribution.log_prob(actions)
 
     def evaluate_actions(self, obs: PyTorchObs | PolicyFeatures, actions: th.Tensor) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
         """
@@ -301,7 +316,7 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         """
         features = self.encode(obs)
         distribution = self.get_distribution(features)
-        return self.value_net(features.inputs), distribution.log_prob(actions), distribution.entropy()
+        return self._values(features), distribution.log_prob(actions), distribution.entropy()
 
     def predict_values(self, obs: PyTorchObs | PolicyFeatures) -> th.Tensor:
         """
@@ -310,7 +325,10 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         :param obs: batch of observations or of their features
         :return: values ``(B, 1)``
         """
-        return self.value_net(self.encode(obs).inputs)
+        return self._values(self.encode(obs))
+
+    def _values(self, features: PolicyFeatures) -> th.Tensor:
+        return self.value_net(self.value_agents(features.inputs))
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> th.Tensor:
         distribution: Distribution = self.get_distribution(observation)
@@ -345,9 +363,13 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         options = planner.pop("options", {})
         given = {name: value for name, value in options.items() if name != "head_inputs"}
         check_state_fits(self._options, given)
-        if planner and (self._absent is not None or self._describe_planner() != planner):
+        if self._options["head_inputs"] is None:  # the default may have been another when the state was saved
+            self._options["head_inputs"] = options.get("head_inputs")
+        differs = planner and (self._absent is not None or self._describe_planner() != planner)
+        if differs or self._absent is None and self._has_other_inputs():
+            found = build_planner(planner, state=state_dict) if differs else self.features_extractor.planner
             self._absent = None
-            self.features_extractor = self._extractor(build_planner(planner, state=state_dict))
+            self.features_extractor = self._extractor(found)
             self.pi_features_extractor = self.vf_features_extractor = self.features_extractor
             self.features_dim = self.features_extractor.features_dim
             self._build_heads()
@@ -356,6 +378,9 @@ class DeltaWaypointPolicy(ActorCriticPolicy):
         # default head inputs are known only once the planner is
         check_state_fits({**options, "head_inputs": self.features_extractor.head_inputs}, options)
         return super().load_state_dict(state_dict, strict, assign)
+
+    def _has_other_inputs(self) -> bool:
+        return self._options["head_inputs"] not in (None, self.features_extractor.head_inputs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {

@@ -13,14 +13,17 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional as F
 
-from sb3_delta_waypoint.contract import GROUPS, POSITION_BOUND
+from sb3_delta_waypoint.contract import GROUPS, POSITION_BOUND, TRAFFIC_GROUPS
+from sb3_delta_waypoint.policies.agent_pool import AGENTS_SIZE
+from sb3_delta_waypoint.sft.planners.among_others import AGENTS, PlannerAmongOthers, agent_rows, agent_scale
 from sb3_delta_waypoint.sft.planners.protocol import observation_keys, probe
 from sb3_delta_waypoint.sft.planners.protocol import plan_dt as plan_dt_of
 
-HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset")
+HEAD_INPUTS = ("latent", "observation", "sft_waypoints", "route_offset", "traffic")
 """
 Possible inputs of the heads: the planner's latent, those groups of the contract that the planner reads, the planner's
-waypoints, and their offset from the route (:func:`route_offset`).
+waypoints, their offset from the route (:func:`route_offset`), and the traffic: the road users that the env gives, for an
+encoder of the heads' own (:class:`~.agent_pool.AgentPool`), and the other groups about traffic that the planner does not read.
 """
 SLACK = 0.01
 """Tolerance of the bounds of observations, as a share of their range: a car at rest may measure -0.01 m/s."""
@@ -52,6 +55,7 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     :raises ValueError: if the planner does not fit the env
     """
 
+    _agents_scale: th.Tensor
     _low: th.Tensor
     _high: th.Tensor
 
@@ -65,14 +69,20 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
     ):
         check_planner_fits(planner, observation_space, horizon_steps, plan_dt)
         groups = tuple(name for name in GROUPS if name in observation_keys(planner))
-        head_inputs = _head_inputs(head_inputs, groups)
+        head_inputs = _head_inputs(head_inputs, groups, observation_space)
+        others = [name for name in TRAFFIC_GROUPS if _is_given(observation_space, name)] if "traffic" in head_inputs else []
+        observed = groups
+        if others or isinstance(planner, PlannerAmongOthers):  # which row holds whom means nothing
+            observed = tuple(name for name in groups if name not in AGENTS)
+        traffic = tuple(name for name in others if name not in observed + AGENTS)
         frozen = freeze(copy.deepcopy(planner)).eval()
         # a planner without observation_keys is given everything
         read = getattr(planner, "observation_keys", observation_space.spaces)
         with th.no_grad():
             latent, _ = probe(frozen, _samples(observation_space, read), type(planner).__name__)
         size = {"latent": latent.shape[1], "sft_waypoints": 2 * horizon_steps, "route_offset": 2 * horizon_steps}
-        size["observation"] = sum(math.prod(observation_space[name].shape or ()) for name in groups)
+        size["observation"] = sum(math.prod(observation_space[name].shape or ()) for name in observed)
+        size["traffic"] = sum(math.prod(observation_space[name].shape or ()) for name in traffic) + AGENTS_SIZE
         features_dim = sum(size[name] for name in head_inputs)
         if features_dim == 0:
             raise ValueError(f"head_inputs={head_inputs}: the planner reads no group of the contract; add 'latent'")
@@ -80,10 +90,14 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         self.planner = frozen
         self.head_inputs = head_inputs
         self.groups = groups
-        for name in groups:
+        self._observed, self._traffic = observed, traffic
+        self.observation_keys = tuple(name for name in GROUPS if name in {*groups, *others})
+        """The groups of the contract that the planner or the heads read."""
+        self.register_buffer("_agents_scale", agent_scale(), persistent=False)
+        for name in observed + traffic:
             scale = [column.scale for column in GROUPS[name].columns]
             self.register_buffer(f"{name}_scale", th.tensor(scale), persistent=False)
-        bounded = {key: space for key, space in observation_space.items() if key in read and _is_measured(space)}
+        bounded = {key: space for key, space in observation_space.items() if key in {*read, *others} and _is_measured(space)}
         self._bounded_keys = tuple(bounded)
         self._key_of_column = [key for key, space in bounded.items() for _ in range(space.low.size)]
         low, high = (
@@ -113,14 +127,21 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
             self._check_bounds(observations)
             offset = route_offset(waypoints, observations["route"]) if "route" in self.groups else None
             parts = [waypoints.new_empty(len(waypoints), 0)]
+            if "traffic" in self.head_inputs:  # first, where the heads look for the road users
+                present = observations["agents_valid"] > 0.5
+                parts.append(agent_rows(observations["agents"], present, self._agents_scale).flatten(1))
+                parts += self._scaled(observations, self._traffic)
             for name in self.head_inputs:
                 if name == "latent":
                     parts.append(F.layer_norm(latent, latent.shape[1:]))
                 elif name == "sft_waypoints":
                     parts.append(waypoints.flatten(1) / _METRES)
                 elif name == "observation":
-                    parts += [(observations[key] / getattr(self, f"{key}_scale")).flatten(1) for key in self.groups]
+                    parts += self._scaled(observations, self._observed)
             return PlannerFeatures(waypoints, th.cat(parts, dim=1), offset)
+
+    def _scaled(self, observations: dict[str, th.Tensor], names: Iterable[str]) -> list[th.Tensor]:
+        return [(observations[name] / getattr(self, f"{name}_scale")).flatten(1) for name in names]
 
     def _check_bounds(self, observations: dict[str, th.Tensor]) -> None:
         if not self._bounded_keys:
@@ -230,16 +251,29 @@ def _is_measured(space: spaces.Space) -> TypeGuard[spaces.Box]:
     return isinstance(space, spaces.Box) and space.dtype.kind == "f"
 
 
-def _head_inputs(head_inputs: Sequence[str] | None, groups: Sequence[str]) -> tuple[str, ...]:
-    """Return the given head inputs, or all that a planner with these groups offers."""
-    if "route" in groups:
-        return HEAD_INPUTS if head_inputs is None else tuple(head_inputs)
-    if head_inputs is not None and "route_offset" in head_inputs:
+def _head_inputs(head_inputs: Sequence[str] | None, groups: Sequence[str], space: spaces.Dict) -> tuple[str, ...]:
+    """Return the given head inputs, or all that planner and env offer; traffic only where the planner sees no road users."""
+    given = [name for name in AGENTS if _is_given(space, name)]
+    if head_inputs is None:
+        absent = {"route_offset"} if "route" not in groups else set()
+        if len(given) < len(AGENTS) or "agents" in groups:
+            absent.add("traffic")
+        return tuple(name for name in HEAD_INPUTS if name not in absent)
+    if "route_offset" in head_inputs and "route" not in groups:
         raise ValueError(
             f"head_inputs={tuple(head_inputs)}: 'route_offset' needs 'route', and the planner reads {_listed(groups)}: omit "
             "'route_offset'"
         )
-    return tuple(name for name in head_inputs or HEAD_INPUTS if name != "route_offset")
+    if "traffic" in head_inputs and len(given) < len(AGENTS):
+        raise ValueError(
+            f"head_inputs={tuple(head_inputs)}: 'traffic' needs {_listed(AGENTS)}, as in the contract, and the env gives "
+            f"{_listed(sorted(space))}: omit 'traffic', or make the env with observe=..."
+        )
+    return tuple(head_inputs)
+
+
+def _is_given(space: spaces.Dict, name: str) -> bool:
+    return name in space.spaces and space[name].shape == GROUPS[name].shape
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -63,11 +63,13 @@ class WaypointPolicy:
         """Number of rows ``H`` of a plan."""
         self.plan_dt: float = plan_dt_of(planner)
         """Seconds between the rows of a plan."""
-        self.observation_keys: tuple[str, ...] = observation_keys(planner)
+        # the heads may read more than the planner
+        heads = module.features_extractor.observation_keys if isinstance(module, DeltaWaypointPolicy) else ()
+        self.observation_keys: tuple[str, ...] = tuple(dict.fromkeys((*observation_keys(planner), *heads)))
         """Names of the observations that the policy reads."""
         # without the planner's observation_keys, a policy reads everything in its observation space
         unsaid = module.observation_space.spaces if isinstance(module, DeltaWaypointPolicy) else ()
-        self._needed = tuple(getattr(planner, "observation_keys", unsaid))
+        self._needed = tuple(dict.fromkeys((*getattr(planner, "observation_keys", unsaid), *heads)))
 
     @overload
     def __call__(self, observation: Mapping[str, Any]) -> Any: ...

@@ -130,7 +130,7 @@ class Renderer:
         canvas.paste(self._text("10 m"), 28, height - 48)
 
     def _draw_faults(self, view: View, scene: Scene, seen: list[int]) -> None:
-        """Say whose fault it is, above those that were hit."""
+        """Say whose fault it is, above or below those that were hit."""
         canvas, right = self._canvas, self._picture.get_width()
         for row in seen:
             if row in scene.faults and scene.agents is not None:
@@ -140,7 +140,9 @@ class Renderer:
                 width = label.width / SUPERSAMPLING + 16
                 left = min(max(x - width / 2, 4.0), right - width - 4)
                 above = (0.5 * max(agent["length"], agent["width"]) + 0.4) * self._scale
-                top = y - above - 28 if y - above > 32 else y + above
+                # on the side away from the car
+                higher = y <= view.pixels(np.array(scene.pose[:2]))[1] and y - above > 32
+                top = y - above - 28 if higher else y + above
                 canvas.panel(left, top, width, 26, (*HIT, 255) if at_fault else PANEL)
                 canvas.paste(label, left + 8, top + 4)
 

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, OFF_ROUTE, TIMEOUT
+from sb3_delta_waypoint.driving.signals import light_state
 
 _OUTCOMES = {
     GOAL: "goal reached",
@@ -71,7 +73,14 @@ class Scene(NamedTuple):
     """Stop lines: records of :data:`STOP_LINE`, such as :func:`stop_lines` returns; None for none."""
 
 
-def scene(drive: Drive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray, outcome: int) -> Scene:
+def scene(
+    drive: Drive,
+    i: int,
+    plans: dict[str, np.ndarray],
+    trail: np.ndarray,
+    outcome: int,
+    faults: Mapping[int, bool] = MappingProxyType({}),
+) -> Scene:
     """
     Make the scene around one car.
 
@@ -80,11 +89,12 @@ def scene(drive: Drive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray,
     :param plans: plans to draw, float32 ``(H, 2)``, metres, ego frame
     :param trail: past positions of the car, float64 ``(T, 2)``, metres, world frame
     :param outcome: outcome of the episode, 0 while it runs
-    :return: the scene
+    :param faults: rows of the others that the car has hit, and whether it is at fault
+    :return: the scene, among others if the drive's configuration has lanes
     """
     car, totals, config = drive.cars[i], drive.totals[i], drive.config
     route = drive.routes[i, : car["n_points"]]
-    return Scene(
+    alone = Scene(
         route=np.stack([route["x"], route["y"]], axis=1),
         off_route_distance=config.rules.off_route_distance,
         pose=pose(drive, i),
@@ -98,6 +108,17 @@ def scene(drive: Drive, i: int, plans: dict[str, np.ndarray], trail: np.ndarray,
             f"{max(car['progress'], 0.0):.0f} of {car['route_length']:.0f} m   {abs(car['lateral']):.2f} m beside the route",
             f"reward {totals['reward']:.2f}   {_OUTCOMES.get(outcome, '')}",
         ),
+    )
+    lanes, vehicle = config.lanes, config.vehicle
+    if lanes is None:
+        return alone
+    seed, seconds = np.uint64(drive.world.situations[i]["seed"]), float(totals["steps"]) * CONTROL_DT
+    return alone._replace(
+        box=CarBox(vehicle.length, vehicle.width, vehicle.rear_overhang),
+        agents=drive.world.agents[i],
+        faults=faults,
+        lanes=lanes,
+        stop_lines=stop_lines(lanes, np.array([light_state(seed, light, seconds) for light in lanes.lights], np.int64)),
     )
 
 

@@ -1,6 +1,7 @@
 """What the tests of scoring share: a car, others, and lanes, through compiled functions as the envs call them."""
 
 import numpy as np
+import pytest
 
 from sb3_delta_waypoint.driving.contacts import Meeting, collide
 from sb3_delta_waypoint.driving.kernels import kernel
@@ -50,3 +51,28 @@ def _stand(lanes, cars, vehicle, segment, along, dt):
 def where(lanes, car, segment=-1, along=0.0) -> Standing:
     """Where a car stands."""
     return _stand(lanes, car, VEHICLE, segment, along, 0.1)
+
+
+def comfortable(acceleration, lateral, yaw):
+    """Whether accelerations along and across and yaws are comfortable, by SciPy's filter on the whole episode at once."""
+    savgol = pytest.importorskip("scipy.signal").savgol_filter
+    n = len(yaw)
+
+    def fits(window):
+        return window if window <= n else n - 1 + n % 2
+
+    def smooth(values):
+        return savgol(values, fits(8), 2)
+
+    def jerk(values):
+        return savgol(smooth(values), fits(15), 2, deriv=1, delta=0.1)
+
+    series = [
+        (smooth(acceleration), -4.05, 2.40),
+        (smooth(lateral), -4.89, 4.89),
+        (jerk(acceleration), -4.13, 4.13),
+        (jerk(np.hypot(acceleration, lateral)), -8.37, 8.37),
+        (savgol(np.unwrap(yaw), 5, 2, deriv=1, delta=0.1), -0.95, 0.95),
+        (savgol(np.unwrap(yaw), 5, 3, deriv=2, delta=0.1), -1.93, 1.93),
+    ]
+    return all(((low < values) & (values < high)).all() for values, low, high in series)

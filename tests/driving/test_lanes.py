@@ -59,6 +59,14 @@ def test_a_fork_and_a_crossing(fork):
     assert (back["other"], back["begin"], back["other_begin"]) == (1, crossed["other_begin"], crossed["begin"])
 
 
+def test_lanes_that_fork_and_cross_again_have_a_fork_and_a_crossing():
+    winding = line(*((x, 8.0 * math.sin(x / 20.0 * math.pi)) for x in np.linspace(0.0, 30.0, 100)))
+    lanes = make_lanes(from_segments([line((0, 0), (60, 0)), winding], [[], []]), 3.5)
+    for segment in (0, 1):
+        assert conflicts_of(lanes, segment)["fork"].tolist() == [True, False]
+    assert 16.0 < conflicts_of(lanes, 0)["begin"][1] < 20.0
+
+
 def test_conflicts_are_mutual_and_where_lanes_cross(town):
     network = town.network
     pairs = {
@@ -153,9 +161,12 @@ def test_no_lanes_far_away_and_no_more_than_there_is_room_for(town):
     assert lanes_at(town, *middle, 0.0, np.empty(1, np.int64)) == 1
 
 
-def test_narrow_lanes_are_found_up_to_their_edges():
-    lanes = make_lanes(from_segments([line((0, 0), (20, 0))], [[]]), 1.0)
+def test_narrow_lanes_are_found_up_to_their_edges_wherever_cells_end():
+    begins = [(30.0 * k + 0.13 * k, 5.0 * k + 0.17 * k) for k in range(32)]
+    lanes = make_lanes(from_segments([line((x, y), (x + 20, y)) for x, y in begins], [[]] * 32), 1.0)
     found = np.empty(4, np.int64)
-    for x in np.linspace(-0.79, 20.79, 300):
-        assert lanes_at(lanes, x, 0.79, AREA_MARGIN, found) == 1
-    assert lanes_at(lanes, 10.0, 0.81, AREA_MARGIN, found) == 0
+    for x, y in begins:
+        for side in (-0.79, 0.79):
+            assert lanes_at(lanes, x - 0.79, y + side, AREA_MARGIN, found) == 1
+            assert lanes_at(lanes, x + 20.79, y + side, AREA_MARGIN, found) == 1
+        assert lanes_at(lanes, x + 10.0, y + 0.81, AREA_MARGIN, found) == 0

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.frames import to_world
+from sb3_delta_waypoint.driving.records import AGENT
+from sb3_delta_waypoint.driving.score import COLLISION
 from sb3_delta_waypoint.envs import ToyWaypointEnv
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
 
@@ -40,3 +42,21 @@ def test_plans_are_drawn_where_they_were_made(env):
             np.testing.assert_allclose(to_world(found, scene.pose), to_world(plan + offset, pose), atol=1e-4)
     env.reset()
     assert list(env.render().plans) == ["expert"]
+
+
+def test_who_was_hit_is_noted_with_the_fault(env):
+    env.drive.world = env.drive.world._replace(agents=np.zeros((1, 3), AGENT))
+    env.step(env.expert_plan())
+    assert env._faults == {}
+    collided = env.drive.world.agents[0]["collided"]
+    collided[1] = True
+    env.step(env.expert_plan())
+    # an at-fault collision would have ended the episode
+    assert env._faults == {1: False}
+    collided[2] = True
+    env._outcome = COLLISION
+    env._has_moved()
+    assert env._faults == {1: False, 2: True}
+    collided[:] = False
+    env.reset()
+    assert env._faults == {}

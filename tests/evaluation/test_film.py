@@ -91,7 +91,9 @@ def test_both_drive_the_same_scenario(told, pictures, monkeypatch):
     ("info", "said"),
     [
         ({"is_success": True, "episode_metrics": {"collision": 1.0}}, "goal reached"),
-        ({"is_success": False, "episode_metrics": {"off_route": 1.0, "collision": 1.0}}, "collision"),
+        ({"is_success": False, "episode_metrics": {"timeout": 1.0, "collision": 1.0}}, "out of time"),
+        ({"is_success": False, "episode_metrics": {"collision": 1.0, "timeout": 0.0}}, "collision"),
+        ({"is_success": False, "episode_metrics": {"collision_at_fault": 1.0}}, "at-fault collision"),
         ({"is_success": False, "episode_metrics": {"off_route": 1.0}}, "off route"),
         ({"is_success": False, "episode_metrics": {"timeout": 1.0, "off_route": 0.0}}, "out of time"),
         ({"is_success": False, "episode_metrics": {}}, "failed"),

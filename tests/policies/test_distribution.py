@@ -131,7 +131,7 @@ def test_braking_shortens_the_plan_and_keeps_its_path():
         ahead = th.diff(moved, dim=1, prepend=th.zeros_like(plan[:, :1]))
         assert (ahead[..., 0] > 0.0).all()
         beside = (moved - th.tensor([0.0, radius])).norm(dim=2) - radius
-        assert beside.abs().max() < 0.12, "the path is that of the planner"
+        assert beside.abs().max() < 0.15, "the path is that of the planner"
 
 
 def test_bending_moves_the_plan_aside_smoothly_and_keeps_its_length():

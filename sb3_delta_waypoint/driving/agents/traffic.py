@@ -162,9 +162,12 @@ def act(others: Others, car: Record, vehicle: VehicleParameters, lanes: Lanes, b
             driver.acceleration = look_ahead(
                 lanes, board, agents, drivers, situation, j, agent.speed, 0.5 * agent.length, seconds
             )
-        elif driver.role == PEDESTRIAN_WALKS and driver.walked == 0.0:
-            if steps_out(driver, car, front, lanes, agents, drivers, situation.deaf, step):
-                driver.walked = 1e-9
+        elif (
+            driver.role == PEDESTRIAN_WALKS
+            and driver.walked == 0.0
+            and steps_out(driver, car, front, lanes, agents, drivers, situation.deaf, step)
+        ):
+            driver.walked = 1e-9
     clear(board, n)
     for j in range(agents.shape[0]):
         driver, agent = drivers[j], agents[j]

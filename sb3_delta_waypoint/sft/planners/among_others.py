@@ -30,6 +30,27 @@ class Inputs(NamedTuple):
     present: torch.Tensor
 
 
+def agent_scale() -> torch.Tensor:
+    """:return: scale of the numbers of :func:`agent_rows`, (9,), from the contract"""
+    scale = torch.tensor([column.scale for column in GROUPS["agents"].columns])
+    return torch.cat([scale[:_YAW], torch.ones(2), scale[_YAW + 1 :], torch.ones(1)])
+
+
+def agent_rows(agents: torch.Tensor, present: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """
+    Convert road users to what a network reads.
+
+    :param agents: (B, 16, 7), as in the contract
+    :param present: (B, 16), whether a row holds somebody
+    :param scale: :func:`agent_scale`
+    :return: (B, 16, 9), of the order of 1: the yaw by cosine and sine, and 1 for who is present; zeros in the other rows
+    """
+    yaw = agents[..., _YAW, None]
+    parts = [agents[..., :_YAW], yaw.cos(), yaw.sin(), agents[..., _YAW + 1 :], torch.ones_like(yaw)]
+    # where nobody is there may be anything, even what is no number
+    return (torch.cat(parts, dim=2) / scale).masked_fill_(~present[..., None], 0.0)
+
+
 class PlannerAmongOthers(nn.Module):
     """
     The base of planners that see other road users.
@@ -72,8 +93,7 @@ class PlannerAmongOthers(nn.Module):
         ego_std = torch.cat([scales[name].expand(GROUPS[name].shape).flatten() for name in self.ego_widths])
         self.register_buffer("ego_mean", torch.zeros_like(ego_std))
         self.register_buffer("ego_std", ego_std)
-        agents = scales["agents"]
-        self.register_buffer("agents_scale", torch.cat([agents[:_YAW], torch.ones(2), agents[_YAW + 1 :], torch.ones(1)]))
+        self.register_buffer("agents_scale", agent_scale(), persistent=False)
         for name, fill in (("waypoints_mean", 0.0), ("waypoints_std", 1.0), ("residual_std", 1.0)):
             self.register_buffer(name, torch.full((horizon_steps, 2), fill))
 
@@ -118,12 +138,8 @@ class PlannerAmongOthers(nn.Module):
         """
         groups = {name: checked(observation, name, GROUPS[name].shape) for name in self.groups}
         ego = torch.cat([groups[name].flatten(1) for name in self.ego_widths], dim=1)
-        agents, present = groups["agents"], groups["agents_valid"][..., None] > 0.5
-        yaw = agents[..., _YAW, None]
-        parts = [agents[..., :_YAW], yaw.cos(), yaw.sin(), agents[..., _YAW + 1 :], torch.ones_like(yaw)]
-        # where nobody is there may be anything, even what is no number
-        agents = (torch.cat(parts, dim=2) / self.agents_scale).masked_fill_(~present, 0.0)
-        return Inputs((ego - self.ego_mean) / self.ego_std, agents, present[..., 0])
+        present = groups["agents_valid"] > 0.5
+        return Inputs((ego - self.ego_mean) / self.ego_std, agent_rows(groups["agents"], present, self.agents_scale), present)
 
     def plans(self, output: torch.Tensor) -> torch.Tensor:
         """Convert a network's output (B, 2 H) to plans (B, H, 2) in metres, ego frame."""
