@@ -17,6 +17,8 @@ CLEARANCE, CROSSING_CLEARANCE = 20.0, 35.0
 """Least distance of other vehicles, and of pedestrians' crossings, from the start of the route [m]."""
 BESIDE = 4.5
 """Distance from the middle of the lane at which pedestrians wait [m]."""
+APART = 0.25
+"""Pedestrians from the left cross this far ahead of their place, others before it: they do not walk into each other [m]."""
 WALKING_SPEED = 1.4
 """Speed of pedestrians [m/s]."""
 STEP_OUT = (30.0, 45.0)
@@ -125,7 +127,8 @@ class Traffic:
         side, kind = rng.choice([-1.0, 1.0]), self._people[rng.integers(len(self._people))]
         index = min(int(distance), len(route) - 1)
         point = route[index]
-        x, y = point["x"] - side * BESIDE * point["sin"], point["y"] + side * BESIDE * point["cos"]
+        x = point["x"] - side * (BESIDE * point["sin"] - APART * point["cos"])
+        y = point["y"] + side * (BESIDE * point["cos"] + APART * point["sin"])
         across = (side * float(point["sin"]), -side * float(point["cos"]))
         place = transform_of((float(x), float(y), math.atan2(across[1], across[0])), float(heights[index]) + 1.0)
         number = self._spawn(kind, place, PEDESTRIAN)
