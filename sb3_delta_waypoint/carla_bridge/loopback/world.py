@@ -12,6 +12,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.arguments import Transform
 from sb3_delta_waypoint.carla_bridge.loopback.lights import TrafficLights
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.snapshot import MOUNT, left_handed_origin, write_rows
+from sb3_delta_waypoint.driving.agents.behaviour import BEHAVIOURS
 from sb3_delta_waypoint.driving.agents.lane_following import Street, drive_traffic, join_lane
 from sb3_delta_waypoint.driving.agents.records import ABSENT, DRIVER
 from sb3_delta_waypoint.driving.bodies import BODY, CONTROL, FIXED, VEHICLE, WALKER
@@ -23,7 +24,7 @@ from sb3_delta_waypoint.driving.vehicle import DYNAMICS
 
 FIRST_STREAM = wire.WORLD_STREAM + 1
 AUTOPILOT = "autopilot"
-"""The ``role_name`` of vehicles that are spawned on autopilot."""
+"""The ``role_name`` of vehicles that are spawned on autopilot; a colon and a behaviour of the panel may follow."""
 SPEED_LIMIT = 30.0
 """Speed limit reported for vehicles [km/h], constant since there are no signs; the limits are in the map."""
 CAPACITY = 64
@@ -129,7 +130,11 @@ class LoopbackWorld:
             raise ValueError(f"Spawn failed: there is no parent actor {parent}")
         if self.n >= MAX_ACTORS:
             raise ValueError(f"Spawn failed: there are {self.n} actors already")
-        colour = _colour(name, {key: value for key, _, value in description[2]})
+        attributes = {key: value for key, _, value in description[2]}
+        colour = _colour(name, attributes)
+        role, _, behaviour = attributes.get("role_name", "").partition(":")
+        if role == AUTOPILOT and behaviour and behaviour not in BEHAVIOURS:
+            raise ValueError(f"Spawn failed: there is no behaviour '{behaviour}'; accepted are {', '.join(BEHAVIOURS)}")
         if name in blueprints.VEHICLES:
             vehicle = blueprints.VEHICLES[name]
             actor = self._add(VEHICLE, description, wire.VEHICLE_TAG, parent, vehicle.size)
@@ -155,8 +160,8 @@ class LoopbackWorld:
         if self.bodies[actor.row]["solid"] and first_overlap(self.bodies, self.n, actor.row) >= 0:
             self.destroy(actor.id)
             raise ValueError("Spawn failed because of collision at spawn position")
-        if self.drives_autopilots and name in blueprints.VEHICLES and actor.attributes.get("role_name") == AUTOPILOT:
-            self.set_autopilot(actor, True)
+        if self.drives_autopilots and name in blueprints.VEHICLES and role == AUTOPILOT:
+            self.set_autopilot(actor, True, behaviour or "mixed")
         return actor
 
     def _add_light(self, transform: Any) -> Actor:
@@ -166,12 +171,12 @@ class LoopbackWorld:
         self.place(actor, [[place.x, place.y, place.z], [turn.pitch, turn.yaw, turn.roll]])
         return actor
 
-    def set_autopilot(self, actor: Actor, enabled: bool) -> None:
-        """Switch the autopilot of a vehicle on or off."""
+    def set_autopilot(self, actor: Actor, enabled: bool, behaviour: str = "mixed") -> None:
+        """Switch the autopilot of a vehicle on, with one of the panel's behaviours, or off."""
         if enabled:
             if self._street is None:
                 self._street = Street.of(self.road_map.lanes)
-            join_lane(self.bodies[actor.row], self.drivers[actor.row], self._street.lanes)
+            join_lane(self.bodies[actor.row], self.drivers[actor.row], self._street.lanes, behaviour)
             self.autopilots.add(actor.id)
         else:
             self.bodies[actor.row]["autopilot"] = False
