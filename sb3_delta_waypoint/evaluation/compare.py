@@ -92,7 +92,7 @@ def headline(metrics: Mapping[str, MetricComparison]) -> list[str]:
     """
 
     def told(name: str) -> bool:
-        means = [metrics[name][side]["mean"] for side in ("sft", "rl")]  # type: ignore[literal-required]
+        means = [metrics[name][side]["mean"] for side in ("sft", "rl")]
         return not all(map(math.isnan, means)) and (name not in INCIDENTS or any(means))
 
     return [name for name in HEADLINE if name in metrics and told(name)] or list(metrics)
