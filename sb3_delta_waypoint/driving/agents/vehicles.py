@@ -194,6 +194,28 @@ def look_ahead(
 
 
 @inlined
+def enter_next(driver: Record, lanes: Lanes) -> bool:
+    """
+    Take a driver beyond the end of its segment to the next one, where it no longer needs its turn.
+
+    :param driver: record of :data:`~.records.DRIVER`, written
+    :param lanes: the lanes
+    :return: whether there is a next one
+    """
+    after = following(lanes, driver.segment, driver.route, driver.forks)
+    if after >= 0:
+        first, beyond = lanes.network.successor_offsets[driver.segment], lanes.network.successor_offsets[driver.segment + 1]
+        driver.forks += beyond - first > 1
+        if driver.claimed == driver.segment:
+            driver.claimed = -1
+        if driver.halted == driver.segment:
+            driver.halted = -1
+        driver.along -= lanes.length[driver.segment]
+        driver.segment = after
+    return after >= 0
+
+
+@inlined
 def move(agent: Record, driver: Record, lanes: Lanes, dt: float) -> None:
     """
     Move a vehicle along its lanes by one step.
@@ -207,22 +229,10 @@ def move(agent: Record, driver: Record, lanes: Lanes, dt: float) -> None:
     driver.along += 0.5 * (agent.speed + speed) * dt
     agent.speed = speed
     while driver.along >= lanes.length[driver.segment]:
-        after = following(lanes, driver.segment, driver.route, driver.forks)
-        if after < 0:
+        if not enter_next(driver, lanes):
             driver.along = lanes.length[driver.segment] - 1e-6
             agent.speed = 0.0
             break
-        first, beyond = (
-            lanes.network.successor_offsets[driver.segment],
-            lanes.network.successor_offsets[driver.segment + 1],
-        )
-        driver.forks += beyond - first > 1
-        if driver.claimed == driver.segment:
-            driver.claimed = -1
-        if driver.halted == driver.segment:
-            driver.halted = -1
-        driver.along -= lanes.length[driver.segment]
-        driver.segment = after
     # a lane change takes as long as its width at this speed across
     step = ACROSS * dt
     driver.offset -= min(max(driver.offset, -step), step)
