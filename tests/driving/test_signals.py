@@ -41,7 +41,7 @@ def test_a_light_keeps_to_its_own_times():
     assert states(phases, 12.0, 0) == [GREEN, YELLOW, RED, RED, RED, GREEN] * 2
 
 
-LIGHTS = np.array([(0, turn, 3) for turn in range(3)] + [(1, 0, 1)], LIGHT)
+LIGHTS = np.array([(0, turn, 3, -1) for turn in range(3)] + [(1, 0, 1, -1)], LIGHT)
 
 
 def phases(seed, light, seconds=120):
