@@ -189,7 +189,8 @@ def _by_point(name: str, values: ArrayLike, n_points: int, kind: type) -> np.nda
     array: np.ndarray = np.asarray(values, kind)
     if array.shape not in ((), (n_points,)):
         raise ValueError(f"{name} has the shape {array.shape}; expected one value, or one for each of {n_points} points")
-    return np.ascontiguousarray(np.broadcast_to(array, n_points))
+    # a copy, since kernels are compiled anew for arrays that are read only
+    return np.array(np.broadcast_to(array, n_points))
 
 
 def _tangents(network: RoadNetwork) -> NDArray[np.float64]:

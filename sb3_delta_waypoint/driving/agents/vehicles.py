@@ -27,6 +27,8 @@ YELLOW_BRAKING = 3.0
 """Drivers who would have to brake harder than this drive on at yellow [m/s²]."""
 SIGHT_TIME, LEAST_SIGHT = 3.5, 14.0
 """Drivers look ahead so many seconds of driving [s], and at least so far [m]."""
+LONGEST_HALF = 5.0
+"""Half the length of the longest vehicles [m]."""
 HALTED_SPEED, HALT_DISTANCE = 0.3, 3.5
 """Below this speed [m/s] within this distance of the line [m] a driver has halted at a stop sign."""
 
@@ -135,6 +137,9 @@ def look_ahead(
                     driver.halted = segment
             if closed and not driver.runs_red and line + driver.gap - LINE_GAP < gap:
                 gap, closing = line + driver.gap - LINE_GAP, speed
+                if driver.claimed != driver.segment:
+                    # others need not wait for somebody who waits
+                    driver.claimed = -1
         # stretches that other lanes cross
         if not driver.runs_red:
             for c in range(lanes.conflict_offsets[segment], lanes.conflict_offsets[segment + 1]):
@@ -160,8 +165,15 @@ def look_ahead(
                     if not claimed_here:
                         break
         end = base + lanes.length[segment]
-        if end > min(gap, sight):
+        # who stands behind the end may reach back to this side of it
+        if end - LONGEST_HALF > min(gap, sight):
             break
+        if on_route and number + 1 == situation.n_segments:
+            # beyond the goal, the car may go anywhere
+            for edge in range(lanes.network.successor_offsets[segment], lanes.network.successor_offsets[segment + 1]):
+                rear, leader_speed = leader(board, lanes.network.successors[edge], -1.0, j)
+                if end + rear - half < gap:
+                    gap, closing = end + rear - half, speed - leader_speed
         if on_route:
             number += 1
             segment = situation.segment[number] if number < situation.n_segments else -1
@@ -196,6 +208,8 @@ def enter_next(driver: Record, lanes: Lanes) -> bool:
         driver.forks += beyond - first > 1
         if driver.claimed == driver.segment:
             driver.claimed = -1
+        if driver.halted == driver.segment:
+            driver.halted = -1
         driver.along -= lanes.length[driver.segment]
         driver.segment = after
     return after >= 0
