@@ -15,7 +15,7 @@ from sb3_delta_waypoint.driving.agents.traffic import Others, act, occupy, set_u
 from sb3_delta_waypoint.driving.agents.vehicles import look_ahead
 from sb3_delta_waypoint.driving.config import DrivingConfig
 from sb3_delta_waypoint.driving.expert import LEAD, braking_plan
-from sb3_delta_waypoint.driving.kernels import kernel, lean
+from sb3_delta_waypoint.driving.kernels import inlined, kernel, lean
 from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.observation import NEAR, Observation, TrafficObservation, observe, write_agents
 from sb3_delta_waypoint.driving.records import WAYPOINT, Record
@@ -41,10 +41,6 @@ class Street(NamedTuple):
     lanes: Lanes
     counts: Counts
     waiting_time: float
-
-
-ENTRIES = 256
-"""Room for everybody on the lanes of one world."""
 
 
 class Scratch(NamedTuple):
@@ -136,7 +132,7 @@ NO_LIMIT = GROUPS["speed_limit"].columns[0].high
 """Observed where there is no speed limit [m/s]."""
 
 
-@lean
+@inlined
 def look(world: World, i: int, street: Street, parameters: Parameters, seen: TrafficObservation, nearest: np.ndarray) -> None:
     """
     Write the observation of one car among others.
@@ -154,7 +150,8 @@ def look(world: World, i: int, street: Street, parameters: Parameters, seen: Tra
     for k in range(ROUTE_POINTS):
         j += ROUTE_SPACING
         place = places[min(j, car.n_points - 1)]
-        point = lanes.network.offsets[place.segment] + int(place.along / lanes.spacing[place.segment])
+        way = lanes.ways[place.segment]
+        point = way.first + int(place.along / way.spacing)
         seen.speed_limit[i, k] = min(lanes.network.speeds[point], NO_LIMIT)
     write_agents(world.agents[i], car, nearest, seen.agents[i], seen.agents_valid[i])
     situation, driver = world.situations[i], world.drivers[i, world.agents.shape[1]]
