@@ -34,17 +34,17 @@ VECTOR, ADAPTER = f"ToyWaypoint-v0, gym.make_vec, {N_CARS} cars", f"ToyWaypoint-
 BUDGETS = {VECTOR: 2e6, ADAPTER: 1e6}
 """Minimum number of steps per second."""
 N_WORLDS = 256
-ROUTE_LENGTH = 55.0
+ROUTE_LENGTH = 75.0
 """Of routes this long, half of the others are within :data:`NEAR` of the car [m]."""
 NEAR = 50.0
 """Distance of the others that is measured [m]."""
 TRAFFIC = {
     "nobody": {"vehicles": 0},
-    "16 others": {"vehicles": 21, "behaviour": "mixed"},
-    "16 others, replayed": {"vehicles": 21, "behaviour": "replay"},
-    "32 others, replayed": {"vehicles": 42, "behaviour": "replay"},
+    "16 others": {"vehicles": 28, "behaviour": "mixed"},
+    "16 others, replayed": {"vehicles": 28, "behaviour": "replay"},
+    "32 others, replayed": {"vehicles": 64, "behaviour": "replay"},
 }
-"""Others on the road of each car; more vehicles than that are asked for, since some find no room."""
+"""Others on the road of each car; more vehicles are asked for, since some find no room (24 of 64 do)."""
 RATIOS = {"16 others": 3.0, "16 others, replayed": 4.0, "32 others, replayed": 2.5}
 """Minimum number of steps per second, as a multiple of scalar CartPole-v1."""
 MEMORY_BUDGET = 64
