@@ -1,6 +1,7 @@
 """Evaluation during training on a fixed set of scenarios, and selection of the best model by a metric under constraints."""
 
 import io
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,8 @@ class WaypointEvalCallback(EvalCallback):
 
     def _log(self, mean: dict[str, float]) -> None:
         if self.verbose >= 1:
-            values = ", ".join(f"{metric_info(name).label} {mean[name]:.3g}" for name in HEADLINE if name in mean)
+            told = [name for name in HEADLINE if not math.isnan(mean.get(name, math.nan))]
+            values = ", ".join(f"{metric_info(name).label} {mean[name]:.3g}" for name in told)
             print(f"Eval num_timesteps={self.num_timesteps}, {self.n_eval_episodes} scenarios: {values}")
         self.logger.record("eval/mean_reward", mean["episode_reward"])
         self.logger.record("eval/mean_ep_length", mean["episode_length"])

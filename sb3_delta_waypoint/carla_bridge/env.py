@@ -24,13 +24,15 @@ from sb3_delta_waypoint.carla_bridge.weather import weather_parameters
 from sb3_delta_waypoint.contract import CONTROL_DT, EGO_GROUPS, FAULT, GROUPS, TRAFFIC_GROUPS, check_groups
 from sb3_delta_waypoint.driving.frames import Pose
 from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive
+from sb3_delta_waypoint.driving.reward import TRAFFIC_REWARD
 from sb3_delta_waypoint.driving.scenarios import scenario_seed
 from sb3_delta_waypoint.driving.score import BLOCKED, COLLISION, GOAL, RUNNING, TIMEOUT
-from sb3_delta_waypoint.envs.configuration import driving_config
+from sb3_delta_waypoint.envs.configuration import driving_config, reward_weights
 from sb3_delta_waypoint.envs.drive_env import DriveEnv
 from sb3_delta_waypoint.envs.resets import check_reset, scenario_of
 from sb3_delta_waypoint.envs.spaces import NOBODY, action_space, observation_space
 from sb3_delta_waypoint.maps.routes import Route
+from sb3_delta_waypoint.messages import short_repr
 from sb3_delta_waypoint.rendering.scene import Scene, pose
 
 ATTEMPTS = 10
@@ -65,10 +67,12 @@ class CarlaWaypointEnv(DriveEnv):
         the weather in the file of routes, or else the server's
     :param cameras: rgb cameras by name, each with the parameters that differ from :class:`~.sensors.Camera`; they add the
         observations ``<name>`` uint8 ``(3, height, width)`` and ``<name>_valid`` float32 ``(1,)``
-    :param traffic: numbers of other road users that differ from :class:`~.traffic.TrafficOptions`; the expert yields to them;
-        None for an empty town whose lights are green
+    :param traffic: numbers and behaviour of other road users that differ from :class:`~.traffic.TrafficOptions`; the expert
+        yields to them, and the reward's weights are those of :data:`~.reward.TRAFFIC_REWARD`; None for an empty town whose
+        lights are green
     :param observe: names of the observation groups, of :data:`~.contract.GROUPS`; None for ``state`` and ``route``, and with
-        traffic also ``agents``, ``agents_valid`` and ``signal``. Without traffic these say that there is none
+        traffic also ``agents``, ``agents_valid`` and ``signal``. Without traffic these, and ``speed_limit``, say that there is
+        none
     :param fps: ticks per simulated second, a multiple of 10, since the control step is 0.1 s
     :param blueprint: id of the vehicle's blueprint
     :param ends_at: events that end an episode, of :data:`~.events.EVENTS`; they cost as much as leaving the route
@@ -76,7 +80,7 @@ class CarlaWaypointEnv(DriveEnv):
     :param timeout: longest wait for the server [s]; loading a map may take six times as long
     :param render_mode: ``"human"``, ``"rgb_array"`` or None
     :param kwargs: arguments of :func:`~.configuration.driving_config`, as for ``ToyWaypoint-v0``; wheelbase and steering limit
-        are taken from the vehicle
+        are taken from the vehicle, and with traffic its size, too
     :raises ImportError: if ``carla`` is not installed or of an unsupported version
     :raises CarlaError: if the server is absent, of another version, full, or has no routes: see :mod:`~.errors`
     :raises FileNotFoundError: if there is no such map or file of routes
@@ -93,7 +97,7 @@ class CarlaWaypointEnv(DriveEnv):
         routes: str | Path | None = None,
         weather: str | Mapping[str, float] | None = None,
         cameras: Mapping[str, Mapping[str, float] | Camera] | None = None,
-        traffic: Mapping[str, int] | TrafficOptions | None = None,
+        traffic: Mapping[str, Any] | TrafficOptions | None = None,
         observe: Collection[str] | None = None,
         fps: float = 10.0,
         blueprint: str = "vehicle.lincoln.mkz_2020",
@@ -110,6 +114,8 @@ class CarlaWaypointEnv(DriveEnv):
         self._weather = weather_parameters(weather)
         self._cameras = cameras_of(cameras)
         self._traffic_options = traffic_options(traffic)
+        if self._traffic_options is not None:
+            kwargs["reward"] = reward_weights(kwargs.get("reward"), TRAFFIC_REWARD)
         config = driving_config(**kwargs)
         usual = EGO_GROUPS if self._traffic_options is None else EGO_GROUPS + MEASURED_GROUPS
         self.groups = check_groups(usual if observe is None else observe, GROUPS)
@@ -150,10 +156,20 @@ class CarlaWaypointEnv(DriveEnv):
         with session.calls():
             self.backend = "loopback" if session.is_loopback or self.server is not None else "carla"
             """Name of the simulator; a result on the loopback server is not a result on CARLA."""
+        options = self._traffic_options
+        if self.backend == "carla" and options is not None and options.behaviour is not None:
+            raise ValueError(
+                f"traffic: behaviour={short_repr(options.behaviour)}: CARLA's traffic manager drives the vehicles of "
+                f"{session.host}:{session.port}; leave behaviour out, or use the loopback server"
+            )
         self._source = MapRoutes(session.map, self._routes_file, config.route_length)
         self._populate()
-        model = self._stage.ego.model
+        ego = self._stage.ego
+        model = ego.model
         vehicle = config.vehicle._replace(wheelbase=model.wheelbase, max_steer=min(config.vehicle.max_steer, model.max_steer))
+        if options is not None:
+            length, width = 2.0 * ego.half_length, 2.0 * ego.half_width
+            vehicle = vehicle._replace(length=length, width=width, rear_overhang=length - ego.front)
         self.drive = MeasuredDrive(replace(config, vehicle=vehicle))
         """The car's route, state, totals and metrics."""
 
@@ -293,12 +309,14 @@ class CarlaWaypointEnv(DriveEnv):
         drive.move(measurement)
         red = stage.signals.red(stage.events.lines)
         tangent = drive.routes[0, car["index"]]
-        happened = stage.events.update(car, ego.height, tangent, progress, ego.collisions(), red)
+        collisions = ego.collisions()
+        happened = stage.events.update(car, ego.height, tangent, progress, collisions, red)
         event = RUNNING
         if happened and not self._ends_at.isdisjoint(happened):
             event = COLLISION if "blocked" not in happened else BLOCKED
         others, hazards = stage.look(drive, snapshot)
-        self._observation, reward, outcome = drive.judge(event, hazards)
+        surroundings = stage.surroundings(drive, progress, collisions)
+        self._observation, reward, outcome = drive.judge(event, hazards, surroundings)
         self._observation |= others
         return reward, outcome
 

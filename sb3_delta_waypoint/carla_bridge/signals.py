@@ -8,6 +8,7 @@ import numpy as np
 from sb3_delta_waypoint.carla_bridge.connection import Session
 from sb3_delta_waypoint.carla_bridge.events import StopLine
 from sb3_delta_waypoint.contract import POSITION_BOUND
+from sb3_delta_waypoint.driving.agents.vehicles import YELLOW_BRAKING
 from sb3_delta_waypoint.driving.frames import Pose, wrap
 from sb3_delta_waypoint.maps.signals import STOP_SIGN, TRAFFIC_LIGHT, read_signals
 
@@ -19,8 +20,6 @@ FAR = POSITION_BOUND
 """What is observed where there is no line [m]."""
 STOP_BEFORE = 1.0
 """Distance from the bumper to the line at a stop [m]."""
-YELLOW_BRAKING = 4.0
-"""Deceleration beyond which a car does not stop at a yellow light [m/s²]."""
 
 
 class Signals:

@@ -1,19 +1,23 @@
 """The contents of a server's world that an env controls: the car and its sensors, traffic, lights and weather."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from sb3_delta_waypoint.carla_bridge.connection import Session
-from sb3_delta_waypoint.carla_bridge.ego import Ego
+from sb3_delta_waypoint.carla_bridge.connection import Session, short_name
+from sb3_delta_waypoint.carla_bridge.ego import Collision, Ego
 from sb3_delta_waypoint.carla_bridge.events import EventMonitor
+from sb3_delta_waypoint.carla_bridge.lookout import Lookout
 from sb3_delta_waypoint.carla_bridge.sensors import Camera, Cameras
 from sb3_delta_waypoint.carla_bridge.signals import Signals
-from sb3_delta_waypoint.carla_bridge.surroundings import Surroundings
 from sb3_delta_waypoint.carla_bridge.traffic import Traffic, TrafficOptions
 from sb3_delta_waypoint.driving.frames import Pose
+from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.measured_drive import NO_HAZARDS, MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.score import Surroundings
+from sb3_delta_waypoint.maps.opendrive_lanes import lanes_of
 from sb3_delta_waypoint.rendering.scene import Scene
 
 
@@ -40,13 +44,14 @@ class Stage:
     ):
         self._session = session
         self._weather: Any = None
-        self._surroundings: Surroundings | None = None
+        self._lookout: Lookout | None = None
         self.signals = Signals(session, frozen=options is None)
         self.ego = ego = Ego(session, blueprint)
         self._cameras = Cameras(session, ego.id, ego.model.rear_axle, cameras)
         self.events = EventMonitor(session.map, ego.half_width, ego.model.wheelbase, ego.front, blocked_time)
         if options is not None:
-            self._surroundings = Surroundings(Traffic(session, options, managed), self.signals, ego, self.events)
+            traffic = Traffic(session, options, managed)
+            self._lookout = Lookout(traffic, self.signals, ego, self.events, _lanes(session.map))
 
     def begin(self, seed: int, start: Pose, route: np.ndarray, heights: np.ndarray, weather: Any) -> tuple[Measurement, Any]:
         """
@@ -59,9 +64,9 @@ class Stage:
         :param weather: ``carla.WeatherParameters``, or None for no change
         :return: the measurement of the car, and ``carla.WorldSnapshot``
         """
-        if self._surroundings is not None:
+        if self._lookout is not None:
             # after the car has moved, which might have stood in the place of another road user
-            self._surroundings.begin(seed, start, route, heights)
+            self._lookout.begin(seed, start, route, heights)
         if weather is not None and weather != self._weather:
             with self._session.calls():
                 self._session.world.set_weather(weather)
@@ -81,16 +86,38 @@ class Stage:
         """
         found: dict[str, np.ndarray] = {}
         hazards = NO_HAZARDS
-        if self._surroundings is not None:
-            found, hazards = self._surroundings.look(drive, snapshot)
+        if self._lookout is not None:
+            found, hazards = self._lookout.look(drive, snapshot)
         return found | self._cameras.observe(snapshot.frame), hazards
+
+    def surroundings(
+        self, drive: MeasuredDrive, progress_before: float, collisions: Iterable[Collision]
+    ) -> Surroundings | None:
+        """
+        What counts in the score of a step; see :meth:`~.lookout.Lookout.surroundings`.
+
+        :param drive: the drive of the car, measured at the tick of the last :meth:`look`
+        :param progress_before: arc length of the car before the step [m]
+        :param collisions: collisions reported during the step
+        :return: the surroundings of the car; None without traffic
+        """
+        return None if self._lookout is None else self._lookout.surroundings(drive, progress_before, collisions)
 
     def fill(self, scene: Scene, route: np.ndarray) -> Scene:
         """
-        Add what is around the car to the scene of a picture; see :meth:`~.surroundings.Surroundings.fill`.
+        Add what is around the car to the scene of a picture; see :meth:`~.lookout.Lookout.fill`.
 
         :param scene: scene of the car and its route
         :param route: records of :data:`~sb3_delta_waypoint.driving.records.ROUTE_POINT`
         :return: the scene; without traffic it is the same
         """
-        return scene if self._surroundings is None else self._surroundings.fill(scene, route)
+        return scene if self._lookout is None else self._lookout.fill(scene, route)
+
+
+def _lanes(road_map: Any) -> Lanes | None:
+    """The lanes of a ``carla.Map``, or None with a warning if they cannot be read, although the map can be driven on."""
+    try:
+        return lanes_of(short_name(road_map.name), road_map.to_opendrive())
+    except ValueError as error:
+        warnings.warn(f"drivable area and lanes are scored as a strip about the route, since {error}", stacklevel=2)
+        return None

@@ -59,14 +59,8 @@ BODY = np.dtype(
         ("physics", "?"),
         # forward speed that is held whatever the pedals say; NaN for none
         ("held_speed", "f8"),
-        # autopilot: where the vehicle is on its lanes, the conflicting lane that it has claimed (-1 for none), the seed of its
-        # choices at forks, and how many forks it has passed
+        # whether it is a vehicle that follows lanes, see :mod:`~.agents.lane_following`
         ("autopilot", "?"),
-        ("segment", "i8"),
-        ("point", "i8"),
-        ("claimed", "i8"),
-        ("route", "i8"),
-        ("forks", "i8"),
     ],
     align=True,
 )

@@ -1,7 +1,7 @@
 """
 The closed-loop score of an episode, by nuPlan's definitions, and its terms.
 
-    score = no_at_fault_collision · drivable_area · making_progress · driving_direction · red_light
+    score = 100 · no_at_fault_collision · drivable_area · making_progress · driving_direction · red_light
             · (5·progress + 5·time_to_collision + 4·speed_limit + 2·comfort) / 16
 
 A term that cannot be computed is NaN and left out: it counts as 1 in the product, and the weights of the others are used.
@@ -21,6 +21,8 @@ LEAST_PROGRESS, MAKING_PROGRESS = 2.0, 0.2
 """Progress is not compared below this [m]; least share of the reference's progress."""
 LITTLE_AGAINST, MUCH_AGAINST = 2.0, 6.0
 """Distances against the lane's direction within a second [m] from which the term is one half, and 0."""
+POINTS = 100.0
+"""The score of an episode in which all terms are 1."""
 OVERSPEED = 2.23
 """Mean speed above the limit at which the score's term is 0 [m/s]."""
 
@@ -84,9 +86,9 @@ def closed_loop_score(terms: Terms, with_lights: bool = True, with_comfort: bool
     :param terms: the terms
     :param with_lights: whether red lights count
     :param with_comfort: whether comfort counts
-    :return: the score, in [0, 1]
+    :return: the score in points, 0 to 100
     """
-    product = terms.no_at_fault_collision * terms.drivable_area * terms.making_progress
+    product = POINTS * terms.no_at_fault_collision * terms.drivable_area * terms.making_progress
     if not math.isnan(terms.driving_direction):
         product *= terms.driving_direction
     if with_lights and not math.isnan(terms.red_light):

@@ -1,11 +1,12 @@
 """Contacts between the car and others: of which kind they are, and whose fault."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from sb3_delta_waypoint.driving.footprint import Box, agent_box, car_box, gap, overlap
-from sb3_delta_waypoint.driving.kernels import inlined, lean
+from sb3_delta_waypoint.driving.kernels import inlined, kernel, lean
 from sb3_delta_waypoint.driving.records import CYCLIST, OBJECT, PEDESTRIAN, Record
 from sb3_delta_waypoint.driving.standing import Standing
 from sb3_delta_waypoint.driving.time_to_collision import (
@@ -24,6 +25,8 @@ STOPPED_SPEED = 0.05
 """Highest speed of somebody who counts as stopped in a contact [m/s]."""
 BUMPER = 1e-6
 """Half the thickness of the front bumper [m]."""
+APPROACH, APPROACH_STEP = 0.5, 0.02
+"""Time for which states before a contact are extrapolated until the boxes touch, and the time between two looks [s]."""
 
 
 class Meeting(NamedTuple):
@@ -136,3 +139,52 @@ def _collide(agents: np.ndarray, car: Record, vehicle: VehicleParameters, standi
                 soonest = min(soonest, time_to_collision(box, car.speed, agent))
     totals.steps_met += met
     return Meeting(fault, 0.0 if fault else soonest)
+
+
+@kernel
+def touch_reported(
+    agents: np.ndarray,
+    before: np.ndarray,
+    reported: np.ndarray,
+    cars: np.ndarray,
+    cars_before: np.ndarray,
+    vehicle: VehicleParameters,
+    standing: Standing,
+    totals: Record,
+) -> int:
+    """
+    Count the contacts of a step that a simulator reports, and those that are seen.
+
+    A simulator stops or pushes away those who touch. So whose fault it is follows from the states before the step, which are
+    moved on at constant velocity until the boxes touch.
+
+    :param agents: records of :data:`~.records.AGENT` ``(A,)``; ``collided`` is written
+    :param before: the same before the step
+    :param reported: bool ``(A,)``, who has touched the car in this step
+    :param cars: records of :data:`~.records.CAR` ``(1,)``
+    :param cars_before: the same before the step
+    :param vehicle: parameters of the car
+    :param standing: where the car stands
+    :param totals: record of :data:`~.records.TOTALS`, contacts are written
+    :return: number of new contacts
+    """
+    found = 0
+    box = car_box(cars[0], vehicle)
+    for k in range(agents.shape[0]):
+        agent = agents[k]
+        if not agent.present or agent.collided or not (reported[k] or overlap(box, agent_box(agent))):
+            continue
+        car, other = cars_before[0:1].copy(), before[k : k + 1].copy()
+        for _ in range(int(APPROACH / APPROACH_STEP)):
+            if overlap(car_box(car[0], vehicle), agent_box(other[0])):
+                break
+            car[0].x += car[0].speed * APPROACH_STEP * math.cos(car[0].yaw)
+            car[0].y += car[0].speed * APPROACH_STEP * math.sin(car[0].yaw)
+            other[0].x += other[0].speed * APPROACH_STEP * math.cos(other[0].yaw)
+            other[0].y += other[0].speed * APPROACH_STEP * math.sin(other[0].yaw)
+        agent.collided = True
+        fault = _touch(car_box(car[0], vehicle), car[0], other[0], agent_box(other[0]), standing, totals)
+        if fault:
+            totals.time_to_collision_min = 0.0
+        found += 1
+    return found

@@ -14,8 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from sb3_delta_waypoint.driving.kernels import kernel, lean
 from sb3_delta_waypoint.driving.network import POINT_SPACING, RoadNetwork, segment_lengths
 
-LIGHT = np.dtype([("junction", "i8"), ("turn", "i8"), ("turns", "i8")], align=True)
-"""A traffic light: its junction, its turn in the junction's cycle, and how many lights take turns there."""
+LIGHT = np.dtype([("junction", "i8"), ("turn", "i8"), ("turns", "i8"), ("held", "i8")], align=True)
+"""
+A traffic light: its junction, its turn in the junction's cycle, how many lights take turns there, and the state in which
+somebody holds it, -1 for a light that takes turns.
+"""
 
 WAY = np.dtype(
     [
@@ -163,7 +166,7 @@ def make_lanes(
     :param right: ``(P,)``, the same on the right
     :param in_junction: ``(P,)``, whether a point lies in a junction
     :param stop_lines: the stop lines, at most one on a segment (the first counts)
-    :param lights: the traffic lights, as :data:`LIGHT`
+    :param lights: junction, turn and number of turns of the traffic lights, as in :data:`LIGHT`
     :param crossings: the pedestrian crossings, as :data:`CROSSING`
     :return: the lanes
     :raises ValueError: if a width is not positive and finite, or an array has another length
@@ -199,7 +202,7 @@ def make_lanes(
         stop_at=stop_at,
         stop_light=stop_light,
         stop_sign=stop_sign,
-        lights=np.array([tuple(light) for light in lights], LIGHT),
+        lights=np.array([(*light, -1) for light in lights], LIGHT),
         crossings=np.array([tuple(crossing) for crossing in crossings], CROSSING),
         conflict_offsets=conflict_offsets,
         conflicts=conflicts,
@@ -234,7 +237,8 @@ def _by_point(name: str, values: ArrayLike, n_points: int, kind: type) -> np.nda
     array: np.ndarray = np.asarray(values, kind)
     if array.shape not in ((), (n_points,)):
         raise ValueError(f"{name} has the shape {array.shape}; expected one value, or one for each of {n_points} points")
-    return np.ascontiguousarray(np.broadcast_to(array, n_points))
+    # a copy, since kernels are compiled anew for arrays that are read only
+    return np.array(np.broadcast_to(array, n_points))
 
 
 def _tangents(network: RoadNetwork) -> NDArray[np.float64]:

@@ -1,15 +1,17 @@
 """A drive of one car that is measured, not simulated; it is scored and observed by the functions that the simulation uses."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS
 from sb3_delta_waypoint.driving.config import DrivingConfig
+from sb3_delta_waypoint.driving.contacts import touch_reported
 from sb3_delta_waypoint.driving.drive import Drive
 from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, expert_plans
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
-from sb3_delta_waypoint.driving.network import from_paths
+from sb3_delta_waypoint.driving.lanes import Lanes
+from sb3_delta_waypoint.driving.network import from_paths, polyline_length
 from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
 from sb3_delta_waypoint.driving.records import AGENT, EPISODE, WAYPOINT, Record
@@ -24,7 +26,7 @@ from sb3_delta_waypoint.driving.score import (
     score_plan,
     score_step,
 )
-from sb3_delta_waypoint.driving.standing import Standing, stand_on_route
+from sb3_delta_waypoint.driving.standing import Standing, stand, stand_on_route
 from sb3_delta_waypoint.driving.tracker import track
 from sb3_delta_waypoint.driving.vehicle import clip, turned_wheel
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
@@ -122,8 +124,27 @@ def _alone(world: World, packed: np.ndarray) -> Standing:
 
 
 @kernel
+def _on_lanes(world: World, packed: np.ndarray, lanes: Lanes, segment: int, along: float) -> Standing:
+    return stand(lanes, world.cars[0], unpacked(packed).vehicle, segment, along, CONTROL_DT)
+
+
+@kernel
+def _touch(
+    world: World,
+    packed: np.ndarray,
+    agents: np.ndarray,
+    before: np.ndarray,
+    reported: np.ndarray,
+    cars_before: np.ndarray,
+    standing: Standing,
+) -> int:
+    vehicle = unpacked(packed).vehicle
+    return touch_reported(agents, before, reported, world.cars, cars_before, vehicle, standing, world.totals[0])
+
+
+@kernel
 def _judge(
-    world: World, packed: np.ndarray, before: Before, surroundings: Surroundings, event: int, sight: Sight
+    world: World, packed: np.ndarray, before: Before, surroundings: Surroundings, event: int, counted: bool, sight: Sight
 ) -> tuple[float, int]:
     totals, parameters = world.totals[0], unpacked(packed)
     weights = parameters.weights
@@ -139,7 +160,7 @@ def _judge(
         CONTROL_DT,
     )
     if event != RUNNING and outcome != OFF_ROUTE:
-        reward = score_event(totals, reward, outcome, event, weights)
+        reward = score_event(totals, reward, outcome, event, weights, counted)
         outcome = event
     _look(world, parameters, sight)
     return reward, outcome
@@ -155,6 +176,8 @@ NO_HAZARDS = np.zeros(0, HAZARD)
 """Nothing to yield to."""
 NOBODY = np.zeros(0, AGENT)
 """No others."""
+ANYWHERE = Standing(True, True, False, 0.0, True, -1, 0.0)
+"""Where a car stands of which nothing is known."""
 
 
 class MeasuredDrive(Drive):
@@ -177,6 +200,9 @@ class MeasuredDrive(Drive):
         self._slowed = np.zeros_like(self.routes)
         self._command = (0.0, 0.0, 0.0)
         self._before = Before(0.0, 0.0)
+        self._cars_before = self.cars.copy()
+        self._standing, self._counted = ANYWHERE, False
+        self._limits = np.full(1, np.inf)
 
     @property
     def route(self) -> np.ndarray:
@@ -204,6 +230,20 @@ class MeasuredDrive(Drive):
         source = RouteSource(True, True, False, max_points, network, nowhere, everything, np.ones(1), np.array([0, 1]))
         _set_out(self.world, source, self._parameters, np.uint64(seed), scenario)
         self._begun = True
+        self._standing, self._counted = ANYWHERE, False
+        spacing = polyline_length(network.points) / (len(network.points) - 1)
+        at = np.arange(self.cars[0]["n_points"]) / spacing
+        self._limits = network.speeds[np.minimum(at.astype(np.int64), len(network.points) - 1)]
+
+    def limits(self, ahead: np.ndarray | int = 0) -> Any:
+        """
+        Speed limits of the route.
+
+        :param ahead: distances from the car [m]
+        :return: the limits there [m/s], ``inf`` where there is none
+        """
+        at = (max(float(self.cars[0]["progress"]), 0.0) + np.asarray(ahead)).astype(np.int64)
+        return self._limits[np.minimum(at, len(self._limits) - 1)]
 
     def settle(self, measurement: Measurement, hazards: np.ndarray = NO_HAZARDS) -> dict[str, np.ndarray]:
         """
@@ -240,7 +280,34 @@ class MeasuredDrive(Drive):
         self._check_begun()
         car = self.cars[0]
         self._before = Before(float(car["progress"]), float(car["acceleration"]), self._command[2])
+        self._cars_before, self._counted = self.cars.copy(), False
         _move(self.world, measurement, self._command[0])
+
+    def stand(self, lanes: Lanes | None) -> Standing:
+        """
+        Find where the car stands.
+
+        :param lanes: the lanes; None for a strip about the route
+        :return: where it stands
+        """
+        self._check_begun()
+        if lanes is None:
+            return _alone(self.world, self._parameters)
+        last = self._standing
+        self._standing = _on_lanes(self.world, self._parameters, lanes, last.segment, last.along)
+        return self._standing
+
+    def touch(self, agents: np.ndarray, before: np.ndarray, reported: np.ndarray, standing: Standing) -> None:
+        """
+        Count the contacts of a step in which a simulator has moved the others, before it is judged.
+
+        :param agents: records of :data:`~.records.AGENT` ``(A,)``; ``collided`` is written
+        :param before: the same before the step
+        :param reported: bool ``(A,)``, who has touched the car in this step
+        :param standing: where the car stands
+        """
+        found = _touch(self.world, self._parameters, agents, before, reported, self._cars_before, standing)
+        self._counted = found > 0
 
     def judge(
         self, event: int = RUNNING, hazards: np.ndarray = NO_HAZARDS, surroundings: Surroundings | None = None
@@ -259,7 +326,7 @@ class MeasuredDrive(Drive):
         if surroundings is None:
             standing = _alone(self.world, self._parameters)
             surroundings = Surroundings(NOBODY, standing, np.inf, False, False, False)
-        reward, outcome = _judge(self.world, self._parameters, self._before, surroundings, event, sight)
+        reward, outcome = _judge(self.world, self._parameters, self._before, surroundings, event, self._counted, sight)
         return _first(sight.observation), reward, outcome
 
     def expert_plans(self) -> np.ndarray:

@@ -76,7 +76,7 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric("success_rate", "success rate", "", True, of_every_episode=True),
-        Metric("closed_loop_score", "closed-loop score", "", True, of_every_episode=True),
+        Metric("closed_loop_score", "closed-loop score", "points", True, of_every_episode=True),
         Metric("collision_at_fault", "at-fault collision", "", False, of_every_episode=True),
         Metric("ade", "ADE", "m", False, of_every_episode=True),
         Metric("fde", "FDE", "m", False, of_every_episode=True),
@@ -114,8 +114,10 @@ METRICS = {
         Metric("score_time_to_collision", "score: time to collision", "", True, of_every_episode=True),
         Metric("score_speed_limit", "score: speed limit", "", True, of_every_episode=True),
         Metric("score_comfort", "score: comfort", "", True, of_every_episode=True),
-        Metric("closed_loop_score_without_lights", "closed-loop score without lights", "", True, of_every_episode=True),
-        Metric("closed_loop_score_without_comfort", "closed-loop score without comfort", "", True, of_every_episode=True),
+        Metric("closed_loop_score_without_lights", "closed-loop score without lights", "points", True, of_every_episode=True),
+        Metric(
+            "closed_loop_score_without_comfort", "closed-loop score without comfort", "points", True, of_every_episode=True
+        ),
         Metric("time_to_collision_min", "min time to collision", "s", True, of_every_episode=True),
         Metric("gap_min", "min gap", "m", True, of_every_episode=True),
         Metric("harsh_braking_share", "share braking harshly", "", False, of_every_episode=True),
@@ -140,6 +142,9 @@ EPISODE_METRICS = tuple(
 
 HEADLINE = (
     "success_rate",
+    "closed_loop_score",
+    "collision_at_fault",
+    "red_light",
     "ade",
     "fde",
     "open_loop_ade",

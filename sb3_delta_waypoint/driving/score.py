@@ -228,21 +228,22 @@ def score_step(
 
 
 @inlined
-def score_event(totals: Record, reward: float, outcome: int, event: int, weights: RewardWeights) -> float:
+def score_event(totals: Record, reward: float, outcome: int, event: int, weights: RewardWeights, counted: bool) -> float:
     """
     Correct the reward of a step that an event from outside, such as a collision, has ended.
 
-    The event costs as much as leaving the route, and a goal reached in the same step does not count. A collision is taken for
-    the car's fault, unless others around it have been counted already.
+    The event costs as much as leaving the route, and a goal reached in the same step does not count. A collision with
+    something that is not among the others is taken for the car's fault.
 
     :param totals: record of :data:`~.records.TOTALS` after the step, updated
     :param reward: reward of the step
     :param outcome: outcome of the step without the event
     :param event: the outcome that the event makes of it
     :param weights: weights of the reward's terms
+    :param counted: whether the contacts of this step have been counted already
     :return: reward of the step with the event
     """
-    if event == COLLISION and totals.fault_vehicle + totals.fault_vulnerable + totals.fault_object == 0:
+    if event == COLLISION and not counted and totals.fault_vehicle + totals.fault_vulnerable + totals.fault_object == 0:
         totals.hit_vehicle += 1
         totals.fault_vehicle += 1
         totals.gap_min = totals.time_to_collision_min = 0.0

@@ -32,13 +32,15 @@ def light_turn(seed: np.uint64, light: Record) -> float:
 @inlined
 def light_state(seed: np.uint64, light: Record, seconds: float) -> int:
     """
-    State of a light whose phases are a function of the scenario's seed.
+    State of a light: the one in which it is held, else a function of the scenario's seed.
 
     :param seed: the scenario's seed
     :param light: record of :data:`~.lanes.LIGHT`
     :param seconds: time since the scenario began [s]
     :return: ``RED``, ``YELLOW`` or ``GREEN``
     """
+    if light.held >= 0:
+        return light.held
     turn = light_turn(seed, light)
     offset = float(hash64(seed, np.uint64(_OFFSET + light.junction)) >> np.uint64(40)) / 2.0**24
     now = (seconds / turn + offset * light.turns) % light.turns - light.turn

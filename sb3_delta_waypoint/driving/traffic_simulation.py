@@ -1,5 +1,6 @@
 """The simulation of any number of cars, each among others of its own."""
 
+import math
 import warnings
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -9,8 +10,9 @@ import numpy as np
 from sb3_delta_waypoint.contract import CONTROL_DT, GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.agents.behaviour import BEHAVIOURS, TrafficOptions
 from sb3_delta_waypoint.driving.agents.board import Board, clear
+from sb3_delta_waypoint.driving.agents.records import MAX_SEGMENTS
 from sb3_delta_waypoint.driving.agents.spawn import Counts, spawn, trace_route
-from sb3_delta_waypoint.driving.agents.stop_lines import is_red, may_pass, next_line, red_seconds
+from sb3_delta_waypoint.driving.agents.stop_lines import BEYOND, is_red, may_pass, next_line, red_seconds
 from sb3_delta_waypoint.driving.agents.traffic import Others, act, occupy, set_up
 from sb3_delta_waypoint.driving.agents.vehicles import look_ahead
 from sb3_delta_waypoint.driving.config import DrivingConfig
@@ -26,11 +28,13 @@ from sb3_delta_waypoint.driving.simulation import Final, Schedule, Simulation, S
 from sb3_delta_waypoint.driving.standing import stand
 from sb3_delta_waypoint.driving.start import TIME_TO_GET_GOING
 from sb3_delta_waypoint.driving.tracker import track
-from sb3_delta_waypoint.driving.vehicle import advance
+from sb3_delta_waypoint.driving.vehicle import VehicleParameters, advance, steady_yaw_rate
 from sb3_delta_waypoint.driving.world import Parameters, World, begin, unpacked
 
 TIME_FACTOR = 1.5
 """Time limit of an episode: a multiple of the time of the speed profile, before what is granted for waiting."""
+START_BRAKING = 3.0
+"""No car begins so fast that it would have to brake harder than this at the first stop line [m/s²]."""
 ENTRIES = 256
 """Room for everybody on the lanes of one world."""
 
@@ -68,6 +72,17 @@ class Scratch(NamedTuple):
         )
 
 
+@inlined
+def _slow_for_line(car: Record, vehicle: VehicleParameters, lanes: Lanes, situation: Record) -> None:
+    """Let a car begin no faster than it can stop at a stop line ahead."""
+    front = car.progress + vehicle.length - vehicle.rear_overhang
+    line = next_line(lanes, situation, front + BEYOND, car.route_length)
+    speed = math.sqrt(2.0 * START_BRAKING * max(line.at - front, 0.0))
+    if speed < car.speed:
+        car.speed = speed
+        car.yaw_rate = steady_yaw_rate(vehicle, speed, car.steer)
+
+
 @lean
 def begin_among_others(
     world: World, i: int, street: Street, parameters: Parameters, seed: np.uint64, scratch: Scratch
@@ -85,6 +100,7 @@ def begin_among_others(
     others = Others(world.agents[i], world.drivers[i], situation)
     situation.seed, situation.redrawn = seed, 0
     trace_route(situation, world.places[i], car.n_points)
+    _slow_for_line(car, parameters.vehicle, street.lanes, situation)
     spawn(others, car, parameters.vehicle, world.routes[i], world.places[i], street.lanes, street.counts, scratch.board.found)
     occupy(car, parameters.vehicle, street.lanes, others, scratch.board.found)
     route, seconds = world.routes[i], 0.0
@@ -274,6 +290,7 @@ class TrafficSimulation(Simulation):
         options = config.traffic
         shares = np.cumsum([options.behaviour.get(name, 0.0) for name in BEHAVIOURS])
         self._inserts = sum(options.behaviour.get(name, 0.0) for name, one in BEHAVIOURS.items() if one.inserted) > 0.0
+        _check_segments(config)
         counts = Counts(*_fitting(config, options), shares)
         self.n_agents = counts.vehicles + counts.pedestrians + counts.parked + self._inserts
         """Largest number of others on the road of each car."""
@@ -281,6 +298,15 @@ class TrafficSimulation(Simulation):
         """Lanes and numbers that the worlds of all cars share."""
         super().__init__(n_cars, config, group_size, autoreset, hard)
         self._scratch = Scratch.empty(config.lanes.network.n_segments, config.horizon_steps)
+
+    @property
+    def redrawn(self) -> np.ndarray:
+        """
+        Number of places that were drawn again in the scenario of each car, int64 ``(n,)``.
+
+        Somebody there would touch the car however hard it brakes from the first step on, or would be about to.
+        """
+        return self.world.situations["redrawn"].copy()
 
     def _reset(self, chosen: np.ndarray, observation: Any) -> None:
         numbers = chosen if len(chosen) else np.full(self.n_cars, -1)
@@ -301,6 +327,24 @@ class TrafficSimulation(Simulation):
 
     def _plan(self, plans: np.ndarray) -> None:
         _reference_plans(self.world, self.street, self._parameters, plans, self._scratch)
+
+
+def _check_segments(config: DrivingConfig) -> None:
+    """Check that no route runs over more segments than a situation has room for."""
+    assert config.lanes is not None
+    network, length = config.lanes.network, config.lanes.length
+    # shortest way over so many segments, from each of them; who comes to a dead end comes no farther
+    sources = np.repeat(np.arange(network.n_segments), np.diff(network.successor_offsets))
+    shortest = np.zeros(network.n_segments)
+    for _ in range(MAX_SEGMENTS - 1):
+        after = np.full(network.n_segments, np.inf)
+        np.minimum.at(after, sources, shortest[network.successors])
+        shortest = length + after
+    if config.route_length > shortest.min():
+        raise ValueError(
+            f"route_length={config.route_length:g} m: among others, routes on these roads are at most {shortest.min():.0f} m "
+            f"long, or they could run over more than {MAX_SEGMENTS} lanes; make them shorter"
+        )
 
 
 def _fitting(config: DrivingConfig, options: TrafficOptions) -> tuple[int, int, int]:

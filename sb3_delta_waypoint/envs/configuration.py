@@ -58,7 +58,7 @@ def driving_config(
         route_length=route_length,
         horizon_steps=horizon_steps,
         plan_dt=plan_dt,
-        reward=_parameters("reward", RewardWeights, reward),
+        reward=reward_weights(reward),
         rules=EpisodeRules(off_route_distance=off_route_distance, waypoint_spacing=waypoint_spacing),
         vehicle=_parameters("vehicle", VehicleParameters, vehicle),
         expert=_parameters("expert", ExpertParameters, expert),
@@ -114,7 +114,7 @@ def traffic_config(
     plain = driving_config(
         route_length=route_length,
         off_route_distance=off_route_distance,
-        reward=_parameters("reward", RewardWeights, reward, TRAFFIC_REWARD),
+        reward=reward_weights(reward, TRAFFIC_REWARD),
         **kwargs,
     )
     roads = roads_of(routes)
@@ -151,6 +151,18 @@ def _recorded_drives(paths: tuple[str, ...], pattern: str) -> RoadNetwork:
         return from_paths(driven_paths(episodes))
     except ValueError as error:
         raise ValueError(f"the paths driven in {pattern}, such as {episodes[0].path}: {error}") from None
+
+
+def reward_weights(given: Mapping[str, float] | RewardWeights | None, default: RewardWeights | None = None) -> RewardWeights:
+    """
+    Make the weights of the reward's terms.
+
+    :param given: weights by name that differ from the default, or all of them
+    :param default: the default; None for :class:`~.reward.RewardWeights`
+    :return: the weights
+    :raises ValueError: for an unknown name
+    """
+    return _parameters("reward", RewardWeights, given, default)
 
 
 def _parameters(

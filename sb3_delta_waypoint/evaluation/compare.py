@@ -1,5 +1,6 @@
 """Paired comparison of a refined policy with its planner, on the same scenarios."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -78,6 +79,25 @@ def compare(sft: Mapping[str, np.ndarray], rl: Mapping[str, np.ndarray]) -> Comp
     return {"n_scenarios": n_scenarios, "metrics": metrics, "verdict": verdict_in_words(n_scenarios, metrics)}
 
 
+INCIDENTS = ("collision_at_fault", "red_light")
+"""Headline metrics that say nothing where neither policy has any."""
+
+
+def headline(metrics: Mapping[str, MetricComparison]) -> list[str]:
+    """
+    Select the metrics that a comparison shows.
+
+    :param metrics: the comparison of each metric
+    :return: names of the headline metrics that are defined, without incidents that never happened; all if there are none
+    """
+
+    def told(name: str) -> bool:
+        means = [metrics[name][side]["mean"] for side in ("sft", "rl")]
+        return not all(map(math.isnan, means)) and (name not in INCIDENTS or any(means))
+
+    return [name for name in HEADLINE if name in metrics and told(name)] or list(metrics)
+
+
 def verdict_in_words(n_scenarios: int, metrics: Mapping[str, MetricComparison]) -> str:
     """
     Return a summary of the headline metrics in a few sentences.
@@ -86,9 +106,9 @@ def verdict_in_words(n_scenarios: int, metrics: Mapping[str, MetricComparison]) 
     :param metrics: the comparison of each metric
     :return: which metrics are better, which are worse, and for which the data show no difference
     """
-    headline = [name for name in HEADLINE if name in metrics] or list(metrics)
-    found = {verdict: [name for name in headline if metrics[name]["verdict"] == verdict] for verdict in _PHRASES}
-    undecided = [metric_info(name).label for name in headline if metrics[name]["verdict"] == "cannot tell"]
+    names = headline(metrics)
+    found = {verdict: [name for name in names if metrics[name]["verdict"] == verdict] for verdict in _PHRASES}
+    undecided = [metric_info(name).label for name in names if metrics[name]["verdict"] == "cannot tell"]
     on = f"On {n_scenarios} paired scenario{'s' if n_scenarios != 1 else ''}"
     if n_scenarios < MIN_SCENARIOS:
         return f"{on} the comparison cannot tell the two apart: verdicts need at least {MIN_SCENARIOS}."

@@ -12,7 +12,7 @@ from sb3_delta_waypoint.files import read_json, write_json
 from sb3_delta_waypoint.messages import short_repr
 
 FORMAT = "sb3_delta_waypoint.scenarios/1"
-MIN_SCORE = 0.5
+MIN_SCORE = 50.0
 """``closed_loop_score`` below which a planner has failed."""
 POLICY_ARGUMENTS = ("observe", "horizon_steps", "plan_dt")
 """Arguments of an env that follow from the policy that drives, and are not part of a scenario."""

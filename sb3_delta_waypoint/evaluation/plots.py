@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, metric_info
-from sb3_delta_waypoint.evaluation.compare import Comparison
+from sb3_delta_waypoint.driving.metrics import displacement_names, metric_info
+from sb3_delta_waypoint.evaluation.compare import Comparison, headline
 from sb3_delta_waypoint.evaluation.trajectories import TrajectoryPair
 from sb3_delta_waypoint.files import write_atomically
 
@@ -25,6 +25,8 @@ RL_STYLE: dict[str, Any] = {"color": RL_COLOUR, "marker": "o"}
 SFT_LABEL, RL_LABEL = "planner (SFT)", "refined (RL)"
 VERDICT_COLOURS = {"better": "#009e73", "worse": "#c1272d", "different": "#b8860b", "cannot tell": "#8a8a8a"}
 INK, FAINT = "#333333", "#d9d9d9"
+MOST_ROWS = 14
+"""Largest number of metrics in a plot."""
 
 
 def plot_metrics(comparison: Comparison, path: str | Path) -> Path:
@@ -36,7 +38,7 @@ def plot_metrics(comparison: Comparison, path: str | Path) -> Path:
     :return: the path
     """
     metrics = comparison["metrics"]
-    names = [name for name in HEADLINE if name in metrics] or list(metrics)[:8]
+    names = headline(metrics)[:MOST_ROWS]
     figure, grid = _figure(len(names), 2, width=9.5, height=0.62 * len(names) + 1.1)
     for name, (left, right) in zip(names, grid, strict=True):
         metric, info = metrics[name], metric_info(name)

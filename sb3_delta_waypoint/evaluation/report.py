@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sb3_delta_waypoint.driving.metrics import HEADLINE, displacement_names, in_reading_order, metric_info
-from sb3_delta_waypoint.evaluation.compare import Comparison, MetricComparison, Verdict
+from sb3_delta_waypoint.evaluation.compare import Comparison, MetricComparison, Verdict, headline
 from sb3_delta_waypoint.evaluation.plots import plot_displacement, plot_metrics, plot_trajectories
 from sb3_delta_waypoint.evaluation.selection import Where, satisfies
 from sb3_delta_waypoint.evaluation.statistics import Summary
@@ -57,7 +57,7 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("difference\n[dim]RL − SFT[/]", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     metrics = comparison["metrics"]
-    for name in [name for name in HEADLINE if name in metrics] or list(metrics):
+    for name in headline(metrics):
         metric, info = metrics[name], metric_info(name)
         sft, rl, difference = _metric_texts(metric)
         colour = COLOURS[metric["verdict"]]

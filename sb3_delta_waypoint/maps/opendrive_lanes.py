@@ -1,19 +1,21 @@
 """Reading of OpenDRIVE maps (``.xodr``) as lanes with widths, neighbours, stop lines, traffic lights and crossings."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.driving.lanes import Lanes, StopLine, make_lanes
+from sb3_delta_waypoint.driving.lanes import LIGHT, Lanes, StopLine, make_lanes
 from sb3_delta_waypoint.driving.network import RoadNetwork, polyline_length
 from sb3_delta_waypoint.maps.crossings import Crossing, before_crossings, crossing_over, middle_line
 from sb3_delta_waypoint.maps.opendrive import LaneSamples, network_of, read_samples
-from sb3_delta_waypoint.maps.signals import STOP_SIGN, TRAFFIC_LIGHT
+from sb3_delta_waypoint.maps.signals import STOP_SIGN, TRAFFIC_LIGHT, Signal, governed_points
 from sb3_delta_waypoint.messages import short_repr, short_text
 
 MIN_WIDTH = 0.5
@@ -85,7 +87,7 @@ def load_lanes(path: str | Path) -> Lanes:
             junction_of_light.setdefault(signal.name, junction_of_lane[places.lane[points[0]]])
         light = list(junction_of_light).index(signal.name) if signal.is_light and points else -1
         for point in points:
-            lines += [StopLine(segment, along, light) for segment, along in _before_junction(lanes, point)]
+            lines += [StopLine(segment, along, light) for segment, along in before_junction(lanes, point)]
     crossings = [line for outline in samples.crossings if (line := middle_line(lanes, outline))]
     if not crossings:
         crossings = _crossings_at(lanes, lines)
@@ -99,6 +101,45 @@ def load_lanes(path: str | Path) -> Lanes:
         _turns(path, samples.root, junction_of_light),
         crossings,
     )
+
+
+@lru_cache(maxsize=4)
+def lanes_of(name: str, text: str) -> Lanes:
+    """
+    Read the lanes of a map that is no file, such as that of a server, as :func:`load_lanes` does, once per process.
+
+    :param name: name of the map, for messages
+    :param text: OpenDRIVE text
+    :return: the lanes
+    :raises ImportError: if ``carla`` or ``defusedxml`` is not installed
+    :raises ValueError: if it is not a readable OpenDRIVE map, or has no driving lane
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"{name}.xodr")
+        path.write_text(text, encoding="utf-8")
+        try:
+            return load_lanes(path)
+        except ValueError as error:
+            raise ValueError(str(error).replace(f"{folder}/", "")) from None
+
+
+def govern(lanes: Lanes, signals: Sequence[Signal]) -> Lanes:
+    """
+    Give lanes the lights of a simulator, whose states it sets.
+
+    :param lanes: the lanes of its map
+    :param signals: its traffic lights
+    :return: the lanes with these lights, held at red, in the place of their own; stop signs stay
+    """
+    governed = governed_points(lanes.network, list(signals))
+    stop_light, stop_at = np.full_like(lanes.stop_light, -1), np.where(lanes.stop_sign, lanes.stop_at, np.inf)
+    for point in np.flatnonzero(governed >= 0):
+        for segment, along in before_junction(lanes, int(point)):
+            stop_light[segment] = governed[point]
+            # the map's own line lies before the crossing
+            stop_at[segment] = min(along, lanes.stop_at[segment])
+    lights = np.zeros(len(signals), LIGHT)
+    return lanes._replace(stop_at=stop_at, stop_light=stop_light, stop_sign=lanes.stop_sign & (stop_light < 0), lights=lights)
 
 
 def _places(samples: LaneSamples, network: RoadNetwork) -> _Places:
@@ -177,8 +218,14 @@ def _governed(signal: _Signal, samples: LaneSamples, places: _Places) -> list[in
     return [point for _, point in nearest.values()]
 
 
-def _before_junction(lanes: Lanes, point: int) -> list[tuple[int, float]]:
-    """Segments and arc lengths of the stop lines for a governed point: where it lies, or where cars enter its junction."""
+def before_junction(lanes: Lanes, point: int) -> list[tuple[int, float]]:
+    """
+    Find the stop lines for a point at which a signal stands: where it lies, or where cars enter its junction.
+
+    :param lanes: the lanes
+    :param point: the point
+    :return: segments and arc lengths [m]
+    """
     network, segment = lanes.network, int(lanes.segment_of[point])
     while lanes.in_junction[point] and point > network.offsets[segment]:
         point -= 1

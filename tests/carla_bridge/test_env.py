@@ -122,12 +122,13 @@ def test_scenarios_follow_the_base_seed(env):
 def test_the_same_plans_give_the_same_trace_whatever_was_driven_before(make, kwargs):
     env = make(**kwargs)
     env.reset(seed=7, options={"scenario": 2})
-    trace, info = play(env, noise=0.3, limit=150)
+    first = play(env, noise=0.3, limit=150)
     for scenario in (0, 1):  # leaves the car elsewhere, turned and fast
         env.reset(seed=8, options={"scenario": scenario})
         play(env, noise=1.0, limit=40)
     env.reset(seed=7, options={"scenario": 2})
-    assert play(env, noise=0.3, limit=150) == (trace, info)
+    # as text, since a term that cannot be computed is not equal to itself
+    assert repr(play(env, noise=0.3, limit=150)) == repr(first)
 
 
 def test_leaving_the_route_ends_the_episode(env):
@@ -256,7 +257,7 @@ def test_the_picture_shows_traffic_and_who_was_hit(make, monkeypatch):
     place = to_world(observed["agents"][0, :2], scene.pose)
     apart = np.hypot(scene.agents["x"] - place[0], scene.agents["y"] - place[1])
     assert not observed["agents_valid"][0] or apart.min() < 1e-3
-    number = list(env._stage._surroundings._traffic.seen)[1]
+    number = env._stage._lookout._traffic.numbers[1]
     env._stage.events.touched[number] = True
     assert dict(env.render().faults) == {1: True}
     env.reset()

@@ -20,7 +20,7 @@ def split(models, tmp_path, monkeypatch):
 
     def evaluate(self, policy, progress=False):
         bound = next(scores)
-        return {"closed_loop_score": np.where(np.arange(self.n) % 3, 1.0, bound), "success_rate": np.ones(self.n)}
+        return {"closed_loop_score": np.where(np.arange(self.n) % 3, 100.0, 100.0 * bound), "success_rate": np.ones(self.n)}
 
     with monkeypatch.context() as patched:
         patched.setattr(Scenarios, "evaluate", evaluate)

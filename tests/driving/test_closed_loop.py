@@ -75,24 +75,26 @@ def test_terms(totals, term, value):
 
 
 def test_the_score_by_hand():
-    assert closed_loop_score(PERFECT) == 1.0
-    assert closed_loop_score(PERFECT._replace(progress=0.5, comfort=0.0)) == pytest.approx((2.5 + 5 + 4) / 16)
-    assert closed_loop_score(PERFECT._replace(time_to_collision=0.0, speed_limit=0.25)) == pytest.approx((5 + 1 + 2) / 16)
+    assert closed_loop_score(PERFECT) == 100.0
+    assert closed_loop_score(PERFECT._replace(progress=0.5, comfort=0.0)) == pytest.approx(100 * (2.5 + 5 + 4) / 16)
+    assert closed_loop_score(PERFECT._replace(time_to_collision=0.0, speed_limit=0.25)) == pytest.approx(
+        100 * (5 + 1 + 2) / 16
+    )
     for factor in Terms._fields[:5]:
-        assert closed_loop_score(PERFECT._replace(**{factor: 0.5})) == 0.5
+        assert closed_loop_score(PERFECT._replace(**{factor: 0.5})) == 50.0
 
 
 def test_terms_that_are_left_out():
     nan = math.nan
     poor = PERFECT._replace(progress=0.5, comfort=0.0)
-    assert closed_loop_score(poor._replace(speed_limit=nan)) == pytest.approx((2.5 + 5) / 12)
-    assert closed_loop_score(poor._replace(comfort=nan)) == pytest.approx((2.5 + 5 + 4) / 14)
-    assert closed_loop_score(PERFECT._replace(driving_direction=nan, red_light=nan)) == 1.0
+    assert closed_loop_score(poor._replace(speed_limit=nan)) == pytest.approx(100 * (2.5 + 5) / 12)
+    assert closed_loop_score(poor._replace(comfort=nan)) == pytest.approx(100 * (2.5 + 5 + 4) / 14)
+    assert closed_loop_score(PERFECT._replace(driving_direction=nan, red_light=nan)) == 100.0
 
 
 def test_the_score_without_lights_and_without_comfort():
     terms = PERFECT._replace(red_light=0.0, comfort=0.0, progress=0.5)
     assert closed_loop_score(terms) == 0.0
-    assert closed_loop_score(terms, False) == pytest.approx((2.5 + 5 + 4) / 16)
-    assert closed_loop_score(terms._replace(red_light=1.0), True, False) == pytest.approx((2.5 + 5 + 4) / 14)
+    assert closed_loop_score(terms, False) == pytest.approx(100 * (2.5 + 5 + 4) / 16)
+    assert closed_loop_score(terms._replace(red_light=1.0), True, False) == pytest.approx(100 * (2.5 + 5 + 4) / 14)
     assert np.isnan(closed_loop_score(terms._replace(progress=math.nan), False))

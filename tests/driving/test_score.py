@@ -100,9 +100,9 @@ def score(route: np.ndarray, trace: list[Step], success: float) -> dict[str, flo
     comfort = float(comfortable(forward, across, np.array([step.yaw for step in trace[1:]])))
     product = drivable * making
     return {
-        "closed_loop_score": product * (5 * progress + 5 + 2 * comfort) / 12,
-        "closed_loop_score_without_lights": product * (5 * progress + 5 + 2 * comfort) / 12,
-        "closed_loop_score_without_comfort": product * (5 * progress + 5) / 10,
+        "closed_loop_score": 100 * product * (5 * progress + 5 + 2 * comfort) / 12,
+        "closed_loop_score_without_lights": 100 * product * (5 * progress + 5 + 2 * comfort) / 12,
+        "closed_loop_score_without_comfort": 100 * product * (5 * progress + 5) / 10,
         "score_drivable_area": drivable,
         "score_making_progress": making,
         "score_progress": progress,

@@ -1,8 +1,10 @@
 """Phases of traffic lights: whose turn it is."""
 
 import numpy as np
+import pytest
 
-from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW, SignalPhases
+from sb3_delta_waypoint.driving.lanes import LIGHT
+from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW, YELLOW_SECONDS, SignalPhases, light_state
 
 
 def states(phases: SignalPhases, seconds: float, light: int) -> list[int]:
@@ -37,3 +39,31 @@ def test_a_light_keeps_to_its_own_times():
     phases.frozen = False
     phases.times[0] = 2.0, 1.0, 3.0
     assert states(phases, 12.0, 0) == [GREEN, YELLOW, RED, RED, RED, GREEN] * 2
+
+
+LIGHTS = np.array([(0, turn, 3) for turn in range(3)] + [(1, 0, 1)], LIGHT)
+
+
+def phases(seed, light, seconds=120):
+    return np.array([light_state(np.uint64(seed), LIGHTS[light], 0.1 * step) for step in range(10 * seconds)])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**63 + 5])
+def test_phases_by_seed_one_light_of_a_junction_at_a_time_and_all_in_turn(seed):
+    seen = np.array([phases(seed, light) for light in range(3)])
+    assert ((seen != RED).sum(axis=0) <= 1).all()
+    for states in seen:
+        assert {int(state) for state in states} == {RED, YELLOW, GREEN}
+        changes = [(int(a), int(b)) for a, b in zip(states, states[1:], strict=False) if a != b]
+        assert set(changes) <= {(GREEN, YELLOW), (YELLOW, RED), (RED, GREEN)}
+        lengths = np.diff(np.flatnonzero(np.diff(states)))
+        kinds = states[np.flatnonzero(np.diff(states))[:-1] + 1]
+        assert (np.abs(lengths[kinds == YELLOW] * 0.1 - YELLOW_SECONDS) < 0.15).all()
+        assert ((lengths[kinds == GREEN] >= 59) & (lengths[kinds == GREEN] <= 101)).all()
+    # all are red for a second between two turns
+    assert ((seen == RED).all(axis=0)).any()
+
+
+def test_seeds_differ_and_a_light_alone_turns_too():
+    assert (phases(0, 0) != phases(1, 0)).any()
+    assert {int(state) for state in phases(0, 3)} == {RED, YELLOW, GREEN}

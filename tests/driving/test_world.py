@@ -64,6 +64,7 @@ def test_a_state_may_be_played_later_and_keeps_its_clock(simulation):
 
 
 def test_the_order_of_the_scenarios_is_kept(simulation):
+    simulation.cars["episodes"] = [1, 2, 3, 4]
     simulation.begin_in_state([0, 1, 2], simulation.state_of(3))
     assert (simulation.cars["scenario"] == 3).all() and simulation.cars["start_step"].tolist() == [12, 12, 12, 0]
     played: list[list[int]] = [[] for _ in range(N)]
@@ -71,7 +72,7 @@ def test_the_order_of_the_scenarios_is_kept(simulation):
         for i in np.flatnonzero(simulation.step(simulation.expert_plans()).outcome != RUNNING):
             played[i].append(int(simulation.cars["scenario"][i]))
             assert simulation.cars["start_step"][i] == 0
-    assert [numbers[:2] for numbers in played] == [[N + i, 2 * N + i] for i in range(N)]
+    assert [numbers[:2] for numbers in played] == [[(1 + i) * N + i, (2 + i) * N + i] for i in range(N)]
 
 
 def test_states_of_other_cars_are_refused(simulation):

@@ -11,9 +11,9 @@ from sb3_delta_waypoint.evaluation.rollout import Scenarios
 
 
 def test_two_of_three_must_fail():
-    fine = {"collision_at_fault": np.zeros(5), "closed_loop_score": np.ones(5)}
-    collides = {"collision_at_fault": np.array([1.0, 0, 0, 1, 0]), "closed_loop_score": np.ones(5)}
-    slow = {"collision_at_fault": np.zeros(5), "closed_loop_score": np.array([0.49, 0.3, 0.5, 1, 1])}
+    fine = {"collision_at_fault": np.zeros(5), "closed_loop_score": np.full(5, 100.0)}
+    collides = {"collision_at_fault": np.array([1.0, 0, 0, 1, 0]), "closed_loop_score": np.full(5, 100.0)}
+    slow = {"collision_at_fault": np.zeros(5), "closed_loop_score": np.array([49.0, 30.0, 50.0, 100.0, 100.0])}
     assert hard_numbers([fine, collides, slow]) == [0]
     assert hard_numbers([fine, collides, slow], at_least=1) == [0, 1, 3]
     assert hard_numbers([collides, collides, fine]) == [0, 3]

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sb3_delta_waypoint.carla_bridge.loopback.ground_strips import ground_strips
-from sb3_delta_waypoint.driving.agents.lane_following import Lanes, lane_conflicts
+from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.network import RoadNetwork
 from sb3_delta_waypoint.files import read_text
 from sb3_delta_waypoint.maps import town
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
-from sb3_delta_waypoint.maps.signals import TRAFFIC_LIGHT, Signal, governed_points, junctions_of_signals, read_signals
+from sb3_delta_waypoint.maps.opendrive_lanes import govern, lanes_of
+from sb3_delta_waypoint.maps.signals import TRAFFIC_LIGHT, Signal, junctions_of_signals, read_signals
 from sb3_delta_waypoint.rendering.ground import Ground, paint_ground
 
 SPAWN_SPACING = 30.0
@@ -65,8 +66,8 @@ class RoadMap:
 
     @cached_property
     def lanes(self) -> Lanes:
-        """The lanes that vehicles on autopilot follow."""
-        return Lanes(self.network, lane_conflicts(self.network), governed_points(self.network, self.signals))
+        """The lanes that vehicles on autopilot follow; their lights are the map's signals, in their order."""
+        return govern(lanes_of(self.name, self.text), self.signals)
 
     @cached_property
     def signals(self) -> list[Signal]:

@@ -7,6 +7,7 @@ from sb3_delta_waypoint.carla_bridge.loopback.blueprints import SENSORS
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.sensors import make_sensor
 from sb3_delta_waypoint.carla_bridge.loopback.world import LoopbackWorld
+from sb3_delta_waypoint.driving.lanes import make_lanes
 from sb3_delta_waypoint.driving.network import from_paths
 from sb3_delta_waypoint.maps import town
 
@@ -20,7 +21,7 @@ def exit_on_signals() -> None:
 def warm_up() -> None:
     """Load the kernels, or compile them the first time, so that no client has to wait for them."""
     road_map = RoadMap(town.NAME, town.town())
-    road_map.network = from_paths([([(0.0, 0.0), (9.0, 0.0)], [8.0, 8.0])])
+    road_map.lanes = make_lanes(from_paths([([(0.0, 0.0), (9.0, 0.0)], [8.0, 8.0])]), 4.0)
     world = LoopbackWorld(road_map, 0)
     car = world.spawn([0, "vehicle.tesla.model3", []], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     world.set_autopilot(car, True)

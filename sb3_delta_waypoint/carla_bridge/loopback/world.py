@@ -12,16 +12,19 @@ from sb3_delta_waypoint.carla_bridge.loopback.arguments import Transform
 from sb3_delta_waypoint.carla_bridge.loopback.lights import TrafficLights
 from sb3_delta_waypoint.carla_bridge.loopback.road_map import RoadMap
 from sb3_delta_waypoint.carla_bridge.loopback.snapshot import MOUNT, left_handed_origin, write_rows
-from sb3_delta_waypoint.driving.agents.lane_following import drive_traffic, join_lane
+from sb3_delta_waypoint.driving.agents.behaviour import BEHAVIOURS
+from sb3_delta_waypoint.driving.agents.lane_following import Street, drive_traffic, join_lane
+from sb3_delta_waypoint.driving.agents.records import ABSENT, DRIVER
 from sb3_delta_waypoint.driving.bodies import BODY, CONTROL, FIXED, VEHICLE, WALKER
 from sb3_delta_waypoint.driving.boxes import first_overlap
 from sb3_delta_waypoint.driving.collisions import HIT, MAX_HITS, step_bodies
 from sb3_delta_waypoint.driving.frames import right_handed
+from sb3_delta_waypoint.driving.signals import GREEN
 from sb3_delta_waypoint.driving.vehicle import DYNAMICS
 
 FIRST_STREAM = wire.WORLD_STREAM + 1
 AUTOPILOT = "autopilot"
-"""The ``role_name`` of vehicles that are spawned on autopilot."""
+"""The ``role_name`` of vehicles that are spawned on autopilot; a colon and a behaviour of the panel may follow."""
 SPEED_LIMIT = 30.0
 """Speed limit reported for vehicles [km/h], constant since there are no signs; the limits are in the map."""
 CAPACITY = 64
@@ -58,6 +61,7 @@ class LoopbackWorld:
         self.weather = list(wire.DEFAULT_WEATHER)
         self.actors: dict[int, Actor] = {}
         self.autopilots: set[int] = set()
+        self._street: Street | None = None  # of the first autopilot
         self.n = 0
         self._reserve(CAPACITY)
         self.spectator = self._add(FIXED, wire.description(0, "spectator", []), bytes([0]))
@@ -68,12 +72,13 @@ class LoopbackWorld:
         """Allocate rows; the snapshot is one buffer, ready to send, into which the kernel writes."""
         message = np.zeros(wire.FIRST_ROW + capacity * wire.ACTOR_ROW.itemsize, np.uint8)
         rows = message[wire.FIRST_ROW :].view(wire.ACTOR_ROW)
-        arrays = np.zeros(capacity, BODY), np.zeros(capacity, MOUNT), np.zeros(capacity, CONTROL), rows
+        kinds = BODY, MOUNT, CONTROL, DRIVER
+        arrays = (*(np.zeros(capacity, kind) for kind in kinds), rows)
         if self.n:
             for new, old in zip(arrays, self._arrays, strict=True):
                 new[: self.n] = old[: self.n]
         self._arrays: tuple[np.ndarray, ...] = arrays
-        self.bodies, self.mounts, self.controls, self.rows = arrays
+        self.bodies, self.mounts, self.controls, self.drivers, self.rows = arrays
         self.message = memoryview(message)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------ time
@@ -87,8 +92,10 @@ class LoopbackWorld:
         """
         self.lights.step(dt)
         self.lights.write(self.message)
-        if self.autopilots:
-            drive_traffic(self.bodies, self.controls, self.n, self.road_map.lanes, self.lights.phases.state)
+        if self._street is not None and self.autopilots:
+            # a light that is off stops nobody
+            self._street.lanes.lights["held"] = np.minimum(self.lights.phases.state, GREEN)
+            drive_traffic(self.bodies, self.drivers, self.controls, self.n, self._street)
         n_hits: int = step_bodies(self.bodies, self.controls, self.n, dt, self.hits)
         write_rows(self.bodies, self.mounts, self.controls, self.rows, self.n, dt)
         self.frame += 1
@@ -123,7 +130,11 @@ class LoopbackWorld:
             raise ValueError(f"Spawn failed: there is no parent actor {parent}")
         if self.n >= MAX_ACTORS:
             raise ValueError(f"Spawn failed: there are {self.n} actors already")
-        colour = _colour(name, {key: value for key, _, value in description[2]})
+        attributes = {key: value for key, _, value in description[2]}
+        colour = _colour(name, attributes)
+        role, _, behaviour = attributes.get("role_name", "").partition(":")
+        if role == AUTOPILOT and behaviour and behaviour not in BEHAVIOURS:
+            raise ValueError(f"Spawn failed: there is no behaviour '{behaviour}'; accepted are {', '.join(BEHAVIOURS)}")
         if name in blueprints.VEHICLES:
             vehicle = blueprints.VEHICLES[name]
             actor = self._add(VEHICLE, description, wire.VEHICLE_TAG, parent, vehicle.size)
@@ -149,8 +160,8 @@ class LoopbackWorld:
         if self.bodies[actor.row]["solid"] and first_overlap(self.bodies, self.n, actor.row) >= 0:
             self.destroy(actor.id)
             raise ValueError("Spawn failed because of collision at spawn position")
-        if self.drives_autopilots and name in blueprints.VEHICLES and actor.attributes.get("role_name") == AUTOPILOT:
-            self.set_autopilot(actor, True)
+        if self.drives_autopilots and name in blueprints.VEHICLES and role == AUTOPILOT:
+            self.set_autopilot(actor, True, behaviour or "mixed")
         return actor
 
     def _add_light(self, transform: Any) -> Actor:
@@ -160,13 +171,16 @@ class LoopbackWorld:
         self.place(actor, [[place.x, place.y, place.z], [turn.pitch, turn.yaw, turn.roll]])
         return actor
 
-    def set_autopilot(self, actor: Actor, enabled: bool) -> None:
-        """Switch the autopilot of a vehicle on or off."""
+    def set_autopilot(self, actor: Actor, enabled: bool, behaviour: str = "mixed") -> None:
+        """Switch the autopilot of a vehicle on, with one of the panel's behaviours, or off."""
         if enabled:
-            join_lane(self.bodies[actor.row], self.road_map.network)
+            if self._street is None:
+                self._street = Street.of(self.road_map.lanes)
+            join_lane(self.bodies[actor.row], self.drivers[actor.row], self._street.lanes, behaviour)
             self.autopilots.add(actor.id)
         else:
             self.bodies[actor.row]["autopilot"] = False
+            self.drivers[actor.row]["role"] = ABSENT
             self.autopilots.discard(actor.id)
 
     def _add(

@@ -83,12 +83,19 @@ def traffic_options(given: Mapping[str, object] | TrafficOptions | None) -> Traf
             f"{', '.join(TrafficOptions._fields)}"
         )
     behaviour = values.pop("behaviour", TrafficOptions().behaviour)
-    options = TrafficOptions(**values)._replace(behaviour=_shares(behaviour))
+    options = TrafficOptions(**values)._replace(behaviour=shares_of(behaviour))
     check_parameters("traffic", options)
     return options
 
 
-def _shares(behaviour: object) -> dict[str, float]:
+def shares_of(behaviour: object) -> dict[str, float]:
+    """
+    Shares of behaviours in the scenarios.
+
+    :param behaviour: a name of :data:`BEHAVIOURS`, or a mapping of names to weights
+    :return: the shares, which add up to 1
+    :raises ValueError: for an unknown name, or weights that are not accepted
+    """
     weights = {behaviour: 1.0} if isinstance(behaviour, str) else behaviour
     if not isinstance(weights, Mapping) or not weights:
         raise ValueError(

@@ -54,6 +54,8 @@ def change_lane(lanes: Lanes, board: Board, agents: np.ndarray, drivers: np.ndar
         driver.offset = dy * lanes.tangents[target, 0] - dx * lanes.tangents[target, 1]
         driver.along += dx * lanes.tangents[target, 0] + dy * lanes.tangents[target, 1]
         driver.along = min(max(driver.along, 0.0), lanes.length[driver.segment] - 1e-6)
+        # another lane leads elsewhere
+        driver.claimed = -1
 
 
 @lean

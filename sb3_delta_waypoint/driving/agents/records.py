@@ -64,7 +64,7 @@ DRIVER = np.dtype(
 
 SITUATION = np.dtype(
     [
-        # seed of the scenario, number of the behaviour, draws thrown away before it
+        # seed of the scenario, number of the behaviour, places drawn again since somebody there would hit the car at the start
         ("seed", "u8"),
         ("behaviour", "i8"),
         ("redrawn", "i8"),

@@ -15,7 +15,9 @@ from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.records import Record
 
 ROOM = 2.0
-"""Free length beyond a conflict in addition to the vehicle's own [m]."""
+"""Least free length beyond a conflict in addition to the vehicle's own [m]; drivers keep their gap."""
+REACH_BACK = 5.0
+"""Who stands on a segment reaches so far back over its start at most [m]."""
 GAP_TIME = 3.5
 """After a stop sign, others who arrive within this time go first [s]."""
 PATIENCE = 150
@@ -74,11 +76,13 @@ def may_enter(
                 if 0.0 < left < GAP_TIME * agents[other].speed and rival.halted != rival.segment:
                     return False
     # room beyond, so that nobody waits inside
-    needed = last + 2.0 * half + ROOM
+    needed = last + 2.0 * half + max(driver.gap, ROOM)
     rear, speed = leader(board, segment, driver.along if inside else -1.0, j)
     if rear < needed and speed < STANDING:
         return False
-    return not (needed > lanes.length[segment] and _full(lanes, board, segment, needed - lanes.length[segment], j))
+    return not (
+        needed + REACH_BACK > lanes.length[segment] and _full(lanes, board, segment, needed - lanes.length[segment], j)
+    )
 
 
 @lean

@@ -13,10 +13,10 @@ from sb3_delta_waypoint.contract import CONTROL_DT
 from sb3_delta_waypoint.driving.agents.behaviour import CHANGES_LANES, DEAF, INSERTED, PANEL
 from sb3_delta_waypoint.driving.agents.records import ABSENT, CAR_DRIVER, MAX_SEGMENTS, PEDESTRIAN_WALKS, STANDS
 from sb3_delta_waypoint.driving.agents.traffic import Others
-from sb3_delta_waypoint.driving.agents.vehicles import place
+from sb3_delta_waypoint.driving.agents.vehicles import CONFLICT_GAP, place
 from sb3_delta_waypoint.driving.agents.walkers import RADIUS, lay_way
 from sb3_delta_waypoint.driving.kernels import inlined, lean
-from sb3_delta_waypoint.driving.lanes import Lanes, lanes_at
+from sb3_delta_waypoint.driving.lanes import BRAKING, Lanes, lanes_at
 from sb3_delta_waypoint.driving.records import CYCLIST, PEDESTRIAN, VEHICLE, Record
 from sb3_delta_waypoint.driving.scenarios import hash64, uniform
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
@@ -35,6 +35,8 @@ BESIDE_LANE = 0.3
 """Distance between a parked car and the lane [m]."""
 FIRST, LAST = 15.0, 8.0
 """Pedestrians cross no closer to the start and to the goal of the route than this [m]."""
+CROSSING_HALF_WIDTH, WALKING_ROOM = 1.3, 0.5
+"""Half the width of crossings, and the distance between the middle of a pedestrian's way and others beside it [m]."""
 CYCLISTS, TRUCKS = 0.06, 0.06
 """Shares of cyclists and trucks."""
 CYCLIST_PACE = 5.0
@@ -134,7 +136,7 @@ def spawn(
         if j < first_walker:
             _place_vehicle(others, j, draws, car, vehicle, route, places, lanes, found)
         elif j < first_parked:
-            _place_pedestrian(others, j, draws, car, route, lanes, found, False)
+            _place_pedestrian(others, j, draws, car, vehicle, route, lanes, found, False)
         else:
             _park(others, j, draws, car, vehicle, route, places, lanes, found)
     if special:
@@ -210,10 +212,13 @@ def _place_vehicle(
             continue
         place(agent, driver, lanes)
         k = lanes.network.offsets[driver.segment] + int(driver.along / lanes.spacing[driver.segment])
-        agent.speed = _draw(draws, 206, 0.3, 0.9) * lanes.pace[k]
+        agent.speed = min(
+            _draw(draws, 206, 0.3, 0.9) * lanes.pace[k],
+            math.sqrt(2.0 * BRAKING * _left_to_stop(lanes, driver.segment, driver.along + 0.5 * agent.length)),
+        )
         if agent.kind == CYCLIST:
             agent.speed = min(agent.speed, CYCLIST_PACE)
-        if not (_free(others, j, lanes) and _clear_of_car(agent, car, vehicle)):
+        if not (_free(others, j, lanes) and _clear_of_car(others, agent, car, vehicle)):
             continue
         _character(driver, draws, others.situation.behaviour)
         if agent.kind == CYCLIST:
@@ -230,6 +235,26 @@ def _in_conflict(lanes: Lanes, segment: int, along: float, half: float) -> bool:
         if along + half > zone.begin - 1.0 and along - half < zone.end + 1.0:
             return True
     return False
+
+
+@lean
+def _left_to_stop(lanes: Lanes, segment: int, front: float) -> float:
+    """Way from a bumper to the next stop line or conflict, on this segment or those after it [m]."""
+    network = lanes.network
+    left = _first_stop(lanes, segment, front) - front
+    for edge in range(network.successor_offsets[segment], network.successor_offsets[segment + 1]):
+        left = min(left, lanes.length[segment] - front + _first_stop(lanes, network.successors[edge], -np.inf))
+    return max(left, 0.0)
+
+
+@inlined
+def _first_stop(lanes: Lanes, segment: int, front: float) -> float:
+    at = lanes.stop_at[segment] if lanes.stop_at[segment] > front else np.inf
+    for c in range(lanes.conflict_offsets[segment], lanes.conflict_offsets[segment + 1]):
+        zone = lanes.conflicts[c]
+        if not zone.fork and zone.begin > front:
+            at = min(at, zone.begin - CONFLICT_GAP)
+    return at
 
 
 @lean
@@ -253,8 +278,8 @@ def _free(others: Others, j: int, lanes: Lanes) -> bool:
 
 
 @inlined
-def _clear_of_car(agent: Record, car: Record, vehicle: VehicleParameters) -> bool:
-    """Whether the car, braking hard, stays clear of an agent that comes straight on for two seconds."""
+def _clear_of_car(others: Others, agent: Record, car: Record, vehicle: VehicleParameters) -> bool:
+    """Whether the car, braking hard, stays clear of an agent that comes straight on for two seconds; counts if not."""
     middle = 0.5 * vehicle.length - vehicle.rear_overhang
     reach = 0.5 * vehicle.length + 0.5 * agent.length + CLEAR_START
     clear = True
@@ -270,12 +295,21 @@ def _clear_of_car(agent: Record, car: Record, vehicle: VehicleParameters) -> boo
         across = abs(math.sin(agent.yaw - car.yaw))
         beside = 0.5 * vehicle.width + 0.5 * agent.width + 0.5 * across * agent.length + 0.5
         clear = clear and not (along < reach and aside < beside)
+    others.situation.redrawn += not clear
     return clear
 
 
 @lean
 def _place_pedestrian(
-    others: Others, j: int, draws: Draws, car: Record, route: np.ndarray, lanes: Lanes, found: np.ndarray, sudden: bool
+    others: Others,
+    j: int,
+    draws: Draws,
+    car: Record,
+    vehicle: VehicleParameters,
+    route: np.ndarray,
+    lanes: Lanes,
+    found: np.ndarray,
+    sudden: bool,
 ) -> None:
     agent, driver = others.agents[j], others.drivers[j]
     agent.kind, agent.length, agent.width = PEDESTRIAN, 2.0 * RADIUS, 2.0 * RADIUS
@@ -291,7 +325,9 @@ def _place_pedestrian(
             zebra = lanes.crossings[crossing]
             dx, dy = zebra.to_x - zebra.x, zebra.to_y - zebra.y
             length = math.hypot(dx, dy)
-            x, y, cos, sin = zebra.x + 0.5 * dx, zebra.y + 0.5 * dy, dx / length, dy / length
+            cos, sin = dx / length, dy / length
+            aside = _draw(draws, 4 * attempt + 3, -CROSSING_HALF_WIDTH, CROSSING_HALF_WIDTH)
+            x, y = zebra.x + 0.5 * dx - aside * sin, zebra.y + 0.5 * dy + aside * cos
         if _draw(draws, 4 * attempt + 2, 0.0, 1.0) < 0.5:
             cos, sin = -cos, -sin
         if not lay_way(driver, lanes, found, x, y, cos, sin):
@@ -299,7 +335,11 @@ def _place_pedestrian(
         crosses = _crossing_point(driver, route, car.n_points, cos, sin)
         if crosses < FIRST or _beside_somebody(others, j, driver.start_x, driver.start_y):
             continue
+        if not _way_is_free(others, j, cos, sin):
+            continue
         agent.x, agent.y, agent.yaw, agent.speed = driver.start_x, driver.start_y, math.atan2(sin, cos), 0.0
+        if not _clear_of_car(others, agent, car, vehicle):
+            continue
         driver.pace = _draw(draws, 200, 0.9, 1.9)
         driver.crosses_at = crosses
         driver.steps_out = _draw(draws, 201, 12.0, 40.0)
@@ -346,6 +386,29 @@ def _beside_somebody(others: Others, j: int, x: float, y: float) -> bool:
 
 
 @lean
+def _way_is_free(others: Others, j: int, cos: float, sin: float) -> bool:
+    """Whether a pedestrian meets neither another one nor a parked car on its way."""
+    driver = others.drivers[j]
+    for k in range(others.agents.shape[0]):
+        other, agent = others.drivers[k], others.agents[k]
+        if k == j or not agent.present or other.role == CAR_DRIVER:
+            continue
+        other_cos, other_sin = math.cos(agent.yaw), math.sin(agent.yaw)
+        # the ground that it covers, about its middle
+        half_length, half_width, middle = 0.5 * agent.length, 0.5 * agent.width, 0.0
+        if other.role == PEDESTRIAN_WALKS and other.steps_out > 0.0:
+            half_length, middle = half_length + 0.5 * other.way, 0.5 * other.way
+        for step in range(int(2.0 * driver.way) + 2):
+            walked = min(0.5 * step, driver.way)
+            dx, dy = driver.start_x + walked * cos - agent.x, driver.start_y + walked * sin - agent.y
+            along = abs(dx * other_cos + dy * other_sin - middle) - half_length
+            aside = abs(dy * other_cos - dx * other_sin) - half_width
+            if max(along, aside) < WALKING_ROOM:
+                return False
+    return True
+
+
+@lean
 def _arrival(route: np.ndarray, at: float) -> int:
     """Step at which a car that drives the route's speeds is at an arc length."""
     seconds = 0.0
@@ -389,6 +452,8 @@ def _park(
             on_lane = on_lane or lanes_at(lanes, x, y, 0.0, found) > 0
         if on_lane or not _free(others, j, lanes) or _in_a_way(others, agent):
             continue
+        if not _clear_of_car(others, agent, car, vehicle):
+            continue
         driver.role, agent.present = STANDS, True
         return
 
@@ -422,7 +487,7 @@ def _insert(
     """Insert what exists nowhere else: a standing car, a sudden pedestrian, or a vehicle that runs a red light."""
     agent, driver = others.agents[j], others.drivers[j]
     kind = int(_draw(draws, 250, 0.0, 3.0))
-    if kind == 2 and _run_red(others, j, draws, car, route, lanes):
+    if kind == 2 and _run_red(others, j, draws, car, vehicle, lanes):
         return
     if kind == 0:
         agent.kind, agent.length, agent.width = VEHICLE, 4.6, 1.9
@@ -433,16 +498,16 @@ def _insert(
                 continue
             place(agent, driver, lanes)
             agent.speed = 0.0
-            if _free(others, j, lanes) and _clear_of_car(agent, car, vehicle):
+            if _free(others, j, lanes) and _clear_of_car(others, agent, car, vehicle):
                 _character(driver, draws, others.situation.behaviour)
                 driver.held_distance, driver.held_steps = 35.0, int(_draw(draws, 251, 50.0, 100.0))
                 driver.role, agent.present = CAR_DRIVER, True
                 return
-    _place_pedestrian(others, j, draws, car, route, lanes, found, True)
+    _place_pedestrian(others, j, draws, car, vehicle, route, lanes, found, True)
 
 
 @lean
-def _run_red(others: Others, j: int, draws: Draws, car: Record, route: np.ndarray, lanes: Lanes) -> bool:
+def _run_red(others: Others, j: int, draws: Draws, car: Record, vehicle: VehicleParameters, lanes: Lanes) -> bool:
     """Place a vehicle on a lane that crosses the route at a junction with lights; it waits there for the car to come."""
     agent, driver, situation = others.agents[j], others.drivers[j], others.situation
     agent.kind, agent.length, agent.width = VEHICLE, 4.6, 1.9
@@ -467,6 +532,8 @@ def _run_red(others: Others, j: int, draws: Draws, car: Record, route: np.ndarra
                     place(agent, driver, lanes)
                     agent.speed = 0.0
                     if _in_conflict(lanes, source, driver.along, 0.5 * agent.length) or not _free(others, j, lanes):
+                        continue
+                    if not _clear_of_car(others, agent, car, vehicle):
                         continue
                     _character(driver, draws, situation.behaviour)
                     # the way that it must take at the fork

@@ -10,6 +10,8 @@ from sb3_delta_waypoint.driving.lanes import Lanes
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.signals import GREEN, RED, YELLOW, YELLOW_SECONDS, light_state, light_turn
 
+QUEUE = 40.0
+"""A queue at a light reaches so far back [m]."""
 BEYOND = 1.0
 """A car whose bumper is this far beyond a line drives on [m]."""
 
@@ -87,7 +89,7 @@ def is_red(lanes: Lanes, situation: Record, line: StopLineAhead, seconds: float)
 @inlined
 def red_seconds(lanes: Lanes, situation: Record, end: float) -> float:
     """
-    Add up one full red phase of each light on a route.
+    Add up one full red phase of each light on a route, or just beyond its goal, where a queue may hold the car up.
 
     :param lanes: the lanes
     :param situation: record of :data:`~.records.SITUATION`
@@ -98,7 +100,7 @@ def red_seconds(lanes: Lanes, situation: Record, end: float) -> float:
     for k in range(situation.n_segments):
         segment = situation.segment[k]
         line = situation.begins[k] + lanes.stop_at[segment]
-        if lanes.stop_light[segment] >= 0 and 0.0 < line < end:
+        if lanes.stop_light[segment] >= 0 and 0.0 < line < end + QUEUE:
             light = lanes.lights[lanes.stop_light[segment]]
             turn = light_turn(situation.seed, light)
             total += light.turns * turn - (turn - YELLOW_SECONDS)

@@ -19,7 +19,7 @@ from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 NEARBY = 0.8
 """A car whose middle is at most this far beside its route occupies the lane of its route alone [m]."""
 STANDING, PATIENCE = 0.3, 30
-"""A car slower than this [m/s] for so many steps loses its turn at a junction."""
+"""A car slower than this [m/s] for so many steps loses its turn at a junction, and has none for as many."""
 ON_LANE = 2.0
 """A car farther beside its route than this is no longer on its lane [m]."""
 
@@ -54,6 +54,8 @@ def locate_car(car: Record, driver: Record, situation: Record, ahead: float) -> 
     if driver.segment != situation.segment[k]:
         if driver.claimed == driver.segment:
             driver.claimed = -1
+        if driver.halted == driver.segment:
+            driver.halted = -1
         driver.segment = situation.segment[k]
     driver.along = at - situation.begins[k]
 
@@ -73,6 +75,8 @@ def occupy(car: Record, vehicle: VehicleParameters, lanes: Lanes, others: Others
     driver: Record = others.drivers[others.agents.shape[0]]
     middle = 0.5 * vehicle.length - vehicle.rear_overhang
     locate_car(car, driver, situation, middle)
+    # a car may be behind the start of its route, or beyond its end
+    driver.along = min(max(driver.along, 0.0), lanes.length[driver.segment])
     n = 0
     if abs(car.lateral) < ON_LANE:
         situation.spot_segment[0], situation.spot_along[0] = driver.segment, driver.along
@@ -124,7 +128,7 @@ def _take_turn(others: Others, car: Record, lanes: Lanes, board: Board, half: fl
     row = others.agents.shape[0]
     driver: Record = others.drivers[row]
     driver.standstill = driver.standstill + 1 if car.speed < STANDING else 0
-    if driver.standstill > PATIENCE:
+    if driver.standstill % (2 * PATIENCE) > PATIENCE:
         driver.claimed = -1
     else:
         look_ahead(lanes, board, others.agents, others.drivers, others.situation, row, car.speed, half, seconds)

@@ -27,6 +27,8 @@ YELLOW_BRAKING = 3.0
 """Drivers who would have to brake harder than this drive on at yellow [m/s²]."""
 SIGHT_TIME, LEAST_SIGHT = 3.5, 14.0
 """Drivers look ahead so many seconds of driving [s], and at least so far [m]."""
+LONGEST_HALF = 5.0
+"""Half the length of the longest vehicles [m]."""
 HALTED_SPEED, HALT_DISTANCE = 0.3, 3.5
 """Below this speed [m/s] within this distance of the line [m] a driver has halted at a stop sign."""
 
@@ -134,6 +136,9 @@ def look_ahead(
                     driver.halted = segment
             if closed and not driver.runs_red and line + driver.gap - LINE_GAP < gap:
                 gap, closing = line + driver.gap - LINE_GAP, speed
+                if driver.claimed != driver.segment:
+                    # others need not wait for somebody who waits
+                    driver.claimed = -1
         # stretches that other lanes cross
         if not driver.runs_red:
             for c in range(way.first_conflict, way.end_conflict):
@@ -159,8 +164,15 @@ def look_ahead(
                     if not claimed_here:
                         break
         end = base + way.length
-        if end > min(gap, sight):
+        # who stands behind the end may reach back to this side of it
+        if end - LONGEST_HALF > min(gap, sight):
             break
+        if on_route and number + 1 == situation.n_segments:
+            # beyond the goal, the car may go anywhere
+            for edge in range(lanes.network.successor_offsets[segment], lanes.network.successor_offsets[segment + 1]):
+                rear, leader_speed = leader(board, lanes.network.successors[edge], -1.0, j)
+                if end + rear - half < gap:
+                    gap, closing = end + rear - half, speed - leader_speed
         if on_route:
             number += 1
             segment = situation.segment[number] if number < situation.n_segments else -1
@@ -180,6 +192,28 @@ def look_ahead(
 
 
 @inlined
+def enter_next(driver: Record, lanes: Lanes) -> bool:
+    """
+    Take a driver beyond the end of its segment to the next one, where it no longer needs its turn.
+
+    :param driver: record of :data:`~.records.DRIVER`, written
+    :param lanes: the lanes
+    :return: whether there is a next one
+    """
+    after = following(lanes, driver.segment, driver.route, driver.forks)
+    if after >= 0:
+        first, beyond = lanes.network.successor_offsets[driver.segment], lanes.network.successor_offsets[driver.segment + 1]
+        driver.forks += beyond - first > 1
+        if driver.claimed == driver.segment:
+            driver.claimed = -1
+        if driver.halted == driver.segment:
+            driver.halted = -1
+        driver.along -= lanes.length[driver.segment]
+        driver.segment = after
+    return after >= 0
+
+
+@inlined
 def move(agent: Record, driver: Record, lanes: Lanes, dt: float) -> None:
     """
     Move a vehicle along its lanes by one step.
@@ -193,17 +227,10 @@ def move(agent: Record, driver: Record, lanes: Lanes, dt: float) -> None:
     driver.along += 0.5 * (agent.speed + speed) * dt
     agent.speed = speed
     while driver.along >= lanes.ways[driver.segment].length:
-        way = lanes.ways[driver.segment]
-        after = following(lanes, driver.segment, driver.route, driver.forks)
-        if after < 0:
-            driver.along = way.length - 1e-6
+        if not enter_next(driver, lanes):
+            driver.along = lanes.ways[driver.segment].length - 1e-6
             agent.speed = 0.0
             break
-        driver.forks += way.end_successor - way.first_successor > 1
-        if driver.claimed == driver.segment:
-            driver.claimed = -1
-        driver.along -= way.length
-        driver.segment = after
     # a lane change takes as long as its width at this speed across
     step = ACROSS * dt
     driver.offset -= min(max(driver.offset, -step), step)

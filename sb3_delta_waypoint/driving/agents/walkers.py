@@ -6,6 +6,7 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.agents.board import Board, put
 from sb3_delta_waypoint.driving.agents.records import CAR_DRIVER, MAX_CROSSED
+from sb3_delta_waypoint.driving.agents.vehicles import following
 from sb3_delta_waypoint.driving.kernels import inlined, lean
 from sb3_delta_waypoint.driving.lanes import Lanes, lanes_at
 from sb3_delta_waypoint.driving.records import Record
@@ -20,6 +21,8 @@ BESIDE = 0.6
 """Distance beyond the lanes' edges where pedestrians wait [m]."""
 WIDEST = 25.0
 """Wider roads are not crossed [m]."""
+SIGHT = 60.0
+"""Vehicles farther away along their lanes do not matter to a pedestrian [m]."""
 EARLY = 0.8
 """Others see a pedestrian on a lane this far before it steps on it, and after [m]."""
 
@@ -133,15 +136,28 @@ def steps_out(
         if left > driver.steps_out or not may_stop(left, car.speed, driver.leaves_braking):
             return False
     for j in range(agents.shape[0]):
-        other = drivers[j]
-        if other.role != CAR_DRIVER or agents[j].speed < 0.5:
-            continue
-        for c in range(driver.n_crossed):
-            if other.segment == driver.crossed_segment[c]:
-                left = driver.crossed_along[c] - other.along - 0.5 * agents[j].length
-                if left > -agents[j].length and not may_stop(left, agents[j].speed, 3.0):
-                    return False
+        if drivers[j].role == CAR_DRIVER and _comes_close(driver, agents[j], drivers[j], lanes):
+            return False
     return True
+
+
+@lean
+def _comes_close(driver: Record, agent: Record, other: Record, lanes: Lanes) -> bool:
+    """Whether a vehicle is on a pedestrian's way, or so close on its lanes that it cannot stop before it."""
+    segment, forks, base = other.segment, other.forks, -other.along
+    half = 0.5 * agent.length
+    while base < SIGHT and segment >= 0:
+        for c in range(driver.n_crossed):
+            if segment == driver.crossed_segment[c]:
+                left = base + driver.crossed_along[c] - half
+                stops = left > RADIUS if agent.speed < 0.5 else may_stop(left, agent.speed, 3.0)
+                if left > -agent.length - 2.0 * RADIUS and not stops:
+                    return True
+        split = lanes.network.successor_offsets[segment + 1] - lanes.network.successor_offsets[segment] > 1
+        base += lanes.length[segment]
+        segment = following(lanes, segment, other.route, forks)
+        forks += split
+    return False
 
 
 @inlined
