@@ -1,5 +1,6 @@
 """The Gymnasium contract of CarlaWaypoint-v0, which is that of ToyWaypoint-v0, over the loopback server."""
 
+import math
 import os
 import signal
 import subprocess
@@ -24,7 +25,9 @@ from sb3_delta_waypoint.carla_bridge.env import CarlaWaypointEnv
 from sb3_delta_waypoint.carla_bridge.loopback import LoopbackServer
 from sb3_delta_waypoint.driving.frames import to_world
 from sb3_delta_waypoint.driving.records import PEDESTRIAN, VEHICLE
+from sb3_delta_waypoint.driving.reward import TRAFFIC_REWARD
 from sb3_delta_waypoint.grpo.groups import ScenarioGroups, number_scenarios
+from sb3_delta_waypoint.maps.carla_frame import transform_of
 from sb3_delta_waypoint.rendering.birds_eye import Renderer
 from sb3_delta_waypoint.rendering.scene import STOP_LINE
 from tests.carla_bridge.conftest import look_around
@@ -210,6 +213,64 @@ def test_the_expert_yields_to_traffic(make):
         collisions += play(env, limit=250)[1].get("episode_metrics", {"collision": 0})["collision"]
         observation, _ = env.reset()
     assert collisions <= 1 and kinds == {0.0, 1.0}
+
+
+def test_an_episode_among_others_is_scored_as_in_the_other_envs(make):
+    groups = ("state", "route", "speed_limit", "agents", "agents_valid", "signal")
+    env = make(traffic={"vehicles": 6, "pedestrians": 2, "behaviour": "idm"}, observe=groups)
+    assert set(env.observation_space.spaces) == set(groups)
+    assert env.drive.config.reward == TRAFFIC_REWARD
+    extent = env._stage.ego.half_length, env._stage.ego.half_width
+    vehicle = env.drive.config.vehicle
+    assert (vehicle.length, vehicle.width) == (2.0 * extent[0], 2.0 * extent[1])
+    observation, _ = env.reset(seed=1)
+    assert observation["speed_limit"].shape == (10,) and 5.0 < observation["speed_limit"].min() < 20.0
+    metrics = play(env)[1]["episode_metrics"]
+    terms = {name: value for name, value in metrics.items() if name.startswith("score_")}
+    assert len(terms) == 9 and not any(np.isnan(value) for value in terms.values()), "every term can be computed"
+    assert metrics["score_drivable_area"] == metrics["score_driving_direction"] == 1.0
+    assert metrics["reward_imitation"] == 0.0 and 0.0 < metrics["gap_min"] < np.inf
+    assert make(traffic={}, reward={"goal": 3.0}).drive.config.reward == TRAFFIC_REWARD._replace(goal=3.0)
+    assert set(make(traffic={}).observation_space.spaces) == set(groups) - {"speed_limit"}
+
+
+def test_running_into_another_is_a_collision_at_fault(make):
+    env = make(traffic={"vehicles": 0, "pedestrians": 1}, ends_at=())
+    env.reset(seed=1)
+    stage, session = env._stage, env.session
+    library, route = session.library, env.drive.route[30]
+    place = transform_of((float(route["x"]), float(route["y"]), math.atan2(route["sin"], route["cos"])), 0.3)
+    traffic = stage._lookout._traffic
+    # in the place of the pedestrian
+    session.destroy(traffic.numbers)
+    traffic.numbers[:] = [session.spawn(library.find("vehicle.audi.tt"), place).id]
+    traffic._waiting.clear()
+    traffic.agents["kind"], traffic.agents["length"], traffic.agents["width"] = VEHICLE, 4.18, 1.99
+    plan = np.stack([np.arange(1.0, 21.0) * 0.8, np.zeros(20)], axis=1).astype(np.float32)
+    for _ in range(60):
+        _, _, terminated, _, _ = env.step(plan)
+        assert not terminated, "with ends_at=() it drives on"
+    totals = env.drive.totals[0]
+    assert totals["fault_vehicle"] == totals["hit_vehicle"] == 1
+    assert traffic.agents["collided"].all() and stage.events.counts["collision_vehicle"] == 1
+    env.reset()
+    assert env.drive.totals[0]["hit_vehicle"] == 0 and not stage._lookout._traffic.agents["collided"].any()
+
+
+def test_behaviours_change_how_others_drive_and_not_where_they_start(make):
+    seen = []
+    for behaviour in ("cautious", "aggressive", "cautious"):
+        env = make(traffic={"vehicles": 8, "pedestrians": 0, "behaviour": behaviour})
+        env.reset(seed=2)
+        start = env._stage._lookout._traffic.agents.copy()
+        play(env, limit=30)
+        seen.append((start["x"].tolist(), env._stage._lookout._traffic.agents["x"].tolist()))
+    assert seen[0][0] == seen[1][0] and seen[0][1] != seen[1][1] and seen[0] == seen[2]
+
+
+def test_a_server_with_its_own_traffic_manager_refuses_behaviours():
+    with LoopbackServer(disguised=True) as server, pytest.raises(ValueError, match="traffic manager drives the vehicles of"):
+        CarlaWaypointEnv(port=server.port, traffic={"behaviour": "idm"})
 
 
 def test_use_before_reset_and_after_close_is_refused(make):

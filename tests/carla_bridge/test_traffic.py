@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("carla")
 
-from sb3_delta_waypoint.contract import OBSERVED_AGENTS
+from sb3_delta_waypoint.carla_bridge.traffic import TrafficOptions, traffic_options  # noqa: E402
+from sb3_delta_waypoint.contract import OBSERVED_AGENTS  # noqa: E402
 from sb3_delta_waypoint.driving.observation import observe_agents  # noqa: E402
 from sb3_delta_waypoint.driving.records import (  # noqa: E402
     AGENT,
@@ -58,3 +59,18 @@ def test_out_of_range_is_not_observed():
     assert observed["agents_valid"].sum() == 1.0
     np.testing.assert_allclose(observed["agents"][0, :2], [0.0, -99.0], atol=1e-4)
     assert seen()["agents_valid"].sum() == 0.0
+
+
+def test_options_take_behaviours_that_the_loopback_server_has():
+    assert traffic_options(None) is None
+    assert traffic_options({"vehicles": 3}) == TrafficOptions(vehicles=3)
+    assert traffic_options({"behaviour": "idm"}).behaviour == {"idm": 1.0}
+    assert traffic_options({"behaviour": {"idm": 1, "cautious": 3}}).behaviour == {"idm": 0.25, "cautious": 0.75}
+    for bad, message in (
+        ({"behaviour": "replay"}, "'replay' exists in TrafficWaypoint-v0 only; accepted are idm, mixed, cautious, aggressive"),
+        ({"behaviour": "polite"}, "'polite' is unknown"),
+        ({"parked": 3}, "'parked' is unknown"),
+        ({"vehicles": -1}, "vehicles"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            traffic_options(bad)

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from sb3_delta_waypoint.driving.contacts import touch_reported
 from sb3_delta_waypoint.driving.records import CYCLIST, FRESH_TOTALS, OBJECT, PEDESTRIAN
-from tests.driving.scoring import BETWEEN_LANES, IN_LANE, a_car, meet, others
+from tests.driving.scoring import BETWEEN_LANES, IN_LANE, VEHICLE, a_car, meet, others
 
 # the car's box reaches from x = -1 to 3.7 and from y = -0.95 to 0.95; another vehicle's 2 m and 1 m to either side
 FRONT = (3.7 + 2.0, 0.0, 0.0)
@@ -109,3 +110,38 @@ def test_the_smallest_gap_of_the_episode(place, gap):
     assert totals["gap_min"][0] == pytest.approx(gap)
     meet(others((30.0, 0.0, 0.0, 0.0)), a_car(0.0), totals=totals)
     assert totals["gap_min"][0] == pytest.approx(gap)
+
+
+def reported(car, agent, yes=True, standing=IN_LANE):
+    """Totals after a step in which a simulator has stopped car and other, who touch only if it reports so."""
+    stopped_car, stopped, totals = car.copy(), agent.copy(), FRESH_TOTALS.copy()
+    stopped_car["speed"] = stopped["speed"] = 0.0
+    found = touch_reported(stopped, agent, np.array([yes]), stopped_car, car, VEHICLE, standing, totals[0])
+    assert found == stopped["collided"].sum()
+    again = touch_reported(stopped, agent, np.array([True]), stopped_car, car, VEHICLE, standing, totals[0])
+    assert not yes or again == 0, "it counts once"
+    return totals[0]
+
+
+def test_whose_fault_a_reported_contact_is_follows_from_the_states_before_it():
+    # 0.5 m apart: the front bumper is at 3.7 m, the rear one at -1 m
+    ahead, behind = others((3.7 + 0.5 + 2.0, 0.0, 0.0, 2.0)), others((-1.0 - 0.5 - 2.0, 0.0, 0.0, 12.0))
+    into = reported(a_car(10.0), ahead)
+    assert into["fault_vehicle"] == into["hit_vehicle"] == 1
+    assert into["time_to_collision_min"] == into["gap_min"] == 0.0
+    hit = reported(a_car(5.0), behind)
+    assert (hit["hit_vehicle"], hit["fault_vehicle"]) == (1, 0)
+    beside = others((1.0, 0.95 + 0.3 + 1.0, -0.2, 8.0))
+    assert reported(a_car(8.0), beside)["fault_vehicle"] == 0
+    assert reported(a_car(8.0), beside, standing=BETWEEN_LANES)["fault_vehicle"] == 1
+    standing = reported(a_car(0.0), others((3.7 + 0.5 + 2.0, 0.0, np.pi, 5.0)))
+    assert (standing["hit_vehicle"], standing["fault_vehicle"]) == (1, 0)
+
+
+def test_a_contact_that_is_seen_needs_no_report():
+    totals, car = FRESH_TOTALS.copy(), a_car(5.0)
+    agent, before = others((3.7 + 1.9, 0.0, 0.0, 1.0)), others((3.7 + 2.1, 0.0, 0.0, 1.0))
+    assert touch_reported(agent, before, np.array([False]), car, a_car(5.0, x=-0.5), VEHICLE, IN_LANE, totals[0]) == 1
+    assert totals["fault_vehicle"] == 1
+    apart = others((3.7 + 2.5, 0.0, 0.0, 1.0))
+    assert touch_reported(apart, apart, np.array([False]), car, car, VEHICLE, IN_LANE, totals[0]) == 0

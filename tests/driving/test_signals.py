@@ -67,3 +67,10 @@ def test_phases_by_seed_one_light_of_a_junction_at_a_time_and_all_in_turn(seed):
 def test_seeds_differ_and_a_light_alone_turns_too():
     assert (phases(0, 0) != phases(1, 0)).any()
     assert {int(state) for state in phases(0, 3)} == {RED, YELLOW, GREEN}
+
+
+@pytest.mark.parametrize("state", [RED, YELLOW, GREEN])
+def test_a_light_that_is_held_does_not_turn(state):
+    held = LIGHTS[:1].copy()
+    held["held"] = state
+    assert {light_state(np.uint64(0), held[0], float(seconds)) for seconds in range(60)} == {state}

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from sb3_delta_waypoint.driving.config import DrivingConfig
+from sb3_delta_waypoint.driving.lanes import make_lanes
 from sb3_delta_waypoint.driving.measured_drive import MeasuredDrive, Measurement
+from sb3_delta_waypoint.driving.network import from_paths
 from sb3_delta_waypoint.driving.reward import TRAFFIC_REWARD
 from sb3_delta_waypoint.driving.score import COLLISION, GOAL, RUNNING, Surroundings
 from tests.driving.scoring import BETWEEN_LANES, IN_LANE, others
@@ -78,6 +80,43 @@ def test_in_a_product_safety_terms_multiply_the_others():
         assert step("product", **bad)[0] == pytest.approx(0.0)
     # nothing is so bad that it would be less than nothing
     assert step("product", moved=-1.0, speed_limit=0.0, speed=50.0)[0] == 0.0
+
+
+def test_a_reported_contact_with_another_is_judged_by_its_kind():
+    drive = MeasuredDrive(DrivingConfig(reward=W))
+    drive.begin(np.array([[0.0, 0.0], [30.0, 0.0]]), np.full(2, np.inf), 0, 0)
+    drive.settle(Measurement(1.0, 0.0, 0.0, 5.0, 0.0))
+    drive.command(np.zeros((20, 2), np.float32))
+    drive.move(Measurement(1.2, 0.0, 0.0, 5.0, 0.0))
+    # hit from behind by somebody who stands since then
+    before, agents = others((-1.0 + 1.0 - 0.2 - 2.0, 0.0, 0.0, 12.0)), others((-2.0, 0.0, 0.0, 0.0))
+    drive.touch(agents, before, np.array([True]), IN_LANE)
+    _, reward, outcome = drive.judge(COLLISION, surroundings=ALONE._replace(agents=agents))
+    metrics = drive.metrics(outcome)
+    assert outcome == COLLISION, "who detects the event decides that it ends the episode"
+    assert (metrics["collision_vehicle"], metrics["collision_at_fault"]) == (1.0, 0.0)
+    assert metrics["score_no_at_fault_collision"] == 1.0 and metrics["reward_collision"] == 0.0
+
+
+def test_the_limits_of_the_route():
+    drive = MeasuredDrive(DrivingConfig())
+    points = np.stack([np.arange(61.0), np.zeros(61)], axis=1)
+    drive.begin(points, np.where(points[:, 0] < 20.5, 8.0, 14.0), 0, 0)
+    drive.settle(Measurement(15.2, 0.0, 0.0, 5.0, 0.0))
+    assert drive.limits() == 8.0
+    assert drive.limits(np.array([3, 6, 9, 1000])).tolist() == [8.0, 14.0, 14.0, 14.0]
+
+
+def test_where_a_measured_car_stands():
+    lanes = make_lanes(from_paths([([(0.0, 0.0), (60.0, 0.0)], [8.0, 8.0])]), 3.5)
+    drive = MeasuredDrive(DrivingConfig())
+    drive.begin(np.array([[0.0, 0.0], [60.0, 0.0]]), np.full(2, np.inf), 0, 0)
+    for y, found in ((0.0, (True, True)), (1.6, (False, False)), (1.0, (False, True))):
+        drive.settle(Measurement(10.0, y, 0.0, 5.0, 0.0))
+        standing = drive.stand(lanes)
+        assert (standing.in_lane, standing.on_area) == found
+        assert standing.segment == 0 and standing.along == pytest.approx(10.0 + 4.7 / 2 - 1.0)
+    assert drive.stand(None).on_area and not drive.stand(None).directed
 
 
 def test_a_collision_that_was_detected_outside_is_counted():

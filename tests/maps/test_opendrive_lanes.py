@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from sb3_delta_waypoint.driving.signals import RED
 from sb3_delta_waypoint.maps.opendrive import load_opendrive
-from sb3_delta_waypoint.maps.opendrive_lanes import load_lanes
+from sb3_delta_waypoint.maps.opendrive_lanes import govern, lanes_of, load_lanes
+from sb3_delta_waypoint.maps.signals import TRAFFIC_LIGHT, read_signals
 
 pytest.importorskip("carla")
 
@@ -89,7 +91,7 @@ def test_widths_neighbours_and_junctions(write_map):
 def test_a_light_governs_its_lane_before_the_junction_and_a_crossing_is_put_there(write_map):
     lanes = load_lanes(write_map(first=f"<signals>{LIGHT}</signals>", middle=f"<signals>{GOVERNS}</signals>"))
     inner, outer = lane_at(lanes, -1.75), lane_at(lanes, -5.0)
-    assert lanes.lights.tolist() == [(0, 0, 1)] and lanes.stop_light[inner] == 0 and not lanes.stop_sign.any()
+    assert lanes.lights.tolist() == [(0, 0, 1, -1)] and lanes.stop_light[inner] == 0 and not lanes.stop_sign.any()
     assert np.isinf(lanes.stop_at[outer])
     (crossing,) = lanes.crossings
     assert crossing["x"] == crossing["to_x"] == pytest.approx(56.5, abs=1.0)
@@ -125,7 +127,7 @@ def test_lights_of_a_junction_take_turns_by_controller(write_map):
     controllers = "".join(f'<controller id="{c}"><control signalId="{s}" type=""/></controller>' for c, s in ((5, 7), (6, 11)))
     path.write_text(text.replace("<road", f"{controllers}<road", 1))
     lanes = load_lanes(path)
-    assert lanes.lights.tolist() == [(0, 1, 2), (0, 0, 2)]
+    assert lanes.lights.tolist() == [(0, 1, 2, -1), (0, 0, 2, -1)]
     assert lanes.stop_light[lane_at(lanes, -1.75)] == 0 and lanes.stop_light[lane_at(lanes, 1.75)] == 1
 
 
@@ -191,3 +193,28 @@ def test_a_town_without_crossings_gets_them_before_its_junctions(town):
     assert len(lanes.crossings) == len(lanes.lights)
     for crossing in lanes.crossings:
         assert math.dist((crossing["x"], crossing["y"]), (crossing["to_x"], crossing["to_y"])) == pytest.approx(11.0, abs=0.3)
+
+
+def test_the_lanes_of_a_text_are_read_once_and_are_those_of_its_file(write_map):
+    path = write_map(middle=f"<signals>{STOP}</signals>")
+    lanes, text = load_lanes(path), path.read_text()
+    read = lanes_of("street", text)
+    assert read is lanes_of("street", text)
+    np.testing.assert_array_equal(read.network.points, lanes.network.points)
+    np.testing.assert_array_equal(read.stop_at, lanes.stop_at)
+    with pytest.raises(ValueError, match="^street.xodr"):
+        lanes_of("street", "<OpenDRIVE/>")
+
+
+def test_a_simulator_s_lights_stop_cars_where_the_map_s_do(write_map):
+    carla = pytest.importorskip("carla")
+    path = write_map(first=f"<signals>{LIGHT}</signals>", middle=f"<signals>{GOVERNS}{STOP}</signals>")
+    lanes = load_lanes(path)
+    signals = read_signals(carla.Map("street", path.read_text()), TRAFFIC_LIGHT)
+    governed = govern(lanes, signals)
+    np.testing.assert_array_equal(governed.stop_light, lanes.stop_light)
+    np.testing.assert_array_equal(governed.stop_at, lanes.stop_at)
+    np.testing.assert_array_equal(governed.stop_sign, lanes.stop_sign)
+    assert governed.lights["held"].tolist() == [RED]
+    without = govern(lanes, [])
+    assert (without.stop_light == -1).all() and np.isfinite(without.stop_at).tolist() == lanes.stop_sign.tolist()
