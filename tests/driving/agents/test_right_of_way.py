@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sb3_delta_waypoint.driving.signals import RED, light_state
 from tests.driving.agents.worlds import World, crossroads, overlapping
 
 
@@ -76,3 +77,13 @@ def test_who_waits_at_a_red_light_gives_up_its_turn():
                 assert world.drivers["claimed"][row] < 0
         crossed |= {row for row in (0, 1) if world.drivers["segment"][row] in (2, 5)}
     assert crossed == {0, 1}
+
+
+def test_a_turn_that_was_taken_before_the_light_changed_is_given_up():
+    lanes = crossroads(lights=[(0, 0, 2), (0, 1, 2)])
+    world = World(lanes)
+    # one of the two is red at the start
+    row = int(light_state(world.situation["seed"], lanes.lights[1], 0.0) == RED)
+    world.vehicle(row, 3 * row, 135.0, 0.0, claimed=3 * row + 1)
+    world.step()
+    assert world.drivers["claimed"][row] == -1
