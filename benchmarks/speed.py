@@ -18,6 +18,7 @@ import argparse
 import importlib.util
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from statistics import median
 
 import gymnasium as gym
@@ -32,6 +33,20 @@ REFERENCE = "CartPole-v1, scalar"
 VECTOR, ADAPTER = f"ToyWaypoint-v0, gym.make_vec, {N_CARS} cars", f"ToyWaypoint-v0, make_waypoint_vec_env, {N_CARS} cars"
 BUDGETS = {VECTOR: 2e6, ADAPTER: 1e6}
 """Minimum number of steps per second."""
+N_WORLDS = 256
+ROUTE_LENGTH = 75.0
+"""Of routes this long, half of the others are within :data:`NEAR` of the car [m]."""
+NEAR = 50.0
+"""Distance of the others that is measured [m]."""
+TRAFFIC = {
+    "nobody": {"vehicles": 0},
+    "16 others": {"vehicles": 28, "behaviour": "mixed"},
+    "16 others, replayed": {"vehicles": 28, "behaviour": "replay"},
+    "32 others, replayed": {"vehicles": 64, "behaviour": "replay"},
+}
+"""Others on the road of each car; more vehicles are asked for, since some find no room (24 of 64 do)."""
+RATIOS = {"16 others": 3.0, "16 others, replayed": 4.0, "32 others, replayed": 2.5}
+"""Minimum number of steps per second, as a multiple of scalar CartPole-v1."""
 MEMORY_BUDGET = 64
 """Maximum memory per car [KB]."""
 Steps = Iterator[tuple[int, float]]
@@ -45,22 +60,26 @@ def timed(step: Callable[[], object], n: int) -> tuple[int, float]:
     return n, time.process_time() - started
 
 
-def vector() -> Steps:
-    """Run the vector env of ``gym.make_vec``."""
-    env = gym.make_vec("ToyWaypoint-v0", num_envs=N_CARS)
+def vector(env_id: str, n: int, seen: list[np.ndarray], **kwargs: object) -> Steps:
+    """Run the vector env of ``gym.make_vec``; add to ``seen`` the distances of the others, now and then."""
+    env = gym.make_vec(env_id, num_envs=n, **kwargs)
     env.reset(seed=0)
-    while True:
+    world = env.unwrapped.simulation.world
+    for step in count():
         plans = env.unwrapped.expert_plans()
-        yield timed(lambda plans=plans: env.step(plans), N_CARS)
+        if step % 100 == 50:
+            away = np.hypot(world.agents["x"] - world.cars["x"][:, None], world.agents["y"] - world.cars["y"][:, None])
+            seen.append(np.where(world.agents["present"], away, np.nan))
+        yield timed(lambda plans=plans: env.step(plans), n)
 
 
-def adapter() -> Steps:
+def adapter(env_id: str, n: int, **kwargs: object) -> Steps:
     """Run the vec env of ``make_waypoint_vec_env``."""
-    venv = make_waypoint_vec_env("ToyWaypoint-v0", N_CARS, seed=0)
+    venv = make_waypoint_vec_env(env_id, n, seed=0, env_kwargs=kwargs)
     venv.reset()
     while True:
         plans = venv.env.expert_plans()
-        yield timed(lambda plans=plans: venv.step(plans), N_CARS)
+        yield timed(lambda plans=plans: venv.step(plans), n)
 
 
 def dummy(n: int = 8) -> Steps:
@@ -91,6 +110,18 @@ def peer(env_id: str, n: int) -> Steps:
         yield timed(lambda actions=actions: drive(env, actions), n)
 
 
+def metadrive() -> Steps:
+    """Run MetaDrive with its own traffic and random actions, with its resets."""
+    from metadrive import MetaDriveEnv
+
+    env = MetaDriveEnv({"use_render": False, "log_level": 50})
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    while True:
+        action = env.action_space.sample()
+        yield timed(lambda action=action: drive(env, [action]), 1)
+
+
 def drive(env: gym.Env, actions: list[np.ndarray]) -> None:
     """Step through the actions, and reset when an episode ends."""
     for action in actions:
@@ -99,11 +130,11 @@ def drive(env: gym.Env, actions: list[np.ndarray]) -> None:
             env.reset()
 
 
-def memory_per_car() -> float:
+def memory_per_car(env_id: str, **kwargs: object) -> float:
     """Return the memory per car [bytes], from 8,192 additional cars."""
 
     def resident(n_cars: int) -> int:
-        env = gym.make_vec("ToyWaypoint-v0", num_envs=n_cars)
+        env = gym.make_vec(env_id, num_envs=n_cars, **kwargs)
         env.reset(seed=0)
         env.step(env.unwrapped.expert_plans())
         with open("/proc/self/statm") as file:
@@ -121,18 +152,39 @@ def main() -> None:
     options = parser.parse_args()
     contenders: dict[str, Steps] = {
         REFERENCE: peer("CartPole-v1", 100),
-        VECTOR: vector(),
-        ADAPTER: adapter(),
+        VECTOR: vector("ToyWaypoint-v0", N_CARS, []),
+        ADAPTER: adapter("ToyWaypoint-v0", N_CARS),
         "ToyWaypoint-v0, DummyVecEnv of 8": dummy(),
         "ToyWaypoint-v0, scalar": scalar(),
     }
+    seen: dict[str, list[np.ndarray]] = {}
+    ratios = {}
+    for who, traffic in TRAFFIC.items():
+        kwargs = {"traffic": {"pedestrians": 0, "parked": 0} | traffic, "route_length": ROUTE_LENGTH}
+        name = f"TrafficWaypoint-v0, gym.make_vec, {N_WORLDS} cars, {who}"
+        seen[name] = []
+        contenders[name] = vector("TrafficWaypoint-v0", N_WORLDS, seen[name], **kwargs)
+        if who in RATIOS:
+            ratios[name] = RATIOS[who]
+    contenders[f"TrafficWaypoint-v0, make_waypoint_vec_env, {N_WORLDS} cars, as shipped"] = adapter(
+        "TrafficWaypoint-v0", N_WORLDS
+    )
     if importlib.util.find_spec("highway_env"):
         import highway_env  # noqa: F401 (registers its envs)
 
         contenders["highway-env racetrack-v1, scalar"] = peer("racetrack-v1", 1)
     else:
         print("highway-env is not installed: left out")
-    memory = memory_per_car()
+    if importlib.util.find_spec("metadrive"):
+        contenders["MetaDrive, scalar"] = metadrive()
+    else:
+        print("MetaDrive is not installed: left out")
+    memory = {
+        "ToyWaypoint-v0": memory_per_car("ToyWaypoint-v0"),
+        "TrafficWaypoint-v0, 16 others": memory_per_car(
+            "TrafficWaypoint-v0", traffic={"vehicles": 16, "pedestrians": 0, "parked": 0}
+        ),
+    }
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(1 + options.turns):
         for name, steps in contenders.items():
@@ -145,8 +197,17 @@ def main() -> None:
     for name, (_, *values) in rates.items():  # the first turn is a warm-up, in which all episodes have the same age
         ratio = median(value / reference for value, reference in zip(values, rates[REFERENCE][1:], strict=True))
         budget = f"{BUDGETS[name]:,.0f}" if name in BUDGETS else ""
+        if name in ratios:
+            budget = f"{ratios[name]:g} times CartPole-v1"
         print(f"| {name} | {median(values):,.0f} | {budget} | {ratio:.3g} |")
-    print(f"memory per car: {memory / 1024:.1f} KB, budget {MEMORY_BUDGET} KB")
+    for name, rows in seen.items():
+        away = np.concatenate(rows)
+        there = np.isfinite(away)
+        if there.any():
+            share = (away[there] < NEAR).mean()
+            print(f"{name}: {there.sum(axis=1).mean():.1f} others, {share:.0%} of them within {NEAR:g} m")
+    for name, size in memory.items():
+        print(f"memory per car, {name}: {size / 1024:.1f} KB, budget {MEMORY_BUDGET} KB")
 
 
 if __name__ == "__main__":

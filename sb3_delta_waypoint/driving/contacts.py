@@ -112,7 +112,7 @@ def collide(agents: np.ndarray, car: Record, vehicle: VehicleParameters, standin
     return _collide(agents, car, vehicle, standing, totals)
 
 
-@lean
+@inlined
 def _collide(agents: np.ndarray, car: Record, vehicle: VehicleParameters, standing: Standing, totals: Record) -> Meeting:
     box = car_box(car, vehicle)
     half, moves = box.half_length + box.half_width, car.speed > STANDING_SPEED

@@ -27,8 +27,12 @@ def kernel(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Decorator that compiles and inlines a function about one car; any other call counts references to its arrays."""
-    return _compiled(function, inline="always")
+    """
+    Decorator that compiles a function about one car, which allocates nothing itself, into the functions that call it.
+
+    LLVM does that: numba analyses the function once, and not again at each call.
+    """
+    return _compiled(function, _nrt=False, forceinline=True)
 
 
 def lean(function: Function) -> Function:
@@ -41,7 +45,9 @@ def lean(function: Function) -> Function:
 
 
 def _compiled(function: Function, **options: Any) -> Function:
-    compiled: Any = njit(function, error_model="numpy", **options)
+    # nobody calls these functions from C
+    options |= {"error_model": "numpy", "no_cfunc_wrapper": True}
+    compiled: Any = njit(function, **options)
     # as njit(cache=True), but with another test of whether a compiled function is stale
     compiled._cache = _Cache(function)
     return compiled

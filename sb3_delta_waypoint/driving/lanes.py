@@ -20,6 +20,27 @@ A traffic light: its junction, its turn in the junction's cycle, how many lights
 somebody holds it, -1 for a light that takes turns.
 """
 
+WAY = np.dtype(
+    [
+        ("first", "i4"),
+        ("last", "i4"),
+        ("first_successor", "i4"),
+        ("end_successor", "i4"),
+        ("first_conflict", "i4"),
+        ("end_conflict", "i4"),
+        ("stop_light", "i4"),
+        ("length", "f8"),
+        ("spacing", "f8"),
+        ("stop_at", "f8"),
+        ("pace", "f8"),
+    ],
+    align=True,
+)
+"""What others look up of a segment, in one cache line: its points, and what :class:`Lanes` says; the pace is at its start."""
+
+LINE_POINT = np.dtype([("x", "f8"), ("y", "f8"), ("cos", "f8"), ("sin", "f8"), ("pace", "f8")], align=True)
+"""What others look up of a point of a lane: position [m], unit tangent, pace [m/s]."""
+
 CROSSING = np.dtype([("x", "f8"), ("y", "f8"), ("to_x", "f8"), ("to_y", "f8")], align=True)
 """A pedestrian crossing: where it begins and ends, on the pavements [m]."""
 
@@ -91,6 +112,8 @@ class Lanes(NamedTuple):
     :param conflict_offsets: int64 ``(S + 1,)``; segment ``s`` has ``conflicts[conflict_offsets[s]:conflict_offsets[s + 1]]``
     :param conflicts: records of :data:`CONFLICT`, by segment and then by where they begin
     :param grid: spatial index of the points
+    :param ways: records of :data:`WAY` ``(S,)``, the same numbers side by side
+    :param line: records of :data:`LINE_POINT` ``(P,)``, the same numbers side by side
     """
 
     network: RoadNetwork
@@ -112,6 +135,8 @@ class Lanes(NamedTuple):
     conflict_offsets: NDArray[np.int64]
     conflicts: np.ndarray
     grid: Grid
+    ways: np.ndarray
+    line: np.ndarray
 
 
 class StopLine(NamedTuple):
@@ -162,27 +187,50 @@ def make_lanes(
             stop_at[line.segment], stop_light[line.segment] = line.along, line.light
             stop_sign[line.segment] = line.light < 0
     conflict_offsets, conflicts = _conflicts(network, along, length)
-    return Lanes(
+    return indexed(
         network,
-        segment_of,
-        along,
-        length,
-        spacing,
-        tangents,
-        widths,
-        _pace(network, tangents, spacing),
-        _by_point("left", left, n_points, np.int64),
-        _by_point("right", right, n_points, np.int64),
-        _by_point("in_junction", in_junction, n_points, np.bool_),
-        stop_at,
-        stop_light,
-        stop_sign,
-        np.array([(*light, -1) for light in lights], LIGHT),
-        np.array([tuple(crossing) for crossing in crossings], CROSSING),
-        conflict_offsets,
-        conflicts,
-        index_points(network.points, widths),
+        segment_of=segment_of,
+        along=along,
+        length=length,
+        spacing=spacing,
+        tangents=tangents,
+        width=widths,
+        pace=_pace(network, tangents, spacing),
+        left=_by_point("left", left, n_points, np.int64),
+        right=_by_point("right", right, n_points, np.int64),
+        in_junction=_by_point("in_junction", in_junction, n_points, np.bool_),
+        stop_at=stop_at,
+        stop_light=stop_light,
+        stop_sign=stop_sign,
+        lights=np.array([(*light, -1) for light in lights], LIGHT),
+        crossings=np.array([tuple(crossing) for crossing in crossings], CROSSING),
+        conflict_offsets=conflict_offsets,
+        conflicts=conflicts,
     )
+
+
+DERIVED = ("grid", "ways", "line")
+"""Fields of :class:`Lanes` that follow from the others."""
+
+
+def indexed(network: RoadNetwork, **arrays: np.ndarray) -> Lanes:
+    """
+    Make lanes of their arrays, with the tables that follow from them.
+
+    :param network: the network
+    :param arrays: all other fields of :class:`Lanes` by name, but for :data:`DERIVED`
+    :return: the lanes
+    """
+    ways, line = np.zeros(network.n_segments, WAY), np.zeros(len(network.points), LINE_POINT)
+    ways["first"], ways["last"] = network.offsets[:-1], network.offsets[1:] - 1
+    ways["first_successor"], ways["end_successor"] = network.successor_offsets[:-1], network.successor_offsets[1:]
+    ways["first_conflict"], ways["end_conflict"] = arrays["conflict_offsets"][:-1], arrays["conflict_offsets"][1:]
+    for name in ("stop_light", "length", "spacing", "stop_at"):
+        ways[name] = arrays[name]
+    ways["pace"], line["pace"] = arrays["pace"][network.offsets[:-1]], arrays["pace"]
+    line["x"], line["y"] = network.points.T
+    line["cos"], line["sin"] = arrays["tangents"].T
+    return Lanes(network=network, grid=index_points(network.points, arrays["width"]), ways=ways, line=line, **arrays)
 
 
 def _by_point(name: str, values: ArrayLike, n_points: int, kind: type) -> np.ndarray:

@@ -89,7 +89,8 @@ def _look(world: World, parameters: Parameters, sight: Sight) -> None:
     if hazards.shape[0] == 0:
         expert_plans(world.cars, world.routes, parameters.expert, parameters.plan_dt, sight.leads, sight.expert)
     else:
-        slowed[0, : car.n_points] = world.routes[0, : car.n_points]
+        for k in range(car.n_points):
+            slowed[0, k] = world.routes[0, k]
         for k in range(hazards.shape[0]):
             slow_for(hazards[k], slowed[0], car.index, car.n_points, parameters.expert.braking)
         expert_plans(world.cars, slowed, parameters.expert, parameters.plan_dt, sight.leads, sight.expert)

@@ -7,7 +7,7 @@ import numpy as np
 
 from sb3_delta_waypoint.contract import GROUPS, OBSERVED_AGENTS, POSITION_BOUND, ROUTE_POINTS, ROUTE_SPACING
 from sb3_delta_waypoint.driving.frames import to_ego
-from sb3_delta_waypoint.driving.kernels import inlined, lean
+from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.world import World
 
@@ -82,7 +82,7 @@ NEAR = np.dtype([("row", "i8"), ("squared", "f8")], align=True)
 """One of the nearest others: its row, and the square of its distance [m²]."""
 
 
-@lean
+@inlined
 def write_agents(agents: np.ndarray, car: Record, nearest: np.ndarray, rows: np.ndarray, valid: np.ndarray) -> None:
     """
     Write the nearest other road users that lie within the bounds of the observation, the nearest first.

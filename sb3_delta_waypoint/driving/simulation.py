@@ -13,7 +13,7 @@ from sb3_delta_waypoint.driving.expert import BLOCK, LEAD, expert_plans
 from sb3_delta_waypoint.driving.kernels import inlined, kernel
 from sb3_delta_waypoint.driving.observation import Observation, observe
 from sb3_delta_waypoint.driving.plans import checked_plans, within_bound
-from sb3_delta_waypoint.driving.records import AGENT, CAR, EPISODE, ROUTE_POINT, TOTALS, WAYPOINT, Record
+from sb3_delta_waypoint.driving.records import AGENT, EPISODE, WAYPOINT, Record
 from sb3_delta_waypoint.driving.routes import RouteSource, project, route_source
 from sb3_delta_waypoint.driving.scenarios import NO_HARD_SCENARIOS, HardScenarios, mixed_seed
 from sb3_delta_waypoint.driving.score import RUNNING, Before, Surroundings, score_episode, score_plan, score_step
@@ -204,7 +204,7 @@ class Simulation(Drive):
         check_number("n_cars", n_cars, N_CARS)
         check_number("group_size", group_size, Bounds(1, 2**31, whole=True))
         source = route_source(config.network, config.route_length, config.recorded, config.shares)
-        _check_memory(n_cars, source.max_points, config.horizon_steps)
+        _check_memory(n_cars, source.max_points, config.horizon_steps, self.n_agents)
         super().__init__(config, n_cars, source.max_points, self.n_agents)
         self.n_cars = n_cars
         self.autoreset = autoreset
@@ -327,9 +327,10 @@ class Simulation(Drive):
         _expert_plans(self.world, self._parameters, plans)
 
 
-def _check_memory(n_cars: int, max_points: int, horizon_steps: int) -> None:
+def _check_memory(n_cars: int, max_points: int, horizon_steps: int, n_agents: int) -> None:
+    one = World.empty(1, max_points, horizon_steps, n_agents)
     # two plans per car: the expert's and the driven one
-    size = n_cars * (max_points * ROUTE_POINT.itemsize + CAR.itemsize + TOTALS.itemsize + 2 * 8 * 2 * horizon_steps)
+    size = n_cars * (sum(array.nbytes for array in one) + 2 * 8 * horizon_steps)
     if size > MAX_BYTES:
         raise ValueError(
             f"{n_cars} envs with routes of up to {max_points} m take {size / 2**30:.1f} GiB of memory; at most "

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sb3_delta_waypoint.driving.footprint import Box, car_box
-from sb3_delta_waypoint.driving.kernels import inlined, kernel
+from sb3_delta_waypoint.driving.kernels import inlined, kernel, lean
 from sb3_delta_waypoint.driving.lanes import AREA_MARGIN, Lanes, lanes_at
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
@@ -128,7 +128,7 @@ def _stand_anywhere(lanes: Lanes, box: Box, driven: float, segment: int) -> Stan
     return Standing(in_lane, on_area, lanes.in_junction[own], against, True, lanes.segment_of[own], place)
 
 
-@kernel
+@lean
 def _in_connected_lanes(lanes: Lanes, found: np.ndarray, counts: np.ndarray) -> bool:
     """Whether one lane can be chosen for each corner so that all of them are one, or lead into each other."""
     for i in range(counts[0]):
@@ -148,7 +148,7 @@ def _in_connected_lanes(lanes: Lanes, found: np.ndarray, counts: np.ndarray) -> 
     return False
 
 
-@kernel
+@lean
 def _linked(lanes: Lanes, p: int, q: int) -> bool:
     """Whether the lanes of two points are one, or one leads into the other, perhaps through a short one."""
     a, b = lanes.segment_of[p], lanes.segment_of[q]

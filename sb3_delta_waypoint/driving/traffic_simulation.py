@@ -148,7 +148,7 @@ NO_LIMIT = GROUPS["speed_limit"].columns[0].high
 """Observed where there is no speed limit [m/s]."""
 
 
-@lean
+@inlined
 def look(world: World, i: int, street: Street, parameters: Parameters, seen: TrafficObservation, nearest: np.ndarray) -> None:
     """
     Write the observation of one car among others.
@@ -166,7 +166,8 @@ def look(world: World, i: int, street: Street, parameters: Parameters, seen: Tra
     for k in range(ROUTE_POINTS):
         j += ROUTE_SPACING
         place = places[min(j, car.n_points - 1)]
-        point = lanes.network.offsets[place.segment] + int(place.along / lanes.spacing[place.segment])
+        way = lanes.ways[place.segment]
+        point = way.first + int(place.along / way.spacing)
         seen.speed_limit[i, k] = min(lanes.network.speeds[point], NO_LIMIT)
     write_agents(world.agents[i], car, nearest, seen.agents[i], seen.agents_valid[i])
     situation, driver = world.situations[i], world.drivers[i, world.agents.shape[1]]

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from sb3_delta_waypoint.driving.lanes import LIGHT, Lanes, StopLine, make_lanes
+from sb3_delta_waypoint.driving.lanes import DERIVED, LIGHT, Lanes, StopLine, indexed, make_lanes
 from sb3_delta_waypoint.driving.network import RoadNetwork, polyline_length
 from sb3_delta_waypoint.maps.crossings import Crossing, before_crossings, crossing_over, middle_line
 from sb3_delta_waypoint.maps.opendrive import LaneSamples, network_of, read_samples
@@ -139,7 +139,9 @@ def govern(lanes: Lanes, signals: Sequence[Signal]) -> Lanes:
             # the map's own line lies before the crossing
             stop_at[segment] = min(along, lanes.stop_at[segment])
     lights = np.zeros(len(signals), LIGHT)
-    return lanes._replace(stop_at=stop_at, stop_light=stop_light, stop_sign=lanes.stop_sign & (stop_light < 0), lights=lights)
+    arrays = {name: array for name, array in lanes._asdict().items() if name not in DERIVED}
+    arrays |= {"stop_at": stop_at, "stop_light": stop_light, "stop_sign": lanes.stop_sign & (stop_light < 0), "lights": lights}
+    return indexed(**arrays)
 
 
 def _places(samples: LaneSamples, network: RoadNetwork) -> _Places:

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from sb3_delta_waypoint.driving.lanes import Lanes, index_points
+from sb3_delta_waypoint.driving.lanes import DERIVED, Lanes, indexed
 from sb3_delta_waypoint.driving.network import MapShares, RoadNetwork, validate_network
 from sb3_delta_waypoint.maps.opendrive_lanes import load_lanes
 from sb3_delta_waypoint.maps.synthetic import synthetic_lanes
@@ -182,6 +182,6 @@ def join(maps: Sequence[Lanes]) -> Lanes:
     arrays = {
         name: np.concatenate([getattr(lanes, name) for lanes in moved])
         for name in Lanes._fields
-        if name not in ("network", "grid")
+        if name not in ("network", *DERIVED)
     }
-    return Lanes(network=network, grid=index_points(network.points, arrays["width"]), **arrays)
+    return indexed(network, **arrays)

@@ -25,6 +25,8 @@ Possible inputs of the heads: the planner's latent, those groups of the contract
 waypoints, their offset from the route (:func:`route_offset`), and the traffic: the road users that the env gives, for an
 encoder of the heads' own (:class:`~.agent_pool.AgentPool`), and the other groups about traffic that the planner does not read.
 """
+IN_TRAFFIC = ("route", *AGENTS)
+"""Groups that an encoder of road users reads."""
 SLACK = 0.01
 """Tolerance of the bounds of observations, as a share of their range: a car at rest may measure -0.01 m/s."""
 _METRES = GROUPS["route"].columns[0].scale
@@ -91,13 +93,17 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
         self.head_inputs = head_inputs
         self.groups = groups
         self._observed, self._traffic = observed, traffic
-        self.observation_keys = tuple(name for name in GROUPS if name in {*groups, *others})
+        self.observation_keys = tuple(name for name in GROUPS if name in {*groups, *others, *(IN_TRAFFIC if others else ())})
         """The groups of the contract that the planner or the heads read."""
         self.register_buffer("_agents_scale", agent_scale(), persistent=False)
         for name in observed + traffic:
             scale = [column.scale for column in GROUPS[name].columns]
             self.register_buffer(f"{name}_scale", th.tensor(scale), persistent=False)
-        bounded = {key: space for key, space in observation_space.items() if key in {*read, *others} and _is_measured(space)}
+        bounded = {
+            key: space
+            for key, space in observation_space.items()
+            if key in {*read, *self.observation_keys} and _is_measured(space)
+        }
         self._bounded_keys = tuple(bounded)
         self._key_of_column = [key for key, space in bounded.items() for _ in range(space.low.size)]
         low, high = (
@@ -129,7 +135,7 @@ class FrozenPlannerExtractor(BaseFeaturesExtractor):
             parts = [waypoints.new_empty(len(waypoints), 0)]
             if "traffic" in self.head_inputs:  # first, where the heads look for the road users
                 present = observations["agents_valid"] > 0.5
-                parts.append(agent_rows(observations["agents"], present, self._agents_scale).flatten(1))
+                parts.append(agent_rows(observations["agents"], present, observations["route"], self._agents_scale).flatten(1))
                 parts += self._scaled(observations, self._traffic)
             for name in self.head_inputs:
                 if name == "latent":
@@ -252,11 +258,11 @@ def _is_measured(space: spaces.Space) -> TypeGuard[spaces.Box]:
 
 
 def _head_inputs(head_inputs: Sequence[str] | None, groups: Sequence[str], space: spaces.Dict) -> tuple[str, ...]:
-    """Return the given head inputs, or all that planner and env offer; traffic only where the planner sees no road users."""
-    given = [name for name in AGENTS if _is_given(space, name)]
+    """Return the given head inputs, or all that planner and env offer."""
+    given = [name for name in IN_TRAFFIC if _is_given(space, name)]
     if head_inputs is None:
         absent = {"route_offset"} if "route" not in groups else set()
-        if len(given) < len(AGENTS) or "agents" in groups:
+        if len(given) < len(IN_TRAFFIC):
             absent.add("traffic")
         return tuple(name for name in HEAD_INPUTS if name not in absent)
     if "route_offset" in head_inputs and "route" not in groups:
@@ -264,9 +270,9 @@ def _head_inputs(head_inputs: Sequence[str] | None, groups: Sequence[str], space
             f"head_inputs={tuple(head_inputs)}: 'route_offset' needs 'route', and the planner reads {_listed(groups)}: omit "
             "'route_offset'"
         )
-    if "traffic" in head_inputs and len(given) < len(AGENTS):
+    if "traffic" in head_inputs and len(given) < len(IN_TRAFFIC):
         raise ValueError(
-            f"head_inputs={tuple(head_inputs)}: 'traffic' needs {_listed(AGENTS)}, as in the contract, and the env gives "
+            f"head_inputs={tuple(head_inputs)}: 'traffic' needs {_listed(IN_TRAFFIC)}, as in the contract, and the env gives "
             f"{_listed(sorted(space))}: omit 'traffic', or make the env with observe=..."
         )
     return tuple(head_inputs)

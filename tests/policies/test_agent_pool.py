@@ -78,16 +78,15 @@ def test_the_heads_depend_on_the_others_but_not_on_their_order_nor_on_empty_rows
         assert not th.allclose(got, wanted, atol=1e-3)
 
 
-def test_a_planner_that_sees_nobody_gets_an_encoder_of_the_heads(planner):
+def test_the_heads_have_an_encoder_of_their_own(planner):
     policy = make(planner).policy
-    has = "traffic" in policy.features_extractor.head_inputs
-    assert has == isinstance(planner, SFTWaypointModel) == isinstance(policy.delta_agents, AgentPool)
+    assert "traffic" in policy.features_extractor.head_inputs and isinstance(policy.delta_agents, AgentPool)
     in_groups = [{id(p) for p in group["params"]} for group in policy.optimizer.param_groups]
     assert {id(p) for p in policy.value_agents.parameters()} <= in_groups[1]
     assert {id(p) for p in policy.delta_agents.parameters()} <= in_groups[0]
-    both = make(planner, head_inputs=("latent", "traffic")).policy
-    assert isinstance(both.delta_agents, AgentPool)
-    heads(both, seen())
+    without = make(planner, head_inputs=("latent", "observation")).policy
+    assert not isinstance(without.delta_agents, AgentPool)
+    heads(without, seen())
 
 
 def test_signal_and_limits_are_inputs_of_the_heads_once():
@@ -97,7 +96,7 @@ def test_signal_and_limits_are_inputs_of_the_heads_once():
     reader = SFTWaypointModel(hidden_dims=(8,), groups=(*EGO_GROUPS, "signal"))
     assert FrozenPlannerExtractor(space, reader, 20).features_dim == blind.features_dim
     sees = FrozenPlannerExtractor(space, AttentionWaypointModel(width=16), 20)
-    assert sees.features_dim == 16 + 24 + 10 + 2 + 40 + 40, "the rows of the others are no inputs"
+    assert sees.features_dim == 16 + 24 + 10 + 2 + 40 + 40 + AGENTS_SIZE, "the rows of the others are no inputs twice"
     with pytest.raises(ValueError, match="'signal' holds -1"):
         blind({**seen(2), "signal": -th.ones(2, 2)})
 
@@ -156,6 +155,6 @@ def test_a_model_from_before_the_heads_saw_others_drives_alike(tmp_path):
 def test_traffic_that_the_env_does_not_give_is_refused():
     with pytest.raises(
         ValueError,
-        match="'traffic' needs 'agents', 'agents_valid', as in the contract, and the env gives 'route', 'state': omit",
+        match="'traffic' needs 'route', 'agents', 'agents_valid', as in the contract, and the env gives 'route', 'state'",
     ):
         make(SFTWaypointModel(hidden_dims=(8,)), observe=EGO_GROUPS, head_inputs=("latent", "traffic"))

@@ -13,7 +13,7 @@ MAX_SEGMENTS = 64
 
 DRIVER = np.dtype(
     [
-        ("role", "i8"),
+        ("role", "i4"),
         # a vehicle: the middle of its box on its lane, offset from the centre line (left positive), acceleration
         ("segment", "i8"),
         ("along", "f8"),
@@ -25,20 +25,21 @@ DRIVER = np.dtype(
         ("max_acceleration", "f8"),
         ("braking", "f8"),
         ("pace_share", "f8"),
-        ("changes_lanes", "?"),
         # seed of its choices at forks, and how many it has passed
         ("route", "u8"),
         ("forks", "i8"),
         # segment whose conflicts it may enter and segment at whose stop line it has halted, -1 for none; steps of waiting
         ("claimed", "i8"),
-        ("halted", "i8"),
-        ("waited", "i8"),
-        # steps for which the car has been standing
-        ("standstill", "i8"),
-        # stands until the car has been this close [m] for so many steps; runs red lights and takes no turns
-        ("held_distance", "f8"),
-        ("held_steps", "i8"),
+        ("halted", "i4"),
+        ("waited", "i4"),
+        # steps for which it stands until the car has been close enough; runs red lights and takes no turns
+        ("held_steps", "i4"),
+        ("changes_lanes", "?"),
         ("runs_red", "?"),
+        # what is seldom read comes last, out of the cache: how close the car has to be [m]; steps for which the car has
+        # been standing
+        ("held_distance", "f8"),
+        ("standstill", "i8"),
         # a pedestrian: start, direction, length of the way, way walked, walking speed [m/s]
         ("start_x", "f8"),
         ("start_y", "f8"),

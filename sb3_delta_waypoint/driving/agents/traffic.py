@@ -11,7 +11,7 @@ from sb3_delta_waypoint.driving.agents.lane_changes import change_lane
 from sb3_delta_waypoint.driving.agents.records import CAR_DRIVER, PEDESTRIAN_WALKS
 from sb3_delta_waypoint.driving.agents.vehicles import look_ahead, move
 from sb3_delta_waypoint.driving.agents.walkers import put_walker, steps_out, walk_on
-from sb3_delta_waypoint.driving.kernels import inlined, lean
+from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.lanes import Lanes, lanes_at
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
@@ -60,7 +60,7 @@ def locate_car(car: Record, driver: Record, situation: Record, ahead: float) -> 
     driver.along = at - situation.begins[k]
 
 
-@lean
+@inlined
 def occupy(car: Record, vehicle: VehicleParameters, lanes: Lanes, others: Others, found: np.ndarray) -> None:
     """
     Find the lanes that the car occupies for others.
@@ -134,7 +134,7 @@ def _take_turn(others: Others, car: Record, lanes: Lanes, board: Board, half: fl
         look_ahead(lanes, board, others.agents, others.drivers, others.situation, row, car.speed, half, seconds)
 
 
-@lean
+@inlined
 def act(others: Others, car: Record, vehicle: VehicleParameters, lanes: Lanes, board: Board, step: int) -> None:
     """
     Let everybody but the car act for one step.

@@ -11,7 +11,7 @@ import numpy as np
 
 from sb3_delta_waypoint.driving.agents.board import Board, leader
 from sb3_delta_waypoint.driving.agents.right_of_way import may_enter
-from sb3_delta_waypoint.driving.kernels import inlined, lean
+from sb3_delta_waypoint.driving.kernels import inlined
 from sb3_delta_waypoint.driving.lanes import BRAKING, Lanes
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.scenarios import hash64
@@ -44,7 +44,7 @@ def following(lanes: Lanes, segment: int, route: np.uint64, forks: int) -> int:
     :param forks: number of choices before
     :return: the segment, -1 at a dead end
     """
-    first, beyond = lanes.network.successor_offsets[segment], lanes.network.successor_offsets[segment + 1]
+    first, beyond = lanes.ways[segment].first_successor, lanes.ways[segment].end_successor
     if first == beyond:
         return -1
     if beyond == first + 1:
@@ -78,7 +78,7 @@ def idm(driver: Record, speed: float, wanted: float, gap: float, closing: float)
     return max(pull, -HARDEST_BRAKING)
 
 
-@lean
+@inlined
 def look_ahead(
     lanes: Lanes,
     board: Board,
@@ -111,9 +111,9 @@ def look_ahead(
         while number + 1 < situation.n_segments and situation.segment[number] != segment:
             number += 1
     base = -driver.along
-    first = lanes.network.offsets[segment]
-    here = first + min(int(driver.along / lanes.spacing[segment]), lanes.network.offsets[segment + 1] - 1 - first)
-    wanted = driver.pace_share * lanes.pace[here]
+    way: Record = lanes.ways[segment]
+    here = way.first + min(int(driver.along / way.spacing), way.last - way.first)
+    wanted = driver.pace_share * lanes.line[here].pace
     sight = LEAST_SIGHT + SIGHT_TIME * speed
     gap, closing = np.inf, 0.0
     beyond = driver.along
@@ -123,12 +123,11 @@ def look_ahead(
         if base + rear - half < gap:
             gap, closing = base + rear - half, speed - leader_speed
         # the stop line
-        line = base + lanes.stop_at[segment] - half
+        line = base + way.stop_at - half
         if line < min(gap, sight) and line > -LINE_GAP:
             closed = False
-            light = lanes.stop_light[segment]
-            if light >= 0:
-                state = light_state(situation.seed, lanes.lights[light], seconds)
+            if way.stop_light >= 0:
+                state = light_state(situation.seed, lanes.lights[way.stop_light], seconds)
                 stops = state == YELLOW and speed * speed <= 2.0 * YELLOW_BRAKING * max(line, 0.0)
                 closed = (state != GREEN and state != YELLOW) or stops
             elif driver.halted != segment:
@@ -142,7 +141,7 @@ def look_ahead(
                     driver.claimed = -1
         # stretches that other lanes cross
         if not driver.runs_red:
-            for c in range(lanes.conflict_offsets[segment], lanes.conflict_offsets[segment + 1]):
+            for c in range(way.first_conflict, way.end_conflict):
                 zone = lanes.conflicts[c]
                 if base + zone.begin - half > min(gap, sight):
                     break
@@ -164,7 +163,7 @@ def look_ahead(
                             driver.waited += 1
                     if not claimed_here:
                         break
-        end = base + lanes.length[segment]
+        end = base + way.length
         # who stands behind the end may reach back to this side of it
         if end - LONGEST_HALF > min(gap, sight):
             break
@@ -178,16 +177,15 @@ def look_ahead(
             number += 1
             segment = situation.segment[number] if number < situation.n_segments else -1
         else:
-            split = lanes.network.successor_offsets[segment + 1] - lanes.network.successor_offsets[segment] > 1
             segment = following(lanes, segment, driver.route, forks)
-            forks += split
+            forks += way.end_successor - way.first_successor > 1
         if segment < 0:
             if not on_route and end - half < gap:
                 gap, closing = end - half, speed
             break
-        base, beyond = end, -1.0
+        base, beyond, way = end, -1.0, lanes.ways[segment]
         # bends of the next segment
-        ahead = driver.pace_share * lanes.pace[lanes.network.offsets[segment]]
+        ahead = driver.pace_share * way.pace
         if ahead < wanted:
             wanted = min(wanted, math.sqrt(ahead * ahead + 2.0 * BRAKING * max(end, 0.0)))
     return idm(driver, speed, wanted, gap, closing)
@@ -228,9 +226,9 @@ def move(agent: Record, driver: Record, lanes: Lanes, dt: float) -> None:
     speed = max(agent.speed + driver.acceleration * dt, 0.0)
     driver.along += 0.5 * (agent.speed + speed) * dt
     agent.speed = speed
-    while driver.along >= lanes.length[driver.segment]:
+    while driver.along >= lanes.ways[driver.segment].length:
         if not enter_next(driver, lanes):
-            driver.along = lanes.length[driver.segment] - 1e-6
+            driver.along = lanes.ways[driver.segment].length - 1e-6
             agent.speed = 0.0
             break
     # a lane change takes as long as its width at this speed across
@@ -252,15 +250,13 @@ def place(agent: Record, driver: Record, lanes: Lanes) -> None:
     :param driver: record of :data:`~.records.DRIVER`
     :param lanes: the lanes
     """
-    segment = driver.segment
-    first, last = lanes.network.offsets[segment], lanes.network.offsets[segment + 1] - 1
-    at = driver.along / lanes.spacing[segment]
-    k = min(int(at), last - first - 1)
+    way = lanes.ways[driver.segment]
+    at = driver.along / way.spacing
+    k = min(int(at), way.last - way.first - 1)
     part = at - k
-    k += first
-    cos = lanes.tangents[k, 0] + part * (lanes.tangents[k + 1, 0] - lanes.tangents[k, 0])
-    sin = lanes.tangents[k, 1] + part * (lanes.tangents[k + 1, 1] - lanes.tangents[k, 1])
-    points = lanes.network.points
-    agent.x = points[k, 0] + part * (points[k + 1, 0] - points[k, 0]) - driver.offset * sin
-    agent.y = points[k, 1] + part * (points[k + 1, 1] - points[k, 1]) + driver.offset * cos
+    here, after = lanes.line[way.first + k], lanes.line[way.first + k + 1]
+    cos = here.cos + part * (after.cos - here.cos)
+    sin = here.sin + part * (after.sin - here.sin)
+    agent.x = here.x + part * (after.x - here.x) - driver.offset * sin
+    agent.y = here.y + part * (after.y - here.y) + driver.offset * cos
     agent.yaw = math.atan2(sin, cos)

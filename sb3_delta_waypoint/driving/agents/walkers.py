@@ -17,8 +17,8 @@ REACTION, CLEARANCE = 0.5, 4.0
 """What a pedestrian leaves to others in addition to their braking distance: time to react [s] and distance [m]."""
 STRIDE = 0.25
 """Spacing at which the lanes on a pedestrian's way are looked up [m]."""
-BESIDE = 0.6
-"""Distance beyond the lanes' edges where pedestrians wait [m]."""
+BESIDE, PAVEMENT = 0.75, 2.0
+"""Distance beyond the lanes' edges where pedestrians wait, and width that must be free of lanes there [m]."""
 WIDEST = 25.0
 """Wider roads are not crossed [m]."""
 SIGHT = 60.0
@@ -45,12 +45,13 @@ def lay_way(driver: Record, lanes: Lanes, found: np.ndarray, x: float, y: float,
     for side in range(2):
         sign = 2.0 * side - 1.0
         off, way = 0.0, 0.0
-        while off < BESIDE:
+        while off < PAVEMENT:
             way += STRIDE
             if way > WIDEST:
                 return False
             n = lanes_at(lanes, x + sign * way * cos, y + sign * way * sin, 0.0, found)
             off = 0.0 if n > 0 else off + STRIDE
+        way += BESIDE - off
         before, after = (way, after) if side == 0 else (before, way)
     driver.start_x, driver.start_y = x - before * cos, y - before * sin
     driver.way = before + after

@@ -13,15 +13,21 @@ from sb3_delta_waypoint.sft.planners.mlp import LEAST_WAYPOINT_STD, MAX_PLAN_DT
 
 AGENTS = ("agents", "agents_valid")
 _YAW = GROUPS["agents"].index_of("yaw")
-AGENT_NUMBERS = len(GROUPS["agents"].columns) + 2
-"""Numbers of one road user as a network sees it: those of the contract, with the cosine and sine of the yaw, and 1."""
+_LEAST_STEP = 0.01
+AGENT_NUMBERS = len(GROUPS["agents"].columns) + 6
+"""
+Numbers of one road user as a network sees it: those of the contract, with the cosine and sine of the yaw; its place along and
+beside the route, and its heading there; and 1.
+"""
+ALONG_SCALE, BESIDE_SCALE = 10.0, 3.0
+"""Typical distances along and beside the route that matter [m]."""
 
 
 class Inputs(NamedTuple):
     """
     What a network reads, of the order of 1.
 
-    ``ego``: the groups about the car, its route and its signal, flattened, ``(B, E)``; ``agents``: ``(B, 16, 9)``, zeros in
+    ``ego``: the groups about the car, its route and its signal, flattened, ``(B, E)``; ``agents``: ``(B, 16, 13)``, zeros in
     the rows that hold nobody; ``present``: ``(B, 16)``, whether a row holds somebody.
     """
 
@@ -31,24 +37,54 @@ class Inputs(NamedTuple):
 
 
 def agent_scale() -> torch.Tensor:
-    """:return: scale of the numbers of :func:`agent_rows`, (9,), from the contract"""
+    """:return: scale of the numbers of :func:`agent_rows`, (13,)"""
     scale = torch.tensor([column.scale for column in GROUPS["agents"].columns])
-    return torch.cat([scale[:_YAW], torch.ones(2), scale[_YAW + 1 :], torch.ones(1)])
+    by_route = torch.tensor([ALONG_SCALE, BESIDE_SCALE, 1.0, 1.0, 1.0])
+    return torch.cat([scale[:_YAW], torch.ones(2), scale[_YAW + 1 :], by_route])
 
 
-def agent_rows(agents: torch.Tensor, present: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+def places_on_route(agents: torch.Tensor, route: torch.Tensor) -> torch.Tensor:
+    """
+    Locate road users relative to the route: whether somebody is in the way depends on the route, not on the heading.
+
+    :param agents: (B, 16, 7), as in the contract
+    :param route: (B, 10, 2), as in the contract; beyond its ends it runs straight on
+    :return: (B, 16, 4): distance along the route from its first point and beside it (left positive) [m], cosine and sine of
+        the heading relative to it
+    """
+    steps = torch.diff(route, dim=1)
+    lengths = steps.norm(dim=2)
+    # past the goal the last point repeats
+    forward = torch.where(lengths[:, :1] > _LEAST_STEP, steps[:, 0], steps.new_tensor([1.0, 0.0]))
+    directions = torch.where(lengths[..., None] > _LEAST_STEP, steps, forward[:, None])
+    directions = directions / directions.norm(dim=2, keepdim=True)
+    directions = torch.cat([directions, directions[:, -1:]], dim=1)
+    begins = torch.cat([lengths.new_zeros(len(lengths), 1), lengths.cumsum(dim=1)], dim=1)
+    nearest = torch.cdist(agents[..., :2], route).argmin(dim=2)
+    place = nearest[..., None].expand(-1, -1, 2)
+    offset = agents[..., :2] - route.gather(1, place)
+    cos, sin = directions.gather(1, place).unbind(dim=2)
+    along = begins.gather(1, nearest) + offset[..., 0] * cos + offset[..., 1] * sin
+    beside = offset[..., 1] * cos - offset[..., 0] * sin
+    turned = agents[..., _YAW] - torch.atan2(sin, cos)
+    return torch.stack([along, beside, turned.cos(), turned.sin()], dim=2)
+
+
+def agent_rows(agents: torch.Tensor, present: torch.Tensor, route: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """
     Convert road users to what a network reads.
 
     :param agents: (B, 16, 7), as in the contract
     :param present: (B, 16), whether a row holds somebody
+    :param route: (B, 10, 2), as in the contract
     :param scale: :func:`agent_scale`
-    :return: (B, 16, 9), of the order of 1: the yaw by cosine and sine, and 1 for who is present; zeros in the other rows
+    :return: (B, 16, 13), of the order of 1: the yaw by cosine and sine, the place on the route, and 1 for who is present;
+        zeros in the other rows
     """
     yaw = agents[..., _YAW, None]
-    parts = [agents[..., :_YAW], yaw.cos(), yaw.sin(), agents[..., _YAW + 1 :], torch.ones_like(yaw)]
+    parts = [agents[..., :_YAW], yaw.cos(), yaw.sin(), agents[..., _YAW + 1 :], places_on_route(agents, route)]
     # where nobody is there may be anything, even what is no number
-    return (torch.cat(parts, dim=2) / scale).masked_fill_(~present[..., None], 0.0)
+    return (torch.cat([*parts, torch.ones_like(yaw)], dim=2) / scale).masked_fill_(~present[..., None], 0.0)
 
 
 class PlannerAmongOthers(nn.Module):
@@ -139,7 +175,8 @@ class PlannerAmongOthers(nn.Module):
         groups = {name: checked(observation, name, GROUPS[name].shape) for name in self.groups}
         ego = torch.cat([groups[name].flatten(1) for name in self.ego_widths], dim=1)
         present = groups["agents_valid"] > 0.5
-        return Inputs((ego - self.ego_mean) / self.ego_std, agent_rows(groups["agents"], present, self.agents_scale), present)
+        agents = agent_rows(groups["agents"], present, groups["route"], self.agents_scale)
+        return Inputs((ego - self.ego_mean) / self.ego_std, agents, present)
 
     def plans(self, output: torch.Tensor) -> torch.Tensor:
         """Convert a network's output (B, 2 H) to plans (B, H, 2) in metres, ego frame."""

@@ -60,7 +60,7 @@ def test_nobody_enters_who_could_not_leave():
     world.vehicle(0, 0, 100.0, 8.0)
     # a queue that ends right behind the crossing
     world.vehicle(1, 2, 1.0, 0.0, pace_share=1e-6)
-    world.step(200)
+    world.step(120)
     assert world.agents["speed"][0] < 0.1 and world.agents["x"][0] + 2.0 < -1.0
 
 
