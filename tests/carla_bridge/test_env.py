@@ -265,7 +265,9 @@ def test_behaviours_change_how_others_drive_and_not_where_they_start(make):
         start = env._stage._lookout._traffic.agents.copy()
         play(env, limit=30)
         seen.append((start["x"].tolist(), env._stage._lookout._traffic.agents["x"].tolist()))
-    assert seen[0][0] == seen[1][0] and seen[0][1] != seen[1][1] and seen[0] == seen[2]
+    # after the first tick
+    assert seen[0][0] == pytest.approx(seen[1][0], abs=0.1) and seen[0] == seen[2]
+    assert max(abs(one - other) for one, other in zip(seen[0][1], seen[1][1], strict=True)) > 1.0
 
 
 def test_a_server_with_its_own_traffic_manager_refuses_behaviours():

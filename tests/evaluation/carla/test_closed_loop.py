@@ -45,7 +45,8 @@ def test_a_clean_episode_has_full_marks(env):
     assert metrics["distance"] == metrics["route_length"] == pytest.approx(30.0, abs=1.0)
     assert metrics["seconds"] == pytest.approx(0.1 * metrics["episode_length"])
     assert metrics["waypoints_reached"] == 6.0
-    assert drive_episode(env, expert(env), SEED, 0) == episode
+    # as text, since a term that cannot be computed is not equal to itself
+    assert repr(drive_episode(env, expert(env), SEED, 0)) == repr(episode)
 
 
 def test_leaving_the_road_takes_its_share_of_the_score(env):
@@ -144,7 +145,7 @@ def test_an_episode_that_the_server_broke_off_is_driven_again_and_counts_once(ev
     assert content["complete"] and not found.faults
     sft, rl = found.episodes
     assert (sft["attempts"], rl["attempts"]) == (1, 2)
-    assert sft["metrics"] == rl["metrics"]
+    assert repr(sft["metrics"]) == repr(rl["metrics"])
     assert content["overall"]["comparison"]["n_scenarios"] == 1
 
 
