@@ -209,7 +209,7 @@ def test_evaluations_do_not_disturb_training():
 
 
 def test_unknown_metrics_are_refused(scripted):
-    with pytest.raises(ValueError, match="cannot rank by 'succes_rate'.* success_rate, ade"):
+    with pytest.raises(ValueError, match="cannot rank by 'succes_rate'.* success_rate, closed_loop_score"):
         WaypointEvalCallback(make_venv(), metric="succes_rate")
     with pytest.raises(ValueError, match="constraint on ade"):
         WaypointEvalCallback(make_venv(), where={"ade": ("=>", 0.9)})

@@ -19,7 +19,7 @@ def test_what_is_told_of_an_episode_stays_as_it_is():
         info, info_before = infos["final_info"], before["final_info"]
         assert (info["scenario"] == info_before["scenario"]).all()
         for name, values in info["episode_metrics"].items():
-            assert (values == info_before["episode_metrics"][name]).all(), name
+            np.testing.assert_equal(values, info_before["episode_metrics"][name], name)
         for i in np.flatnonzero(infos["_final_obs"]):
             for key, values in infos["final_obs"][i].items():
                 assert (values == before["final_obs"][i][key]).all(), key

@@ -44,7 +44,7 @@ def test_what_is_written_is_read_back(written, circle):
             lambda d: d["frames"][3]["observations"].update(signall=[1, 0]),
             3,
             "observations.signall",
-            "no such field; accepted are state, route, agents, agents_valid, signal, cameras",
+            "no such field; accepted are state, route, speed_limit, agents, agents_valid, signal, cameras",
         ),
         (
             lambda d: [frame["observations"].update(agents=[]) for frame in d["frames"]],
