@@ -16,7 +16,6 @@ class EncodeOnceCallback(BaseCallback):
     (:class:`~sb3_delta_waypoint.policies.feature_buffer.FeatureRolloutBuffer`). The run is the same up to rounding, and the
     saved model takes observations as ever. GRPO needs no such callback, since its own buffer stores the features.
 
-    :param verbose: as in SB3
     :raises ValueError: when training begins, if the policy is not a ``DeltaWaypointPolicy``, or the algorithm has another
         kind of buffer
     """

@@ -13,27 +13,29 @@ Range = tuple[float, float]
 
 class Behaviour(NamedTuple):
     """
-    Ranges from which each driver draws the parameters of its intelligent driver model (Treiber, Hennecke and Helbing, 2000).
-
-    :param headway: time headway T [s]
-    :param gap: gap at standstill s0 [m]
-    :param acceleration: largest acceleration a [m/s²]
-    :param braking: comfortable deceleration b [m/s²]
-    :param pace: desired speed as a share of the limit
-    :param changes_lanes: whether drivers change lanes (MOBIL; Kesting, Treiber and Helbing, 2007)
-    :param deaf: whether nobody reacts to the car
-    :param inserted: whether each scenario holds something that exists nowhere else: a standing car in the car's lane, a
-        pedestrian who steps out right in front of it, or a vehicle that runs a red light
+    How others drive: ranges from which each draws the parameters of its intelligent driver model (Treiber, Hennecke and
+    Helbing, 2000), and what else sets the behaviour apart.
     """
 
     headway: Range
+    """Time headway T [s]."""
     gap: Range
+    """Gap at standstill s0 [m]."""
     acceleration: Range
+    """Largest acceleration a [m/s²]."""
     braking: Range
+    """Comfortable deceleration b [m/s²]."""
     pace: Range
+    """Desired speed as a share of the limit."""
     changes_lanes: bool = False
+    """Whether drivers change lanes (MOBIL; Kesting, Treiber and Helbing, 2007)."""
     deaf: bool = False
+    """Whether nobody reacts to the car."""
     inserted: bool = False
+    """
+    Whether each scenario holds something that exists nowhere else: a standing car in the car's lane, a pedestrian who steps
+    out right in front of it, or a vehicle that runs a red light.
+    """
 
 
 _MIXED = Behaviour((1.2, 1.9), (1.5, 2.5), (1.2, 1.8), (1.7, 2.3), (0.85, 1.1))
