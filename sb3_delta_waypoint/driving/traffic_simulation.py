@@ -35,6 +35,8 @@ TIME_FACTOR = 1.5
 """Time limit of an episode: a multiple of the time of the speed profile, before what is granted for waiting."""
 START_BRAKING = 3.0
 """No car begins so fast that it would have to brake harder than this at the first stop line [m/s²]."""
+ROOM_PER_VEHICLE = 15.0
+"""Length of lanes that a vehicle takes at least [m]."""
 ENTRIES = 256
 """Room for everybody on the lanes of one world."""
 
@@ -359,7 +361,3 @@ def _fitting(config: DrivingConfig, options: TrafficOptions) -> tuple[int, int, 
             stacklevel=2,
         )
     return min(options.vehicles, room), options.pedestrians, options.parked
-
-
-ROOM_PER_VEHICLE = 15.0
-"""Length of lanes that a vehicle takes at least [m]."""

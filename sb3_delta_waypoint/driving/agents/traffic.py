@@ -16,6 +16,8 @@ from sb3_delta_waypoint.driving.lanes import Lanes, lanes_at
 from sb3_delta_waypoint.driving.records import Record
 from sb3_delta_waypoint.driving.vehicle import VehicleParameters
 
+CHANGE_EVERY = 10
+"""Steps between two looks at the lanes beside."""
 NEARBY = 0.8
 """A car whose middle is at most this far beside its route occupies the lane of its route alone [m]."""
 STANDING, PATIENCE = 0.3, 30
@@ -179,7 +181,3 @@ def act(others: Others, car: Record, vehicle: VehicleParameters, lanes: Lanes, b
             move(agent, driver, lanes, CONTROL_DT)
         elif driver.role == PEDESTRIAN_WALKS and 0.0 < driver.walked < driver.way:
             walk_on(agent, driver, CONTROL_DT)
-
-
-CHANGE_EVERY = 10
-"""Steps between two looks at the lanes beside."""

@@ -29,6 +29,8 @@ SIGHT_TIME, LEAST_SIGHT = 3.5, 14.0
 """Drivers look ahead so many seconds of driving [s], and at least so far [m]."""
 LONGEST_HALF = 5.0
 """Half the length of the longest vehicles [m]."""
+ACROSS = 1.2
+"""Speed across the lanes during a lane change [m/s]."""
 HALTED_SPEED, HALT_DISTANCE = 0.3, 3.5
 """Below this speed [m/s] within this distance of the line [m] a driver has halted at a stop sign."""
 
@@ -235,10 +237,6 @@ def move(agent: Record, driver: Record, lanes: Lanes, dt: float) -> None:
     step = ACROSS * dt
     driver.offset -= min(max(driver.offset, -step), step)
     place(agent, driver, lanes)
-
-
-ACROSS = 1.2
-"""Speed across the lanes during a lane change [m/s]."""
 
 
 @inlined
